@@ -1,0 +1,44 @@
+/*
+ * Limits that all workers of a node share, over both generations of a reload, in shared memory.
+ *
+ * They are exact within a worker and near enough between workers: two that ask in the same
+ * instant may both be let in. What a worker held is freed when it dies.
+ */
+#ifndef MANSIO_LIMIT_H
+#define MANSIO_LIMIT_H
+
+#include <mansio/base.h>
+
+/**
+ * Count one in, if there is room: for things that are open at once (connections of an address).
+ *
+ * @param name  static text: what is limited
+ * @param key   of whom; any bytes, only a keyed hash is kept
+ * @param max   most at once on this node
+ * @return 0, then owed one mansio_limit_release(); MANSIO_E_LIMIT when @p max are in, or when the
+ *         table is full (counted as a metric)
+ * @yields no     @since 1.0
+ */
+MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_limit_acquire(const char *name, struct mansio_str key,
+                                                         uint32_t max);
+
+/** Count one out again. @yields no @since 1.0 */
+MANSIO_EXPORT void mansio_limit_release(const char *name, struct mansio_str key);
+
+/** How many are in, on this node. @yields no @since 1.0 */
+MANSIO_EXPORT uint32_t mansio_limit_count(const char *name, struct mansio_str key);
+
+/**
+ * Count an event, if there is room in the sliding window: for rates (failed logins a minute).
+ *
+ * @param name       static text: what is limited
+ * @param key        of whom
+ * @param max        most in a window on this node
+ * @param window_us  microseconds, 1 second to 1 day; the same for every use of @p name
+ * @return 0; MANSIO_E_LIMIT (the event is not counted)
+ * @yields no     @since 1.0
+ */
+MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_limit_rate(const char *name, struct mansio_str key,
+                                                      uint32_t max, int64_t window_us);
+
+#endif

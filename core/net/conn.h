@@ -1,0 +1,36 @@
+/*
+ * A conn from the inside.
+ */
+#ifndef MANSIO_CORE_NET_CONN_H
+#define MANSIO_CORE_NET_CONN_H
+
+#include "core/base/export.h"
+#include "core/net/address.h"
+#include <mansio/conn.h>
+
+struct core_conn_options {
+    struct mansio_str listener; /* its name; must outlive the conn */
+    int fd;                     /* non-blocking; owned by the conn */
+    size_t arena_cap_bytes;
+    const struct core_address *peer;
+};
+
+/* Make a conn of a connected socket. */
+CORE_EXPORT MANSIO_MUST_CHECK int core_conn_new(const struct core_conn_options *options,
+                                                struct mansio_conn **out);
+
+/* The fiber that serves it, and a place for host/ (its session). */
+CORE_EXPORT struct mansio_fiber *core_conn_fiber(const struct mansio_conn *conn);
+CORE_EXPORT void core_conn_set_fiber(struct mansio_conn *conn, struct mansio_fiber *fiber);
+CORE_EXPORT void *core_conn_data(const struct mansio_conn *conn);
+CORE_EXPORT void core_conn_set_data(struct mansio_conn *conn, void *data);
+
+/* End a conn in good order: flush what is gathered, shut our side down, read and drop until the
+ * peer closes or linger_us have passed (so that unread input doesn't reset away our last words),
+ * close, free. Masked from cancellation, bounded. Yields. */
+CORE_EXPORT void core_conn_close(struct mansio_conn *conn, int64_t linger_us);
+
+/* Close at once and free. */
+CORE_EXPORT void core_conn_abort(struct mansio_conn *conn);
+
+#endif
