@@ -1,8 +1,8 @@
 /*
  * Slices: comparing, cutting, numbers. Nothing here allocates, waits or knows a locale.
  */
-#ifndef MANSIO_STRING_H
-#define MANSIO_STRING_H
+#ifndef MANSIO_STR_H
+#define MANSIO_STR_H
 
 #include <mansio/base.h>
 

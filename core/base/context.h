@@ -21,8 +21,7 @@ struct core_context {
     const char *name;                     /* static: the fiber's, "loop", "offload", "main" */
     const struct core_log_fields *fields; /* NULL for none */
     char *detail;                         /* of the last failure; NULL until there was one */
-    struct mansio_arena *scratch;         /* NULL until first used */
-    void *scratch_marks;                  /* arena.c's own */
+    struct mansio_arena *scratch;         /* innermost open frame; NULL outside every frame */
 };
 
 /* The context of the running thread; never NULL: each thread starts with one of its own. */
@@ -34,7 +33,13 @@ CORE_EXPORT struct core_context *core_context_swap(struct core_context *context)
 /* Release what a context has gathered. Not of the current one. */
 CORE_EXPORT void core_context_fini(struct core_context *context);
 
-/* What MANSIO_ASSERT reports to before it aborts; set by host/ so that the log has it. */
+/* See to it that the thread's own context and its caches are released when the thread ends. Called
+ * by whatever first gathers something there. */
+void core_context_release_at_thread_end(void);
+
+/* What MANSIO_ASSERT reports to before it aborts; set by host/ so that the log has it. Called once:
+ * it is taken away before the call, so that a failure inside it can't call it again. Without one
+ * the report goes to stderr. */
 typedef void (*core_assert_fn)(const char *condition, const char *file, int line,
                                const char *function);
 CORE_EXPORT void core_context_on_assert(core_assert_fn fn);
