@@ -65,7 +65,8 @@ struct mansio_module {
      * @yields no     @since 1.0 */
     void (*drain)(struct mansio_instance *instance, int64_t deadline_us);
 
-    /** Release everything. The instance's group is closed before, its arena freed after.
+    /** Release everything; called once for each start(), also for one that failed. The instance's
+     * group is closed before, its arena freed after.
      * @yields yes    @since 1.0 */
     void (*stop)(struct mansio_instance *instance);
 };

@@ -1,0 +1,290 @@
+/*
+ * The set of instances that a configuration asks for, from files to stop(). Which checks a file
+ * must pass is module_file.c's business, what an instance is instance.c's.
+ */
+#include "core/host/modules.h"
+
+#include "core/host/instance.h"
+#include <mansio/error.h>
+#include <mansio/log.h>
+#include <mansio/map.h>
+#include <mansio/str.h>
+#include <stdio.h>
+
+enum {
+    SETTINGS_ARENA_CAP = 16 << 20, /* values of one instance */
+    INSTANCES_MAX = 4096,
+};
+
+/* ---- making instances --------------------------------------------------------------------------- */
+
+static int open_code(struct mansio_arena *arena, const struct core_config *config,
+                     const struct core_config_instance *row, const struct core_module_code **out)
+{
+    size_t count = mansio_settings_count(config->settings, "module_path");
+    struct mansio_str *directories = mansio_arena_try_alloc(arena, count * sizeof *directories);
+    const char *path = NULL;
+
+    if (directories == NULL) {
+        return MANSIO_E_LIMIT;
+    }
+    for (size_t i = 0; i < count; i++) {
+        directories[i] = mansio_settings_item(config->settings, "module_path", i);
+    }
+    int err = core_module_find(arena, row->module, directories, count, &path);
+    return err < 0 ? err : core_module_open(arena, path, out);
+}
+
+/* Values in an arena of their own: reconfigure replaces them one instance at a time. */
+static int check_settings(struct mansio_arena *parent, const struct core_source *source,
+                          const struct core_config_instance *row,
+                          const struct core_module_code *code, struct mansio_arena **out_arena,
+                          const struct mansio_settings **out)
+{
+    struct mansio_arena *arena = mansio_arena_new(parent, "settings", SETTINGS_ARENA_CAP);
+    int err = core_settings_check(arena, source, row->node, row->where, code->descriptor.settings,
+                                  code->descriptor.setting_count, out);
+    if (err < 0) {
+        char detail[MANSIO_ERROR_DETAIL_MAX];
+        (void)snprintf(detail, sizeof detail, "%s", mansio_error_detail());
+        mansio_arena_free(arena);
+        return mansio_fail(err, "%s (instance %.*s, module %.*s)", detail,
+                           MANSIO_STR_ARG(row->name), MANSIO_STR_ARG(code->file.path));
+    }
+    *out_arena = arena;
+    return 0;
+}
+
+static int make_instance(struct core_modules *set, const struct core_config *config,
+                         const struct core_source *source, const struct core_config_instance *row,
+                         struct mansio_map *names)
+{
+    const struct core_module_code *code = NULL;
+    struct mansio_instance *instance = NULL;
+
+    int err = open_code(set->arena, config, row, &code);
+    if (err < 0) {
+        char detail[MANSIO_ERROR_DETAIL_MAX];
+        (void)snprintf(detail, sizeof detail, "%s", mansio_error_detail());
+        return mansio_fail(err, "%s (instance %.*s)", detail, MANSIO_STR_ARG(row->name));
+    }
+    const struct mansio_instance *other = mansio_map_get(names, row->name);
+    if (other != NULL) {
+        return mansio_fail(MANSIO_E_EXISTS,
+                           "instance %.*s (%.*s): wanted a name of its own, found an instance "
+                           "%.*s of %.*s",
+                           MANSIO_STR_ARG(row->name), MANSIO_STR_ARG(code->file.path),
+                           MANSIO_STR_ARG(other->name), MANSIO_STR_ARG(other->code->file.path));
+    }
+    if ((err = core_instance_new(set, row->name, code, &instance)) < 0 ||
+        (err = check_settings(set->arena, source, row, code, &instance->settings_arena,
+                              &instance->settings)) < 0 ||
+        (err = mansio_map_put(names, instance->name, instance)) < 0) {
+        return err;
+    }
+    set->instances[set->count++] = instance;
+    return 0;
+}
+
+/* ---- checks over all of them -------------------------------------------------------------------- */
+
+static int check_listeners(struct core_modules *set, const struct core_config *config)
+{
+    for (size_t i = 0; i < config->listener_count; i++) {
+        const struct core_config_listener *listener = &config->listeners[i];
+        struct mansio_instance *instance = core_modules_find(set, listener->instance);
+        struct mansio_protocol protocol;
+        if (instance == NULL) {
+            return mansio_fail(MANSIO_E_NOT_FOUND,
+                               "listener %.*s: wanted instance %.*s, found none of that name",
+                               MANSIO_STR_ARG(listener->name), MANSIO_STR_ARG(listener->instance));
+        }
+        int err = core_instance_protocol(instance, &protocol);
+        if (err < 0) {
+            char detail[MANSIO_ERROR_DETAIL_MAX];
+            (void)snprintf(detail, sizeof detail, "%s", mansio_error_detail());
+            return mansio_fail(err, "listener %.*s: %s", MANSIO_STR_ARG(listener->name), detail);
+        }
+    }
+    return 0;
+}
+
+static int load_all(struct core_modules *set, const struct core_config *config,
+                    const struct core_source *source)
+{
+    struct mansio_map *names = mansio_map_new(set->arena, INSTANCES_MAX);
+    int err = 0;
+
+    for (size_t i = 0; i < config->instance_count && err >= 0; i++) {
+        err = make_instance(set, config, source, &config->instances[i], names);
+    }
+    for (size_t i = 0; i < set->count && err >= 0; i++) {
+        err = core_instance_load(set->instances[i]);
+    }
+    if (err < 0 || (err = core_offers_check(set)) < 0 || (err = core_modules_sort(set)) < 0) {
+        return err;
+    }
+    return check_listeners(set, config);
+}
+
+int core_modules_load(struct mansio_arena *arena, const struct core_config *config,
+                      const struct core_source *source, struct core_modules **out)
+{
+    struct core_modules *set = mansio_arena_alloc(arena, sizeof *set);
+    size_t room = config->instance_count * sizeof(struct mansio_instance *);
+
+    set->arena = mansio_arena_new(arena, "modules", 0);
+    set->instances = mansio_arena_try_alloc(set->arena, room);
+    set->order = mansio_arena_try_alloc(set->arena, room);
+    int err = set->instances == NULL || set->order == NULL ? MANSIO_E_LIMIT
+                                                           : load_all(set, config, source);
+    if (err < 0) {
+        mansio_arena_free(set->arena);
+        return err;
+    }
+    *out = set;
+    return 0;
+}
+
+/* ---- life --------------------------------------------------------------------------------------- */
+
+void core_modules_stop(struct core_modules *modules)
+{
+    while (modules->started > 0) {
+        core_instance_stop(modules->order[--modules->started]);
+    }
+}
+
+int core_modules_start(struct core_modules *modules, uint32_t role)
+{
+    while (modules->started < modules->count) {
+        int err = core_instance_start(modules->order[modules->started++], role);
+        if (err < 0) {
+            char detail[MANSIO_ERROR_DETAIL_MAX]; /* stop() may fail in its own ways */
+            (void)snprintf(detail, sizeof detail, "%s", mansio_error_detail());
+            core_modules_stop(modules);
+            return mansio_fail(err, "%s", detail);
+        }
+    }
+    return 0;
+}
+
+void core_modules_drain(struct core_modules *modules, int64_t deadline_us)
+{
+    for (size_t i = modules->started; i > 0; i--) {
+        core_instance_drain(modules->order[i - 1], deadline_us);
+    }
+}
+
+/* ---- reconfigure -------------------------------------------------------------------------------- */
+
+/* The new settings of an instance, on their way. */
+struct fresh {
+    struct mansio_arena *arena;
+    const struct mansio_settings *settings;
+    int differs; /* as core_settings_compare() */
+};
+
+static const struct core_config_instance *find_row(const struct core_config *config,
+                                                   struct mansio_str name)
+{
+    for (size_t i = 0; i < config->instance_count; i++) {
+        if (mansio_str_eq(config->instances[i].name, name)) {
+            return &config->instances[i];
+        }
+    }
+    return NULL;
+}
+
+static int check_fresh(struct mansio_instance *instance, const struct core_config *config,
+                       const struct core_source *source, struct fresh *out)
+{
+    const struct core_config_instance *row = find_row(config, instance->name);
+
+    if (row == NULL) {
+        return mansio_fail(MANSIO_E_UNSUPPORTED,
+                           "instance %.*s (%.*s): wanted the same instances, found that it is gone: "
+                           "that takes a new generation",
+                           MANSIO_STR_ARG(instance->name),
+                           MANSIO_STR_ARG(instance->code->file.path));
+    }
+    int err = check_settings(instance->set->arena, source, row, instance->code, &out->arena,
+                             &out->settings);
+    if (err < 0) {
+        return err;
+    }
+    out->differs = core_settings_compare(instance->settings, out->settings);
+    if (out->differs > 1) {
+        return mansio_fail(MANSIO_E_UNSUPPORTED,
+                           "instance %.*s (%.*s): wanted a change of LIVE settings alone, found one "
+                           "of others: that takes a new generation",
+                           MANSIO_STR_ARG(instance->name),
+                           MANSIO_STR_ARG(instance->code->file.path));
+    }
+    return 0;
+}
+
+/* Fibers may be in the midst of a call that was given a slice of the old values; so those stay
+ * until the next change. */
+static void adopt(struct mansio_instance *instance, struct fresh *fresh)
+{
+    mansio_arena_free(instance->retired_arena);
+    instance->retired_arena = instance->settings_arena;
+    instance->settings_arena = fresh->arena;
+    instance->settings = fresh->settings;
+    fresh->arena = NULL;
+
+    if (core_instance_reconfigure(instance) < 0) {
+        mansio_log(MANSIO_LOG_ERROR, "reconfigure-failed",
+                   MANSIO_KV_STR("instance", instance->name),
+                   MANSIO_KV_CSTR("detail", mansio_error_detail()), MANSIO_KV_END);
+    }
+}
+
+int core_modules_reconfigure(struct core_modules *modules, struct mansio_arena *arena,
+                             const struct core_config *config, const struct core_source *source)
+{
+    struct fresh *fresh = mansio_arena_try_alloc(arena, modules->count * sizeof *fresh);
+    int err = fresh == NULL ? MANSIO_E_LIMIT : 0;
+
+    if (err == 0 && config->instance_count != modules->count) {
+        err = mansio_fail(MANSIO_E_UNSUPPORTED,
+                          "wanted the same %zu instances, found %zu: that takes a new generation",
+                          modules->count, config->instance_count);
+    }
+    /* All or nothing: first every value is checked, then every instance gets its own. */
+    for (size_t i = 0; i < modules->count && err == 0; i++) {
+        err = check_fresh(modules->instances[i], config, source, &fresh[i]);
+    }
+    for (size_t i = 0; i < modules->count && err == 0; i++) {
+        if (fresh[i].differs == 1) {
+            adopt(modules->instances[i], &fresh[i]);
+        }
+    }
+    for (size_t i = 0; i < modules->count && fresh != NULL; i++) {
+        mansio_arena_free(fresh[i].arena);
+    }
+    return err;
+}
+
+/* ---- who is there ------------------------------------------------------------------------------- */
+
+size_t core_modules_count(const struct core_modules *modules)
+{
+    return modules->count;
+}
+
+struct mansio_instance *core_modules_instance(struct core_modules *modules, size_t index)
+{
+    return index < modules->count ? modules->instances[index] : NULL;
+}
+
+struct mansio_instance *core_modules_find(struct core_modules *modules, struct mansio_str name)
+{
+    for (size_t i = 0; i < modules->count; i++) {
+        if (mansio_str_eq(modules->instances[i]->name, name)) {
+            return modules->instances[i];
+        }
+    }
+    return NULL;
+}

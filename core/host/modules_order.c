@@ -1,0 +1,96 @@
+/*
+ * The order of starting: who provides an interface comes before who requires it, otherwise the
+ * configuration's order. Stopping is the reverse. Required is what the modules' notes say; what a
+ * module merely looks up has no say in it.
+ */
+#include "core/host/instance.h"
+#include "core/host/module_note.h"
+
+#include <mansio/error.h>
+#include <mansio/str.h>
+#include <stdio.h>
+
+enum { CIRCLE_TEXT_MAX = 256 };
+
+static int offers_itself(const struct core_modules *set, const struct mansio_instance *instance,
+                         struct mansio_str name, uint32_t version)
+{
+    const struct core_offer *o = core_offer_find(set, NULL, name, version);
+    while (o != NULL && o->instance != instance) {
+        o = core_offer_find(set, o, name, version);
+    }
+    return o != NULL;
+}
+
+/* An offer that must be there before @p instance starts and isn't placed yet; NULL: none. Links of
+ * a chain, who offer what they require, wait for nobody. */
+static const struct core_offer *find_missing(const struct core_modules *set,
+                                             const struct mansio_instance *instance)
+{
+    struct mansio_str rest = instance->code->required, name;
+    uint32_t version;
+
+    while (core_note_next_required(instance->code->file.path.ptr, &rest, &name, &version) > 0) {
+        if (offers_itself(set, instance, name, version)) {
+            continue;
+        }
+        for (const struct core_offer *o = core_offer_find(set, NULL, name, version); o != NULL;
+             o = core_offer_find(set, o, name, version)) {
+            if (!o->instance->is_placed) {
+                return o;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* Nobody left can be placed: follow requirements from any; within count steps we are in a circle,
+ * and one turn more tells it. */
+static int fail_circle(const struct core_modules *set)
+{
+    char text[CIRCLE_TEXT_MAX];
+    size_t used = 0;
+    const struct mansio_instance *at = NULL;
+
+    for (size_t i = 0; i < set->count && at == NULL; i++) {
+        at = set->instances[i]->is_placed ? NULL : set->instances[i];
+    }
+    for (size_t i = 0; i < set->count; i++) {
+        at = find_missing(set, at)->instance;
+    }
+    const struct mansio_instance *first = at;
+    do {
+        const struct core_offer *next = find_missing(set, at);
+        int len = snprintf(text + used, sizeof text - used, "%.*s requires %.*s/%u of ",
+                           MANSIO_STR_ARG(at->name), MANSIO_STR_ARG(next->name),
+                           (unsigned)next->version);
+        if (len < 0 || (size_t)len >= sizeof text - used) {
+            break; /* cut: enough to see */
+        }
+        used += (size_t)len;
+        at = next->instance;
+    } while (at != first);
+    return mansio_fail(MANSIO_E_INVALID,
+                       "wanted instances that can start one after the other, found a circle: "
+                       "%s%.*s",
+                       text, MANSIO_STR_ARG(first->name));
+}
+
+int core_modules_sort(struct core_modules *set)
+{
+    size_t placed = 0;
+    while (placed < set->count) { /* each sweep places one at least */
+        size_t before = placed;
+        for (size_t i = 0; i < set->count; i++) {
+            struct mansio_instance *instance = set->instances[i];
+            if (!instance->is_placed && find_missing(set, instance) == NULL) {
+                instance->is_placed = 1;
+                set->order[placed++] = instance;
+            }
+        }
+        if (placed == before) {
+            return fail_circle(set);
+        }
+    }
+    return 0;
+}
