@@ -1,0 +1,80 @@
+/*
+ * Completion: what is offered at each place of a command line.
+ */
+#include "core/ctl/complete.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <mansio/str.h>
+
+enum { WORDS_MAX = 6 };
+
+static void offers_what_may_come(void **state)
+{
+    static const struct {
+        const char *words[WORDS_MAX];
+        const char *offered;
+        uint32_t wanted;
+    } rows[] = {
+        {{""}, "completion\nhelp\nmodules\nreload\nsessions\nstatus\nstop\n", 0},
+        {{"s"}, "sessions\nstatus\nstop\n", 0},
+        {{"st"}, "status\nstop\n", 0},
+        {{"x"}, "", 0},
+        {{"sessions", ""}, "kill\nlist\n", 0},
+        {{"sessions", "k"}, "kill\n", 0},
+        {{"--json", "sessions", "l"}, "list\n", 0},
+        {{"--socket", "/x", "re"}, "reload\n", 0},
+        {{"--socket", "/"}, "", 0},
+        {{"--s"}, "--socket\n", 0},
+        {{"reload", "--f"}, "--force\n", 0},
+        {{"reload", "--j"}, "--json\n", 0},
+        {{"sessions", "list", "--s"}, "--service\n--socket\n", 0},
+        {{"sessions", "list", "--service", ""}, "", 0},
+        {{"sessions", "kill", ""}, "", CORE_CTL_WANT_SESSION},
+        {{"sessions", "kill", "a", ""}, "", 0},
+        {{"completion", ""}, "bash\nzsh\n", 0},
+        {{"help", "sess"}, "sessions\n", 0},
+        {{"help", "sessions", ""}, "kill\nlist\n", 0},
+        {{"status", ""}, "", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < MANSIO_COUNT(rows); i++) {
+        size_t count = 0;
+        while (count < WORDS_MAX && rows[i].words[count] != NULL) {
+            count++;
+        }
+        struct mansio_arena *arena = mansio_arena_new(NULL, "test", 1 << 20);
+        struct mansio_buf *out = mansio_buf_new(arena, 65536);
+        assert_int_equal(core_ctl_candidates(out, rows[i].words, count), rows[i].wanted);
+        struct mansio_str offered = mansio_buf_str(out);
+        assert_string_equal(offered.ptr ? offered.ptr : "", rows[i].offered);
+        mansio_arena_free(arena);
+    }
+}
+
+static void offers_nothing_for_no_words(void **state)
+{
+    (void)state;
+    struct mansio_arena *arena = mansio_arena_new(NULL, "test", 1 << 20);
+    struct mansio_buf *out = mansio_buf_new(arena, 65536);
+    assert_int_equal(core_ctl_candidates(out, NULL, 0), CORE_CTL_WANT_NOTHING);
+    assert_int_equal(mansio_buf_str(out).len, 0);
+    mansio_arena_free(arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(offers_what_may_come),
+        cmocka_unit_test(offers_nothing_for_no_words),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,89 @@
+/*
+ * What the files of mansioctl share: the exit codes, the run's state, the table of commands.
+ */
+#ifndef MANSIO_CORE_CTL_CTL_H
+#define MANSIO_CORE_CTL_CTL_H
+
+#include <mansio/arena.h>
+#include <mansio/base.h>
+#include <mansio/buf.h>
+
+/* Documented in mansioctl(8); core/daemon/control.md maps the protocol's codes to them. */
+enum core_ctl_exit {
+    CORE_CTL_OK = 0,
+    CORE_CTL_FAILED = 1,      /* refused, or something went wrong: the reason is on stderr */
+    CORE_CTL_USAGE = 2,       /* the command line, or a command that this daemon doesn't know */
+    CORE_CTL_UNREACHABLE = 3, /* no daemon behind the socket */
+    CORE_CTL_DENIED = 4,      /* this user may look, not change */
+    CORE_CTL_NOT_FOUND = 5,   /* no such session */
+    CORE_CTL_STOPPING = 6,    /* the daemon is on its way out */
+    CORE_CTL_TIMEOUT = 7,     /* no answer, or not everybody's, in time */
+};
+
+/* One run of mansioctl. */
+struct core_ctl {
+    struct mansio_arena *arena; /* lives as long as the run */
+    const char *socket;         /* --socket; NULL if not given */
+    const char *config;         /* --config; NULL if not given */
+    int64_t timeout_us;         /* --timeout; -1: the command's own */
+    int is_json;                /* --json */
+    int is_quiet;               /* say nothing on stderr: completion asks, nobody reads */
+};
+
+struct core_ctl_option {
+    const char *name;     /* with its dashes: "--service" */
+    const char *argument; /* what it takes, "NAME"; NULL for a switch */
+    const char *help;
+};
+
+enum { CORE_CTL_OPTIONS_MAX = 4 };
+
+/* What followed the command's words. */
+struct core_ctl_args {
+    const char *operand;                       /* NULL if none was given */
+    const char *options[CORE_CTL_OPTIONS_MAX]; /* by the table's order: the value, "" for a switch,
+                                                  NULL if not given */
+};
+
+struct core_ctl_command {
+    const char *words;   /* "sessions kill" */
+    const char *operand; /* what it takes beside options; NULL: nothing; "[X]": optional;
+                            "[X...]": any number of words, given joined by spaces */
+    const char *help;    /* one line */
+    uint32_t option_count;
+    struct core_ctl_option options[CORE_CTL_OPTIONS_MAX];
+    /* Returns an enum core_ctl_exit value, having said why on stderr if it isn't 0. */
+    int (*run)(struct core_ctl *ctl, const struct core_ctl_args *args);
+};
+
+/* commands.c */
+const struct core_ctl_command *core_ctl_commands(size_t *out_count);
+const struct core_ctl_option *core_ctl_global_options(size_t *out_count);
+
+/* The command whose words begin @p words; how many of them it took is put in @p out_used. NULL if
+ * there is none. */
+const struct core_ctl_command *core_ctl_find(const char *const *words, size_t count,
+                                             size_t *out_used);
+
+/* cmd_*.c: one for each row of the table. */
+int core_ctl_cmd_status(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_reload(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_stop(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_modules(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_sessions_list(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_sessions_kill(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_help(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_completion(struct core_ctl *ctl, const struct core_ctl_args *args);
+
+/* complete.c. `mansioctl complete WORD...` is no row of the table: its words are those of the
+ * command line being completed, options and all. The last word is the one under the cursor. */
+int core_ctl_complete(struct core_ctl *ctl, const char *const *words, size_t count);
+
+/* output.c: everything that is written. */
+void core_ctl_error(const struct core_ctl *ctl, const char *format, ...) MANSIO_PRINTF(2, 3);
+
+/* Write to standard output, whole. Returns CORE_CTL_OK or, with the reason said, CORE_CTL_FAILED.
+ */
+int core_ctl_write(const struct core_ctl *ctl, struct mansio_str text);
+
+#endif

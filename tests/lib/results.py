@@ -1,0 +1,64 @@
+"""Count results: automake's .trs files (one a TAP program) or pytest's JUnit file.
+
+    results.py trs STAGE DIRECTORY      results.py junit STAGE FILE
+
+Writes "passed failed skipped" to STAGE.count and the names of what was skipped to STAGE.skips.
+Nothing counted at all is a failure: a test that silently didn't run proves nothing.
+"""
+
+import pathlib
+import sys
+import xml.etree.ElementTree as tree
+
+
+def read_trs(directory):
+    """Results as (kind, name); a program that gave none is an error of its own."""
+    results = []
+    for path in sorted(pathlib.Path(directory).rglob("*.trs")):
+        lines = [
+            line.split(" ", 2)
+            for line in path.read_text(errors="replace").splitlines()
+            if line.startswith(":test-result:")
+        ]
+        if not lines:
+            results.append(("ERROR", f"{path}: no result"))
+        for fields in lines:
+            name = fields[2] if len(fields) > 2 else ""
+            results.append((fields[1], f"{path.with_suffix('')}: {name}"))
+    return results
+
+
+def read_junit(path):
+    results = []
+    if not pathlib.Path(path).exists():
+        return results
+    for case in tree.parse(path).iter("testcase"):
+        name = f"{case.get('classname')}.{case.get('name')}"
+        kinds = {child.tag: child for child in case}
+        if "failure" in kinds or "error" in kinds:
+            results.append(("FAIL", name))
+        elif "skipped" in kinds:
+            results.append(("SKIP", f"{name}: {kinds['skipped'].get('message')}"))
+        else:
+            results.append(("PASS", name))
+    return results
+
+
+def main():
+    kind, stage, where = sys.argv[1:]
+    results = read_trs(where) if kind == "trs" else read_junit(where)
+    passed = [name for result, name in results if result in ("PASS", "XFAIL")]
+    skipped = [name for result, name in results if result == "SKIP"]
+    failed = [name for result, name in results if result not in ("PASS", "XFAIL", "SKIP")]
+    if not passed and not failed:
+        failed.append("nothing ran")
+    for name in failed:
+        print("failed:", name)
+    pathlib.Path(f"{stage}.count").write_text(f"{len(passed)} {len(failed)} {len(skipped)}\n")
+    if skipped:
+        pathlib.Path(f"{stage}.skips").write_text("\n".join(skipped) + "\n")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

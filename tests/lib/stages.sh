@@ -1,0 +1,196 @@
+# The stages of tests/run: each a function that works in its own directory, $RUN/NAME, with its
+# output in $RUN/NAME.log. Sourced, not run.
+# shellcheck shell=bash
+
+PYTHON=/usr/bin/python3 # Debian's own, whatever comes first in PATH
+export PYTHONDONTWRITEBYTECODE=1
+
+# The order: one line after another, the stages of a line beside each other.
+plan() {
+    cat <<'PLAN'
+autogen
+gcc
+clang
+asan
+e2e fuzz-build
+e2e-asan fuzz
+abi lint
+PLAN
+    if [ "$1" = 1 ]; then
+        cat <<'PLAN'
+distcheck
+valgrind
+e2e-long fuzz-long
+analyze-gcc
+analyze-clang cppcheck
+PLAN
+    fi
+}
+
+# What a stage builds on.
+needs() {
+    case $1 in
+    autogen | lint) ;;
+    e2e | abi | valgrind | e2e-long) echo autogen gcc ;;
+    e2e-asan) echo autogen asan ;;
+    fuzz | fuzz-long) echo autogen fuzz-build ;;
+    cppcheck | analyze-clang) echo autogen gcc ;;
+    *) echo autogen ;;
+    esac
+}
+
+stage_autogen() {
+    cd "$RUN/src" && ./autogen.sh
+}
+
+# build NAME OPTION...: configure and make in the current directory, to be installed in ./prefix.
+build() {
+    "$RUN/src/configure" --quiet --prefix="$PWD/prefix" --enable-werror "$@" &&
+        make -j"$JOBS"
+}
+
+# Unit tests; each result of each TAP stream counts.
+check() {
+    local rc=0
+    make -k -j"$JOBS" check || rc=$?
+    # The whole log of what failed, where the tail of ours shows it.
+    if [ "$rc" != 0 ] && [ -f test-suite.log ]; then
+        cat test-suite.log
+    fi
+    "$PYTHON" "$TOP/tests/lib/results.py" trs "$RUN/$1" . || rc=1
+    return "$rc"
+}
+
+stage_gcc() {
+    build CC=gcc && check gcc && make install
+}
+
+stage_clang() {
+    build CC=clang && check clang
+}
+
+# clang's runtime sees fibers, gcc's reports false errors with siglongjmp between stacks.
+stage_asan() {
+    export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=0
+    export UBSAN_OPTIONS=print_stacktrace=1
+    build CC=clang --enable-sanitize=address,undefined CFLAGS="-O1 -g" && check asan && make install
+}
+
+# end_to_end STAGE BUILD ARGUMENT...: pytest over what BUILD has installed.
+end_to_end() {
+    local stage=$1 build=$2 rc=0
+    shift 2
+    export MANSIO_PREFIX="$RUN/$build/prefix" MANSIO_BUILDDIR="$RUN/$build"
+    export MANSIO_TEST_DIR="$RUN/$stage"
+    # CC and the sanitizer's flags are read from the build: modules must be built alike.
+    "$PYTHON" -B -m pytest -p no:cacheprovider --color=no -ra --tb=short \
+        --junitxml="$RUN/$stage/junit.xml" --rootdir="$RUN/src/tests" "$@" "$RUN/src/tests/proto" ||
+        rc=$?
+    "$PYTHON" "$TOP/tests/lib/results.py" junit "$RUN/$stage" "$RUN/$stage/junit.xml" || rc=1
+    return "$rc"
+}
+
+stage_e2e() {
+    end_to_end e2e gcc
+}
+
+stage_e2e_asan() {
+    end_to_end e2e-asan asan
+}
+
+stage_e2e_long() {
+    end_to_end e2e-long gcc --long
+}
+
+stage_abi() {
+    make -C "$RUN/gcc" check-abi
+}
+
+stage_fuzz_build() {
+    build CC=clang --enable-fuzzing --enable-sanitize=address,undefined CFLAGS="-O1 -g"
+}
+
+# Every target on a copy of its corpus, $1 seconds each.
+fuzz_each() {
+    local seconds=$1 stage=$2 target name rc=0 passed=0 failed=0
+    shift 2
+    for target in "$@"; do
+        name=$(basename "$target")
+        mkdir -p "corpus/$name" "found/$name"
+        find "$RUN/src/tests/fuzz/corpus/${name%_fuzz}" -type f -exec cp -t "corpus/$name" {} + \
+            2>/dev/null
+        echo "== $name, $seconds s"
+        if "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+            -artifact_prefix="found/$name/" "corpus/$name" 2>&1 | tail -n 40; [ "${PIPESTATUS[0]}" = 0 ]
+        then
+            passed=$((passed + 1))
+        else
+            failed=$((failed + 1))
+            rc=1
+        fi
+    done
+    echo "$passed $failed 0" >"$RUN/$stage.count"
+    return "$rc"
+}
+
+fuzz_targets() {
+    find "$RUN/fuzz-build/tests/fuzz" -maxdepth 1 -type f -name '*_fuzz' -perm -u+x | sort
+}
+
+# 60 seconds in all.
+stage_fuzz() {
+    local targets
+    mapfile -t targets < <(fuzz_targets)
+    [ "${#targets[@]}" -gt 0 ] || {
+        echo "no fuzz target was built"
+        return 1
+    }
+    fuzz_each $(((60 + ${#targets[@]} - 1) / ${#targets[@]})) fuzz "${targets[@]}"
+}
+
+stage_fuzz_long() {
+    local targets
+    mapfile -t targets < <(fuzz_targets)
+    [ "${#targets[@]}" -gt 0 ] && fuzz_each 60 fuzz-long "${targets[@]}"
+}
+
+stage_lint() {
+    "$PYTHON" -B "$RUN/src/tests/lib/lint.py" "$RUN/src" "$RUN/lint"
+}
+
+stage_distcheck() {
+    "$RUN/src/configure" --quiet --prefix="$PWD/prefix" CC=gcc &&
+        make -j"$JOBS" distcheck DISTCHECK_CONFIGURE_FLAGS="--enable-werror CC=gcc"
+}
+
+# Unit tests under valgrind. Those that make their processes crash on purpose say so by name.
+stage_valgrind() {
+    local rc=0
+    build CC=gcc CFLAGS="-O1 -g" && make -j"$JOBS" check TESTS= || return 1
+    make -k check LOG_COMPILER="$RUN/src/tests/lib/valgrind-one" || rc=$?
+    [ "$rc" != 0 ] && [ -f test-suite.log ] && cat test-suite.log
+    "$PYTHON" "$TOP/tests/lib/results.py" trs "$RUN/valgrind" . || rc=1
+    return "$rc"
+}
+
+stage_analyze_gcc() {
+    build CC=gcc CFLAGS="-O2 -g -fanalyzer"
+}
+
+# The C files of the product, tests left out.
+product_sources() {
+    find "$RUN/src/core" "$RUN/src/contrib/hello" -name '*.c' ! -name '*_test.c' | sort
+}
+
+stage_analyze_clang() {
+    product_sources | xargs -P "$JOBS" -n 4 clang-tidy --quiet --warnings-as-errors='*' \
+        --checks='-*,bugprone-*,-bugprone-easily-swappable-parameters,-bugprone-reserved-identifier,-bugprone-assignment-in-if-condition,clang-analyzer-*,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling' \
+        --extra-arg=-std=gnu17 --extra-arg=-D_GNU_SOURCE --extra-arg=-I"$RUN/src/api" \
+        --extra-arg=-I"$RUN/src" --extra-arg=-I"$RUN/gcc" --extra-arg=-DHAVE_CONFIG_H
+}
+
+stage_cppcheck() {
+    product_sources | xargs cppcheck -q -j "$JOBS" --std=c11 --language=c --error-exitcode=1 \
+        --enable=warning,portability --inline-suppr --suppress=missingInclude \
+        -D_GNU_SOURCE -D__GNUC__=12 -I "$RUN/src/api" -I "$RUN/src" -I "$RUN/gcc"
+}
