@@ -61,9 +61,10 @@ struct mansio_arena {
     uint16_t is_ending;
 };
 
+/* What @p size bytes take; nothing takes something too, so that every result is a place. */
 static size_t round_up(size_t size)
 {
-    return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    return size == 0 ? ALIGNMENT : (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 }
 
 /* The first arena on the way up that @p size more bytes would push past its cap; NULL if none. */
@@ -288,7 +289,7 @@ void mansio_arena_reset(struct mansio_arena *arena)
 
 void *mansio_arena_alloc(struct mansio_arena *arena, size_t size)
 {
-    size_t rounded = size == 0 ? ALIGNMENT : round_up(size);
+    size_t rounded = round_up(size);
     void *ptr;
 
     MANSIO_ASSERT(size <= ALLOC_MAX_BYTES);
@@ -314,7 +315,7 @@ static int fail_full(const struct mansio_arena *full, size_t size)
 
 void *mansio_arena_try_alloc(struct mansio_arena *arena, size_t size)
 {
-    size_t rounded = size == 0 ? ALIGNMENT : round_up(size);
+    size_t rounded = round_up(size);
     const struct mansio_arena *full;
     void *ptr;
 
