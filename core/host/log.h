@@ -21,9 +21,24 @@ struct core_log_options {
     uint32_t generation; /* 0: not on the line */
 };
 
-/* May be called again (LIVE settings). Before the first call lines go to stderr as logfmt. */
+/* May be called again (LIVE settings). Before the first call lines go to stderr as logfmt. From the
+ * first call on MANSIO_ASSERT reports to the log. A pipe or terminal is opened once more for our
+ * own use, non-blocking, where that is allowed: whoever else has it doesn't notice. */
 CORE_EXPORT void core_log_configure(const struct core_log_options *options);
 CORE_EXPORT uint64_t core_log_dropped(void);
+
+/* As mansio_log(), in the name of another context than the running one; NULL for none. */
+CORE_EXPORT void core_log_as(const struct core_context *context, uint32_t level, const char *event,
+                             ...);
+
+/* For core_loop_options: a warning with the name of who held the loop. */
+CORE_EXPORT void core_log_hold(const struct core_context *holder, int64_t held_us);
+
+/* Async-signal-safe, for handlers of deadly signals, on any stack with 2 KiB: one line in the
+ * configured format with what @p holder says about itself. The first is core_loop_options'
+ * on_overflow. */
+CORE_EXPORT void core_log_overflow(const struct core_context *holder);
+CORE_EXPORT void core_log_crash(const struct core_context *holder, int signal_number);
 
 /* Pure: one line with its line end. */
 CORE_EXPORT void core_log_format(struct mansio_buf *out, const struct core_log_options *options,

@@ -16,6 +16,7 @@ enum {
     CORE_SHM_SLOTS = 130,          /* 0: master; two generations of workers and service processes */
     CORE_SHM_METRICS_MAX = 2048,   /* values a slot */
     CORE_SHM_LIMITS_MAX = 16384,   /* limit entries a slot */
+    CORE_SHM_STALE_US = 1000000,   /* an accepting worker that says nothing for so long is stuck */
 };
 
 enum core_slot_state {
@@ -36,11 +37,13 @@ struct core_slot {
     _Atomic uint64_t conns_total;
     _Atomic uint64_t sessions_open;
     _Atomic uint64_t started_wall_us;
+    _Atomic uint64_t alive_us; /* monotonic time of the last core_shm_beat(); 0: it never beats */
 };
 
 struct core_shm;
 
-/* Make one in a memfd (master). Map one from its descriptor; MANSIO_E_INVALID on another layout. */
+/* Make one in a memfd (master). Map one from its descriptor; MANSIO_E_INVALID on another layout.
+ * The descriptor is close-on-exec and belongs to the mapping from then on. */
 CORE_EXPORT MANSIO_MUST_CHECK int core_shm_create(struct core_shm **out);
 CORE_EXPORT MANSIO_MUST_CHECK int core_shm_map(int fd, struct core_shm **out);
 CORE_EXPORT int core_shm_fd(const struct core_shm *shm);
@@ -57,6 +60,10 @@ CORE_EXPORT void core_shm_reclaim(struct core_shm *shm, uint32_t index);
 CORE_EXPORT void core_shm_attach(struct core_shm *shm, uint32_t index);
 CORE_EXPORT struct core_shm *core_shm_current(void);
 CORE_EXPORT uint32_t core_shm_index(void);
+
+/* Call it a few times a second from a timer of the loop: a worker whose loop is stuck then no longer
+ * counts as the least loaded, which would keep the others from accepting. */
+CORE_EXPORT void core_shm_beat(void);
 
 /*
  * Balance: a worker stops accepting while its open conns exceed those of the least loaded

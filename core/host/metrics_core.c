@@ -1,0 +1,136 @@
+/*
+ * The core's own metrics: the table, and counting into it.
+ */
+#include "core/host/metrics_core.h"
+
+#include <mansio/error.h>
+#include <mansio/log.h>
+#include <mansio/str.h>
+
+#include "core/host/log_line.h"
+
+static const struct mansio_metric core_table[] = {
+    [CORE_METRIC_LOG_DROPPED] = MANSIO_METRIC(.name = "log_dropped", .type = MANSIO_METRIC_COUNTER,
+                                              .help = "log lines lost to a full pipe"),
+    [CORE_METRIC_MISUSES] = MANSIO_METRIC(.name = "metric_misuses", .type = MANSIO_METRIC_COUNTER,
+                                          .help = "negative additions to counters, ignored"),
+    [CORE_METRIC_LIMITS_FULL] =
+        MANSIO_METRIC(.name = "limits_full", .type = MANSIO_METRIC_COUNTER,
+                      .help = "requests refused because the table of limits had no room"),
+    [CORE_METRIC_LIMITS_REFUSED] =
+        MANSIO_METRIC(.name = "limits_refused", .type = MANSIO_METRIC_COUNTER,
+                      .help = "requests refused because a limit was reached"),
+    [CORE_METRIC_SESSIONS] = MANSIO_METRIC(.name = "sessions", .type = MANSIO_METRIC_COUNTER,
+                                           .help = "sessions opened"),
+    [CORE_METRIC_SESSIONS_KILLED] =
+        MANSIO_METRIC(.name = "sessions_killed", .type = MANSIO_METRIC_COUNTER,
+                      .help = "sessions ended from outside: by administrators or policy"),
+    [CORE_METRIC_SESSION_SECONDS] =
+        MANSIO_METRIC(.name = "session_duration", .type = MANSIO_METRIC_HISTOGRAM,
+                      .unit = "seconds", .help = "how long conns' first sessions lasted"),
+    [CORE_METRIC_BUS_PUBLISHED] = MANSIO_METRIC(.name = "bus_published",
+                                                .type = MANSIO_METRIC_COUNTER,
+                                                .help = "hints published in this process"),
+    [CORE_METRIC_BUS_LOST] =
+        MANSIO_METRIC(.name = "bus_lost", .type = MANSIO_METRIC_COUNTER,
+                      .help = "hints lost because a subscriber was too slow for its queue"),
+    [CORE_METRIC_FIBERS] = MANSIO_METRIC(.name = "fibers", .type = MANSIO_METRIC_GAUGE,
+                                         .help = "fibers alive"),
+    [CORE_METRIC_FIBERS_PEAK] = MANSIO_METRIC(.name = "fibers_peak", .type = MANSIO_METRIC_GAUGE,
+                                              .help = "most fibers alive at once, summed"),
+    [CORE_METRIC_STACKS_KEPT] = MANSIO_METRIC(.name = "stacks_kept", .type = MANSIO_METRIC_GAUGE,
+                                              .help = "stacks kept for new fibers"),
+    [CORE_METRIC_SWITCHES] = MANSIO_METRIC(.name = "fiber_switches", .type = MANSIO_METRIC_COUNTER,
+                                           .help = "times a fiber was resumed"),
+    [CORE_METRIC_SPAWNS] = MANSIO_METRIC(.name = "fiber_spawns", .type = MANSIO_METRIC_COUNTER,
+                                         .help = "fibers started"),
+    [CORE_METRIC_TURNS] = MANSIO_METRIC(.name = "loop_turns", .type = MANSIO_METRIC_COUNTER,
+                                        .help = "turns of the event loop"),
+    [CORE_METRIC_HOLDS] = MANSIO_METRIC(.name = "loop_holds", .type = MANSIO_METRIC_COUNTER,
+                                        .help = "times a fiber held the loop for too long"),
+};
+_Static_assert(MANSIO_COUNT(core_table) == CORE_METRIC_COUNT, "a row for each metric");
+
+static const struct mansio_metric refused_table[] = {
+    MANSIO_METRIC(.name = "conns_refused", .type = MANSIO_METRIC_COUNTER,
+                  .help = "connections closed at once, by reason"),
+};
+static const struct mansio_metric log_table[] = {
+    MANSIO_METRIC(.name = "log_lines", .type = MANSIO_METRIC_COUNTER,
+                  .help = "log lines written, by level"),
+};
+
+static const char *const refusal_names[] = {
+    [CORE_REFUSED_LISTENER] = "listener", [CORE_REFUSED_ADDRESS] = "address",
+    [CORE_REFUSED_FIBERS] = "fibers",     [CORE_REFUSED_SESSIONS] = "sessions",
+    [CORE_REFUSED_SYSTEM] = "system",
+};
+_Static_assert(MANSIO_COUNT(refusal_names) == CORE_REFUSED_COUNT, "a name for each reason");
+
+/* One a process. */
+static int is_ready;
+static uint32_t table_handle;
+static uint32_t refused_handles[CORE_REFUSED_COUNT];
+static uint32_t log_handles[MANSIO_LOG_DEBUG + 1];
+
+int core_metrics_init(void)
+{
+    int rc = core_metrics_register("mansio_core", MANSIO_STR_NONE, core_table,
+                                   MANSIO_COUNT(core_table), &table_handle);
+    for (size_t i = 0; rc == 0 && i < CORE_REFUSED_COUNT; i++) {
+        rc = core_metrics_register_labelled("mansio_core", "reason",
+                                            mansio_str_from_cstr(refusal_names[i]), refused_table,
+                                            MANSIO_COUNT(refused_table), &refused_handles[i]);
+    }
+    for (uint32_t level = MANSIO_LOG_ERROR; rc == 0 && level <= MANSIO_LOG_DEBUG; level++) {
+        rc = core_metrics_register_labelled("mansio_core", "level",
+                                            mansio_str_from_cstr(core_log_level_name(level)),
+                                            log_table, MANSIO_COUNT(log_table),
+                                            &log_handles[level]);
+    }
+    is_ready = rc == 0;
+    return rc;
+}
+
+void core_metrics_core_forget(void)
+{
+    is_ready = 0;
+}
+
+void core_count(enum core_metric metric, int64_t n)
+{
+    if (is_ready) {
+        core_metric_add(table_handle, metric, n);
+    }
+}
+
+void core_observe(enum core_metric metric, int64_t value)
+{
+    if (is_ready) {
+        core_metric_observe(table_handle, metric, value);
+    }
+}
+
+void core_count_refused(enum core_refusal reason)
+{
+    if (is_ready) {
+        core_metric_add(refused_handles[reason], 0, 1);
+    }
+}
+
+void core_count_log_line(uint32_t level)
+{
+    if (is_ready) {
+        uint32_t nearest = level < MANSIO_LOG_ERROR   ? MANSIO_LOG_ERROR
+                           : level > MANSIO_LOG_DEBUG ? MANSIO_LOG_DEBUG
+                                                      : level;
+        core_metric_add(log_handles[nearest], 0, 1);
+    }
+}
+
+void core_gauge(enum core_metric metric, int64_t value)
+{
+    if (is_ready) {
+        core_metric_set(table_handle, metric, value);
+    }
+}

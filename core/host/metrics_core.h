@@ -1,0 +1,67 @@
+/*
+ * The core's own metrics, "mansio_core_...": one table, registered by each process once it is
+ * attached to its slot. Counting before that does nothing.
+ */
+#ifndef MANSIO_CORE_HOST_METRICS_CORE_H
+#define MANSIO_CORE_HOST_METRICS_CORE_H
+
+#include "core/base/export.h"
+#include "core/host/metrics.h"
+#include <mansio/base.h>
+
+enum core_metric {
+    CORE_METRIC_LOG_DROPPED = 0,
+    CORE_METRIC_MISUSES,
+    CORE_METRIC_LIMITS_FULL,
+    CORE_METRIC_LIMITS_REFUSED,
+    CORE_METRIC_SESSIONS,
+    CORE_METRIC_SESSIONS_KILLED,
+    CORE_METRIC_SESSION_SECONDS,
+    CORE_METRIC_BUS_PUBLISHED,
+    CORE_METRIC_BUS_LOST,
+    CORE_METRIC_FIBERS,
+    CORE_METRIC_FIBERS_PEAK,
+    CORE_METRIC_STACKS_KEPT,
+    CORE_METRIC_SWITCHES,
+    CORE_METRIC_SPAWNS,
+    CORE_METRIC_TURNS,
+    CORE_METRIC_HOLDS,
+    CORE_METRIC_COUNT,
+};
+
+/* Why a conn was refused: label reason of mansio_core_conns_refused_total. */
+enum core_refusal {
+    CORE_REFUSED_LISTENER = 0, /* as many as the listener may have */
+    CORE_REFUSED_ADDRESS,      /* as many as one address may have, or too fast */
+    CORE_REFUSED_FIBERS,       /* no fiber, no memory */
+    CORE_REFUSED_SESSIONS,     /* as many sessions as the process may have */
+    CORE_REFUSED_SYSTEM,       /* accept() failed: descriptors used up, ... */
+    CORE_REFUSED_COUNT,
+};
+
+/* After core_shm_attach(). */
+CORE_EXPORT MANSIO_MUST_CHECK int core_metrics_init(void);
+
+CORE_EXPORT void core_count(enum core_metric metric, int64_t n);
+CORE_EXPORT void core_count_refused(enum core_refusal reason);
+CORE_EXPORT void core_gauge(enum core_metric metric, int64_t value);
+CORE_EXPORT void core_observe(enum core_metric metric, int64_t value);
+void core_count_log_line(uint32_t level);
+
+/* Bring the loop's figures into the slot. From a timer, about once a second. */
+CORE_EXPORT void core_metrics_sample(void);
+
+/* A table with a label of one's own instead of "instance". */
+MANSIO_MUST_CHECK int core_metrics_register_labelled(const char *prefix, const char *label,
+                                                     struct mansio_str value,
+                                                     const struct mansio_metric *table,
+                                                     size_t count, uint32_t *out_handle);
+
+/* A histogram's first bucket ends at 1 << this: 16 us, 64 bytes, 1. */
+uint32_t core_metric_lowest_shift(const char *unit);
+
+/* For tests: as if this process had registered nothing yet. */
+void core_metrics_forget(void);
+void core_metrics_core_forget(void);
+
+#endif
