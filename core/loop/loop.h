@@ -18,6 +18,14 @@ typedef void (*core_hold_fn)(const struct core_context *holder, int64_t held_us)
  * async-signal-safe. The process dies after it. */
 typedef void (*core_overflow_fn)(const struct core_context *holder);
 
+/* Called in a signal handler when the process is about to die of a signal other than a guard hit.
+ * Async-signal-safe. */
+typedef void (*core_crash_fn)(const struct core_context *holder, int signal_number);
+
+/* Called in a signal handler, once, when somebody has held the thread for ten times hold_limit_us
+ * and still does. Async-signal-safe. */
+typedef void (*core_stuck_fn)(const struct core_context *holder, int64_t held_us);
+
 struct core_loop_options {
     size_t fibers_max;         /* most fibers at once */
     size_t stack_size_bytes;   /* 0: the default of stack.h */
@@ -27,9 +35,13 @@ struct core_loop_options {
     int64_t hold_limit_us;     /* watchdog: 10 ms; 0: off */
     core_hold_fn on_hold;
     core_overflow_fn on_overflow;
+    core_crash_fn on_crash;
+    core_stuck_fn on_stuck;    /* needs hold_limit_us; costs a thread that sleeps while the loop does */
+    int stack_census;          /* 1: record stack depths (census.h); for tests, it touches all pages */
 };
 
-/* Set the process's loop up. Returns 0 or MANSIO_E_IO. */
+/* Set the process's loop up. fibers_max is lowered to what core_stack_fit() (stack.h) says;
+ * core_loop_stats() tells. Returns 0 or MANSIO_E_IO. */
 CORE_EXPORT MANSIO_MUST_CHECK int core_loop_init(const struct core_loop_options *options);
 
 /* Run until core_loop_stop(). */
@@ -52,6 +64,7 @@ struct ev_loop *core_loop_ev(void);
 struct core_loop_stats {
     size_t fibers, fibers_peak, stacks_kept, ready;
     uint64_t switches, spawns, turns, holds;
+    size_t fibers_max; /* as configured, or fewer if the system has no room for as many */
 };
 CORE_EXPORT void core_loop_stats(struct core_loop_stats *out);
 

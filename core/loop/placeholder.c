@@ -1,1 +1,0 @@
-/* replaced by the first real file */ extern int core_loop_placeholder; int core_loop_placeholder;
