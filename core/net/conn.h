@@ -10,12 +10,12 @@
 
 struct core_conn_options {
     struct mansio_str listener; /* its name; must outlive the conn */
-    int fd;                     /* non-blocking; owned by the conn */
+    int fd;                     /* non-blocking; owned by the conn, also when making it fails */
     size_t arena_cap_bytes;
-    const struct core_address *peer;
+    const struct core_address *peer; /* what accept() said */
 };
 
-/* Make a conn of a connected socket. */
+/* Make a conn of a connected socket. 0, or MANSIO_E_IO when the peer is gone already. */
 CORE_EXPORT MANSIO_MUST_CHECK int core_conn_new(const struct core_conn_options *options,
                                                 struct mansio_conn **out);
 
@@ -30,7 +30,9 @@ CORE_EXPORT void core_conn_set_data(struct mansio_conn *conn, void *data);
  * close, free. Masked from cancellation, bounded. Yields. */
 CORE_EXPORT void core_conn_close(struct mansio_conn *conn, int64_t linger_us);
 
-/* Close at once and free. */
+/* The two halves of core_conn_close(): everything but closing and freeing, for who has something
+ * to do in between; and the rest, which is also the way to close at once. */
+CORE_EXPORT void core_conn_finish(struct mansio_conn *conn, int64_t linger_us);
 CORE_EXPORT void core_conn_abort(struct mansio_conn *conn);
 
 #endif

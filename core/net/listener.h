@@ -20,7 +20,7 @@ struct core_listener_hooks {
     /* A conn was accepted: count it. Refuse with an error (over a limit): it is closed at once,
      * after refusal's bytes, if any, were written without waiting. */
     int (*on_accept)(void *arg, struct mansio_conn *conn, struct mansio_str *refusal);
-    /* Serve the conn: runs in its fiber; the conn is closed when it returns. */
+    /* Serve the conn: runs in its fiber; the conn is closed in good order when it returns. */
     int (*serve)(void *arg, struct mansio_conn *conn);
     /* The conn is about to be freed: count it out. Called once for each on_accept that gave 0. */
     void (*on_close)(void *arg, struct mansio_conn *conn, int result);
@@ -31,8 +31,11 @@ struct core_listener_hooks {
 
 struct core_listener_options {
     struct mansio_str name;      /* lives as long as the listener */
-    int fd;                      /* non-blocking listening socket; owned by the listener */
+    int fd;                      /* listening socket, made non-blocking; owned by the listener,
+                                    also when opening fails. Shared with other processes: nothing
+                                    else of it is changed */
     size_t conn_arena_cap_bytes;
+    int64_t linger_us;           /* longest that a conn's orderly end takes; 0: 2 s */
     struct core_listener_hooks hooks;
 };
 
@@ -46,7 +49,8 @@ CORE_EXPORT void core_listener_kick(struct core_listener *listener);
 CORE_EXPORT void core_listener_shut(struct core_listener *listener);
 
 /* Ask every conn to stop (reason, deadline): idle ones say goodbye. @p spread_us spreads the
- * requests evenly over that time. */
+ * requests evenly over that time. Conns accepted later aren't asked: shut first. A second call
+ * replaces what is left of the first and asks everybody again. */
 CORE_EXPORT void core_listener_drain(struct core_listener *listener, uint32_t reason,
                                      int64_t spread_us, int64_t deadline_us);
 
