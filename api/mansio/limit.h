@@ -35,7 +35,7 @@ MANSIO_EXPORT uint32_t mansio_limit_count(const char *name, struct mansio_str ke
  * @param key        of whom
  * @param max        most in a window on this node
  * @param window_us  microseconds, 1 second to 1 day; the same for every use of @p name
- * @return 0; MANSIO_E_LIMIT (the event is not counted)
+ * @return 0; MANSIO_E_LIMIT (the event is not counted); MANSIO_E_BUG for a window out of range
  * @yields no     @since 1.0
  */
 MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_limit_rate(const char *name, struct mansio_str key,

@@ -1,0 +1,317 @@
+/*
+ * Limits: counting, windows that slide, tables that fill, processes that die.
+ */
+#include <config.h>
+
+#include "core/host/limit.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <mansio/error.h>
+#include <mansio/str.h>
+#include <mansio/time.h>
+
+#include "core/base/time.h"
+#include "core/host/shm.h"
+
+static int64_t fake_now_us;
+
+static int64_t read_fake(void *arg)
+{
+    (void)arg;
+    return fake_now_us;
+}
+
+static const struct core_time_source fake_time = {.now_us = read_fake};
+
+static int set_up(void **state)
+{
+    struct core_shm *shm = NULL;
+    fake_now_us = 36000 * MANSIO_SECOND;
+    core_time_set_source(&fake_time);
+    assert_int_equal(core_shm_create(&shm), 0);
+    core_shm_attach(shm, 0);
+    *state = shm;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    core_shm_unmap(*state);
+    core_time_set_source(NULL);
+    return 0;
+}
+
+static struct mansio_str key_of(char out[16], unsigned n)
+{
+    int len = snprintf(out, 16, "key %u", n);
+    return (struct mansio_str){out, (size_t)len};
+}
+
+static void test_counts(void **state)
+{
+    (void)state;
+    struct mansio_str a = MANSIO_STR("192.0.2.1");
+    struct mansio_str b = MANSIO_STR("192.0.2.2");
+    assert_int_equal(mansio_limit_acquire("conns", a, 2), 0);
+    assert_int_equal(mansio_limit_acquire("conns", a, 2), 0);
+    assert_int_equal(mansio_limit_acquire("conns", a, 2), MANSIO_E_LIMIT);
+    assert_string_equal(mansio_error_detail(), "limit conns: 2 reached");
+    assert_int_equal(mansio_limit_acquire("conns", a, 0), MANSIO_E_LIMIT);
+    /* of another key, another name, another kind */
+    assert_int_equal(mansio_limit_acquire("conns", b, 1), 0);
+    assert_int_equal(mansio_limit_acquire("logins", a, 1), 0);
+    assert_int_equal(mansio_limit_rate("conns", a, 1, MANSIO_SECOND), 0);
+    assert_int_equal(mansio_limit_count("conns", a), 2);
+    assert_int_equal(mansio_limit_count("conns", b), 1);
+    assert_int_equal(mansio_limit_count("conns", MANSIO_STR_NONE), 0);
+    mansio_limit_release("conns", a);
+    assert_int_equal(mansio_limit_count("conns", a), 1);
+    assert_int_equal(mansio_limit_acquire("conns", a, 2), 0);
+}
+
+static void test_without_shared_memory(void **state)
+{
+    core_shm_attach(NULL, 0);
+    core_limits_forget();
+    test_counts(state);
+    core_limits_forget();
+}
+
+static int rate(uint32_t max, int64_t window_us)
+{
+    return mansio_limit_rate("r", MANSIO_STR("k"), max, window_us);
+}
+
+static void test_window_slides(void **state)
+{
+    (void)state;
+    const int64_t minute = 60 * MANSIO_SECOND;
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(rate(10, minute), 0);
+    }
+    assert_int_equal(rate(10, minute), MANSIO_E_LIMIT);
+    fake_now_us += minute - 1;
+    assert_int_equal(rate(10, minute), MANSIO_E_LIMIT);
+    /* Into the next window: a tenth of it lets one in, not ten. */
+    fake_now_us += 1;
+    assert_int_equal(rate(10, minute), MANSIO_E_LIMIT);
+    fake_now_us += minute / 10;
+    assert_int_equal(rate(10, minute), 0);
+    assert_int_equal(rate(10, minute), MANSIO_E_LIMIT);
+    /* Half of it: five in all. */
+    fake_now_us += 4 * minute / 10;
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(rate(10, minute), 0);
+    }
+    assert_int_equal(rate(10, minute), MANSIO_E_LIMIT);
+    /* Two windows later nothing counts any more. */
+    fake_now_us += 2 * minute;
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(rate(10, minute), 0);
+    }
+    assert_int_equal(rate(10, minute), MANSIO_E_LIMIT);
+}
+
+static void test_window_range(void **state)
+{
+    (void)state;
+    assert_int_equal(rate(1, MANSIO_SECOND - 1), MANSIO_E_BUG);
+    assert_int_equal(rate(1, 86400 * MANSIO_SECOND + 1), MANSIO_E_BUG);
+    assert_int_equal(rate(1, 86400 * MANSIO_SECOND), 0);
+    assert_int_equal(rate(1, 86400 * MANSIO_SECOND), MANSIO_E_LIMIT);
+}
+
+/* Refused events don't count: who keeps trying is let in again all the same. */
+static void test_refused_events_dont_count(void **state)
+{
+    (void)state;
+    assert_int_equal(rate(1, MANSIO_SECOND), 0);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(rate(1, MANSIO_SECOND), MANSIO_E_LIMIT);
+    }
+    fake_now_us += 2 * MANSIO_SECOND;
+    assert_int_equal(rate(1, MANSIO_SECOND), 0);
+}
+
+static void test_full_table(void **state)
+{
+    (void)state;
+    char text[16];
+    unsigned held = 0;
+    while (held <= CORE_SHM_LIMITS_MAX &&
+           mansio_limit_acquire("full", key_of(text, held), 1) == 0) {
+        held++;
+    }
+    print_message("# %u of %d entries held when the first found no room\n", held,
+                  CORE_SHM_LIMITS_MAX);
+    assert_true(held > CORE_SHM_LIMITS_MAX * 5 / 10); /* one choice: about a fifth */
+    assert_true(held < CORE_SHM_LIMITS_MAX);
+    assert_non_null(strstr(mansio_error_detail(), "16384 entries has no room"));
+    assert_int_equal(core_limits_used(), held);
+    for (unsigned i = 0; i < held; i++) {
+        assert_int_equal(mansio_limit_count("full", key_of(text, i)), 1);
+    }
+    assert_int_equal(mansio_limit_acquire("full", key_of(text, held), 1), MANSIO_E_LIMIT);
+    for (unsigned i = 0; i < held; i++) {
+        mansio_limit_release("full", key_of(text, i));
+    }
+    assert_int_equal(core_limits_used(), 0);
+    assert_int_equal(mansio_limit_acquire("full", key_of(text, held), 1), 0);
+}
+
+/* A table that lives long: keys come and go a hundred times its size, and room stays. */
+static void test_entries_are_used_again(void **state)
+{
+    (void)state;
+    char text[16];
+    for (unsigned i = 0; i < 100 * CORE_SHM_LIMITS_MAX / 16; i++) {
+        if (i % 512 == 0) {
+            fake_now_us += 3 * MANSIO_SECOND;
+        }
+        assert_int_equal(mansio_limit_acquire("c", key_of(text, i), 1), 0);
+        assert_int_equal(mansio_limit_rate("r", key_of(text, i), 1, MANSIO_SECOND), 0);
+        assert_int_equal(mansio_limit_rate("r", key_of(text, i), 1, MANSIO_SECOND),
+                         MANSIO_E_LIMIT);
+        mansio_limit_release("c", key_of(text, i));
+    }
+    assert_true(core_limits_used() <= 512);
+    fake_now_us += 3 * MANSIO_SECOND;
+    assert_int_equal(core_limits_used(), 0);
+}
+
+/* A child that holds, says so, and waits to be killed or told to go. */
+struct child {
+    pid_t pid;
+    int said, tell; /* our ends */
+    uint32_t slot;
+};
+
+static void run_child(struct core_shm *shm, uint32_t slot, int say, int hear)
+{
+    char c = 'n';
+    core_shm_attach(shm, slot);
+    for (int i = 0; i < 3; i++) {
+        if (mansio_limit_acquire("conns", MANSIO_STR("peer"), 9) != 0 ||
+            mansio_limit_rate("fails", MANSIO_STR("peer"), 9, 60 * MANSIO_SECOND) != 0) {
+            _exit(1);
+        }
+    }
+    if (write(say, &c, 1) != 1 || read(hear, &c, 1) != 1) {
+        _exit(1);
+    }
+    mansio_limit_release("conns", MANSIO_STR("peer"));
+    _exit(write(say, &c, 1) != 1);
+}
+
+static struct child start_child(struct core_shm *shm)
+{
+    struct child child = {0};
+    int up[2];
+    int down[2];
+    char c;
+    assert_int_equal(core_shm_claim(shm, &child.slot), 0);
+    assert_int_equal(pipe(up), 0);
+    assert_int_equal(pipe(down), 0);
+    child.pid = fork();
+    if (child.pid == 0) {
+        run_child(shm, child.slot, up[1], down[0]);
+    }
+    assert_true(child.pid > 0);
+    close(up[1]);
+    close(down[0]);
+    child.said = up[0];
+    child.tell = down[1];
+    assert_int_equal(read(child.said, &c, 1), 1);
+    return child;
+}
+
+static void end_child(struct core_shm *shm, struct child *child)
+{
+    int status = 0;
+    assert_int_equal(waitpid(child->pid, &status, 0), child->pid);
+    core_shm_reclaim(shm, child->slot);
+    close(child->said);
+    close(child->tell);
+}
+
+static void test_processes(void **state)
+{
+    struct core_shm *shm = *state;
+    struct mansio_str peer = MANSIO_STR("peer");
+    char c = 'g';
+    struct child children[3];
+    for (int i = 0; i < 3; i++) {
+        children[i] = start_child(shm);
+        assert_int_equal(mansio_limit_count("conns", peer), 3 * (i + 1));
+    }
+    assert_int_equal(mansio_limit_acquire("conns", peer, 9), MANSIO_E_LIMIT);
+    assert_int_equal(mansio_limit_rate("fails", peer, 9, 60 * MANSIO_SECOND), MANSIO_E_LIMIT);
+
+    /* One lets go of one. */
+    assert_int_equal(write(children[0].tell, &c, 1), 1);
+    assert_int_equal(read(children[0].said, &c, 1), 1);
+    assert_int_equal(mansio_limit_count("conns", peer), 8);
+    assert_int_equal(mansio_limit_acquire("conns", peer, 9), 0);
+    end_child(shm, &children[0]);
+    assert_int_equal(mansio_limit_count("conns", peer), 7);
+
+    /* One is killed: what it held is free once its slot is. */
+    assert_int_equal(kill(children[1].pid, SIGKILL), 0);
+    end_child(shm, &children[1]);
+    assert_int_equal(mansio_limit_count("conns", peer), 4);
+    assert_int_equal(mansio_limit_rate("fails", peer, 9, 60 * MANSIO_SECOND), 0);
+
+    /* The slot's next owner begins with nothing. */
+    struct child next = start_child(shm);
+    assert_int_equal(mansio_limit_count("conns", peer), 7);
+    assert_int_equal(kill(next.pid, SIGKILL), 0);
+    end_child(shm, &next);
+    assert_int_equal(kill(children[2].pid, SIGKILL), 0);
+    end_child(shm, &children[2]);
+    assert_int_equal(mansio_limit_count("conns", peer), 1);
+}
+
+static void release_unheld(void)
+{
+    mansio_limit_release("conns", MANSIO_STR("nobody"));
+}
+
+static void test_release_without_acquire_is_a_mistake(void **state)
+{
+    (void)state;
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)close(STDERR_FILENO); /* the report */
+        release_unheld();
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_counts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_without_shared_memory, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_window_slides, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_window_range, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_refused_events_dont_count, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_full_table, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_entries_are_used_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_processes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_release_without_acquire_is_a_mistake, set_up,
+                                        tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
