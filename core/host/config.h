@@ -23,12 +23,23 @@ CORE_EXPORT MANSIO_MUST_CHECK int core_source_read(struct mansio_arena *arena, c
 CORE_EXPORT MANSIO_MUST_CHECK int core_source_store(const struct core_source *source, int *out_fd);
 CORE_EXPORT MANSIO_MUST_CHECK int core_source_load(struct mansio_arena *arena, int fd,
                                                    struct core_source **out);
+/* What is wrong with a source: filled by core_config_parse() (anew) and core_settings_check() (in
+ * addition), also when they fail; sorted by place, the first 20 of @p out_total (may be NULL).
+ * Each is "path:line:column: ..."; valid as long as the source. A failure that is not of this kind
+ * (a file that can't be read, broken YAML) is in mansio_error_detail() alone. */
+CORE_EXPORT size_t core_source_problem_count(const struct core_source *source, size_t *out_total);
+CORE_EXPORT const char *core_source_problem(const struct core_source *source, size_t index);
+
+/* The files that were read, main file first, as messages name them. */
+CORE_EXPORT size_t core_source_file_count(const struct core_source *source);
+CORE_EXPORT const char *core_source_file_path(const struct core_source *source, size_t index);
+
 /* 1 if both have the same content (bytes and secrets, not mtime). */
 CORE_EXPORT int core_source_eq(const struct core_source *a, const struct core_source *b);
 
 struct core_config_instance {
     struct mansio_str name;
-    struct mansio_str module;       /* "hello" (found in module_path) or a path */
+    struct mansio_str module;       /* "hello" (found in module_path) or an absolute path */
     const struct core_node *node;   /* the module's settings, unchecked; NULL: none given */
     const struct core_node *where;  /* for messages */
 };
@@ -41,7 +52,7 @@ struct core_config_listener {
     struct mansio_str address_text; /* as written */
     uint32_t backlog;
     uint32_t unix_mode;
-    uint32_t conns_max;             /* of this listener, on this node */
+    uint32_t conns_max;             /* of this listener, on this node; 0: no limit of its own */
     const struct core_node *where;
 };
 
@@ -52,7 +63,30 @@ struct core_config {
     const struct core_config_instance *instances;
     size_t instance_count;
     const struct core_config_listener *listeners; /* one row an address */
-    size_t listener_count;
+    size_t listener_count; /* rows, not entries of `listeners` */
+
+    /* What the daemon asks for, out of `settings`. Slices end with a NUL. */
+    struct mansio_str node;        /* this node's name; never empty */
+    struct mansio_str user, group; /* names or numbers; empty: stay who started us */
+    struct mansio_str control_socket; /* absolute path */
+    uint32_t control_mode;
+    uint32_t log_format;        /* enum core_log_format */
+    uint32_t log_level;         /* enum mansio_log_level */
+    struct mansio_str log_file; /* absolute path; empty: stderr */
+    int has_metrics;            /* metrics_address is set */
+    struct core_address metrics_address;
+    uint64_t conns_max;             /* on this node; 0: no limit */
+    uint64_t conns_per_address_max; /* on this node; 0: no limit */
+    size_t sessions_max;            /* a worker */
+    size_t fibers_max;              /* a worker */
+    size_t conn_arena_cap_bytes;
+    size_t stack_size_bytes;
+    size_t stacks_kept_max;
+    int64_t drain_time_us;   /* a draining generation's deadline */
+    int64_t drain_spread_us; /* over which idle sessions are told goodbye */
+    unsigned offload_threads; /* a worker */
+    size_t offload_queue_max;
+    int64_t hold_limit_us; /* watchdog; 0: off */
 };
 
 /* The core's own table: what --explain-settings prints first. */
@@ -64,7 +98,7 @@ CORE_EXPORT MANSIO_MUST_CHECK int core_config_parse(struct mansio_arena *arena,
                                                     struct core_config **out);
 
 /* Check a node against a table (a module's): what instances get. @p where names the place when
- * @p node is NULL. */
+ * @p node is NULL. The values live as long as @p arena and need neither source nor config. */
 CORE_EXPORT MANSIO_MUST_CHECK int core_settings_check(struct mansio_arena *arena,
                                                       const struct core_source *source,
                                                       const struct core_node *node,
@@ -73,7 +107,9 @@ CORE_EXPORT MANSIO_MUST_CHECK int core_settings_check(struct mansio_arena *arena
                                                       size_t count,
                                                       const struct mansio_settings **out);
 
-/* Compare two values of one table. 0: same. 1: they differ only in LIVE settings. 2: in others. */
+/* Compare two values of one table. 0: same. 1: they differ only in LIVE settings. 2: in others.
+ * A LIVE row covers all below it. Of the core's own settings, `instances.NAME.settings` is left
+ * out: compare what core_settings_check() makes of it. */
 CORE_EXPORT int core_settings_compare(const struct mansio_settings *a,
                                       const struct mansio_settings *b);
 
@@ -85,5 +121,9 @@ CORE_EXPORT MANSIO_MUST_CHECK int core_settings_table_check(const struct mansio_
 struct mansio_buf;
 CORE_EXPORT void core_settings_explain(struct mansio_buf *out, const char *title,
                                        const struct mansio_setting *table, size_t count);
+
+/* The same as Markdown: a table of dotted names. */
+CORE_EXPORT void core_settings_explain_markdown(struct mansio_buf *out, const char *title,
+                                                const struct mansio_setting *table, size_t count);
 
 #endif

@@ -1,0 +1,407 @@
+/*
+ * A source made into a configuration: checked against the core's table, then what the table can't
+ * say: names, addresses, modes, and that a listener's instance is there. Everything wrong is told
+ * at once; module settings are checked by the loader, which has their tables.
+ */
+#include <config.h>
+
+#include "core/host/config.h"
+
+#include "core/host/config_table.h"
+#include "core/host/settings.h"
+#include "core/host/source.h"
+#include <mansio/error.h>
+#include <mansio/log.h>
+#include <mansio/str.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* One configuration being made. */
+struct making {
+    struct mansio_arena *arena;
+    struct core_problems *problems;
+    const struct core_node *root;
+    const struct mansio_settings *settings;
+    struct core_config *config;
+    struct core_config_instance *instances;
+    struct core_config_listener *listeners;
+    size_t listener_room;
+};
+
+static int is_bad(const struct mansio_settings *settings, const char *name)
+{
+    return core_settings_value(settings, name, UINT32_MAX)->is_bad;
+}
+
+static void complain(struct making *making, struct core_place at,
+                     const struct mansio_settings *settings, const char *name, const char *what)
+{
+    core_problems_add(making->problems, at, "%.*s%s%s: %s", MANSIO_STR_ARG(settings->path),
+                      settings->path.len > 0 ? "." : "", name, what);
+}
+
+/* ---- single settings ------------------------------------------------------------------------- */
+
+static int is_name(struct mansio_str name, size_t max)
+{
+    size_t i = 0;
+    while (i < name.len && strchr("abcdefghijklmnopqrstuvwxyz0123456789-_.", name.ptr[i]) != NULL) {
+        i++;
+    }
+    return i == name.len && i > 0 && i <= max && name.ptr[0] != '.' && name.ptr[0] != '-';
+}
+
+/* The name of an entry of `instances` or `listeners`: it is a label in logs and metrics. */
+static void check_name(struct making *making, const struct mansio_settings *entry)
+{
+    if (!is_name(entry->key, CORE_NAME_MAX)) {
+        core_problems_add(making->problems, entry->at,
+                          "%.*s: found a name of other characters or length, expected lower-case "
+                          "letters, digits, '-', '_', '.', at most %d",
+                          MANSIO_STR_ARG(entry->path), CORE_NAME_MAX);
+    }
+}
+
+static uint32_t take_mode(struct making *making, const struct mansio_settings *settings,
+                          const char *name)
+{
+    struct mansio_str text = mansio_settings_str(settings, name);
+    uint32_t mode = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '7') {
+            mode = UINT32_MAX;
+            break;
+        }
+        mode = mode * 8 + (uint32_t)(text.ptr[i] - '0');
+    }
+    if (mode > 0777) {
+        char quoted[CORE_QUOTE_MAX];
+        char what[CORE_SETTINGS_WHY_MAX];
+        snprintf(what, sizeof what, "found %s, expected a mode in octal, 0000 to 0777",
+                 core_quote(text, quoted));
+        complain(making, core_settings_place(settings, name), settings, name, what);
+        return 0;
+    }
+    return mode;
+}
+
+static uint32_t processors(void)
+{
+    cpu_set_t set;
+    int count = 0;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) {
+        count = CPU_COUNT(&set);
+    }
+    if (count < 1) {
+        return 1;
+    }
+    return count > CORE_WORKERS_MAX ? CORE_WORKERS_MAX : (uint32_t)count;
+}
+
+static int take_node_name(struct making *making)
+{
+    making->config->node = mansio_settings_str(making->settings, "node");
+    if (making->config->node.len > 0) {
+        return 0;
+    }
+    char name[256] = "";
+    if (gethostname(name, sizeof name - 1) < 0 || name[0] == '\0') {
+        snprintf(name, sizeof name, "localhost");
+    }
+    return mansio_arena_copy(making->arena, mansio_str_from_cstr(name), &making->config->node);
+}
+
+static void check_module_path(struct making *making)
+{
+    const struct mansio_settings *settings = making->settings;
+    for (size_t i = 0; i < mansio_settings_count(settings, "module_path"); i++) {
+        struct mansio_str item = mansio_settings_item(settings, "module_path", i);
+        if (!mansio_str_starts(item, MANSIO_STR("/"))) {
+            char quoted[CORE_QUOTE_MAX];
+            char what[CORE_SETTINGS_WHY_MAX];
+            snprintf(what, sizeof what, "found %s, expected an absolute path",
+                     core_quote(item, quoted));
+            complain(making, core_settings_item_place(settings, "module_path", i), settings,
+                     "module_path", what);
+        }
+    }
+}
+
+static void take_metrics(struct making *making)
+{
+    const struct mansio_settings *metrics = mansio_settings_section(making->settings, "metrics");
+    struct mansio_str text = mansio_settings_str(metrics, "address");
+    if (text.len == 0) {
+        return;
+    }
+    if (core_address_parse(text, &making->config->metrics_address) < 0) {
+        complain(making, core_settings_place(metrics, "address"), metrics, "address",
+                 mansio_error_detail());
+        return;
+    }
+    making->config->has_metrics = 1;
+}
+
+static int take_scalars(struct making *making)
+{
+    struct core_config *config = making->config;
+    const struct mansio_settings *root = making->settings;
+    config->workers = (uint32_t)mansio_settings_int(root, "workers");
+    if (config->workers == 0) {
+        config->workers = processors();
+    }
+    config->user = mansio_settings_str(root, "user");
+    config->group = mansio_settings_str(root, "group");
+    const struct mansio_settings *control = mansio_settings_section(root, "control");
+    config->control_socket = mansio_settings_str(control, "socket");
+    config->control_mode = take_mode(making, control, "mode");
+    const struct mansio_settings *log = mansio_settings_section(root, "log");
+    config->log_format = (uint32_t)mansio_settings_int(log, "format");
+    config->log_level = (uint32_t)mansio_settings_int(log, "level") + MANSIO_LOG_ERROR;
+    config->log_file = mansio_settings_str(log, "file");
+    const struct mansio_settings *limits = mansio_settings_section(root, "limits");
+    config->conns_max = (uint64_t)mansio_settings_int(limits, "connections");
+    config->conns_per_address_max =
+        (uint64_t)mansio_settings_int(limits, "connections_per_address");
+    config->sessions_max = (size_t)mansio_settings_int(limits, "sessions");
+    config->fibers_max = (size_t)mansio_settings_int(limits, "fibers");
+    config->conn_arena_cap_bytes = (size_t)mansio_settings_int(limits, "conn_memory");
+    config->stack_size_bytes = (size_t)mansio_settings_int(limits, "fiber_stack");
+    config->stacks_kept_max = (size_t)mansio_settings_int(limits, "stacks_kept");
+    const struct mansio_settings *drain = mansio_settings_section(root, "drain");
+    config->drain_time_us = mansio_settings_int(drain, "time");
+    config->drain_spread_us = mansio_settings_int(drain, "spread");
+    const struct mansio_settings *offload = mansio_settings_section(root, "offload");
+    config->offload_threads = (unsigned)mansio_settings_int(offload, "threads");
+    config->offload_queue_max = (size_t)mansio_settings_int(offload, "queue");
+    config->hold_limit_us =
+        mansio_settings_int(mansio_settings_section(root, "watchdog"), "limit");
+    if (config->drain_spread_us > config->drain_time_us) {
+        complain(making, core_settings_place(drain, "spread"), drain, "spread",
+                 "found more than drain.time, expected at most as much");
+    }
+    if (config->control_socket.len == 0 && !is_bad(control, "socket")) {
+        complain(making, core_settings_place(control, "socket"), control, "socket",
+                 "found nothing, expected a path");
+    }
+    check_module_path(making);
+    take_metrics(making);
+    return take_node_name(making);
+}
+
+/* ---- instances ------------------------------------------------------------------------------- */
+
+/* "hello", or a file: what has a '/' is relative to the file that says it. */
+static int take_module(struct making *making, const struct mansio_settings *entry,
+                       struct mansio_str *out)
+{
+    struct mansio_str text = mansio_settings_str(entry, "module");
+    struct core_place at = core_settings_place(entry, "module");
+    if (mansio_str_find_char(text, '/') < 0 || at.file == NULL) {
+        *out = text;
+        return 0;
+    }
+    int result = core_path_resolve(making->arena, at.file, text, out);
+    if (result == MANSIO_E_INVALID) {
+        complain(making, at, entry, "module", "found too long a path");
+        result = 0;
+    }
+    return result;
+}
+
+static int take_instances(struct making *making)
+{
+    size_t count = mansio_settings_count(making->settings, "instances");
+    const struct core_node *nodes = core_node_get(making->root, MANSIO_STR("instances"));
+    making->instances =
+        mansio_arena_try_alloc(making->arena, (count + 1) * sizeof *making->instances);
+    if (making->instances == NULL) {
+        return MANSIO_E_LIMIT;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct core_config_instance *instance = &making->instances[i];
+        const struct mansio_settings *entry =
+            mansio_settings_entry(making->settings, "instances", i, &instance->name);
+        check_name(making, entry);
+        instance->node = core_settings_node(entry, "settings");
+        instance->where = core_node_get(nodes, instance->name);
+        int result = take_module(making, entry, &instance->module);
+        if (result < 0) {
+            return result;
+        }
+    }
+    making->config->instances = making->instances;
+    making->config->instance_count = count;
+    return 0;
+}
+
+/* ---- listeners ------------------------------------------------------------------------------- */
+
+static int has_instance(const struct making *making, struct mansio_str name)
+{
+    for (size_t i = 0; i < making->config->instance_count; i++) {
+        if (mansio_str_eq(making->instances[i].name, name)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void check_serve(struct making *making, const struct mansio_settings *entry)
+{
+    struct mansio_str name = mansio_settings_str(entry, "serve");
+    if (!mansio_settings_is_set(entry, "serve") || is_bad(entry, "serve") || has_instance(making, name)) {
+        return;
+    }
+    char quoted[CORE_QUOTE_MAX];
+    char what[CORE_SETTINGS_WHY_MAX];
+    size_t used = (size_t)snprintf(what, sizeof what, "found %s, expected an instance%s",
+                                   core_quote(name, quoted),
+                                   making->config->instance_count > 0 ? " such as"
+                                                                      : ", but there is none");
+    for (size_t i = 0; i < making->config->instance_count && used < 240; i++) {
+        struct mansio_str known = mansio_str_sub(making->instances[i].name, 0, CORE_NAME_MAX);
+        used += (size_t)snprintf(what + used, sizeof what - used, "%s %.*s", i == 0 ? "" : ",",
+                                 MANSIO_STR_ARG(known));
+    }
+    complain(making, core_settings_place(entry, "serve"), entry, "serve", what);
+}
+
+static void check_service(struct making *making, const struct mansio_settings *entry)
+{
+    struct mansio_str name = mansio_settings_str(entry, "service");
+    if (name.len > 0 && !is_name(name, CORE_SERVICE_MAX)) {
+        char quoted[CORE_QUOTE_MAX];
+        char what[CORE_SETTINGS_WHY_MAX];
+        snprintf(what, sizeof what, "found %s, expected lower-case letters, digits and '-'",
+                 core_quote(name, quoted));
+        complain(making, core_settings_place(entry, "service"), entry, "service", what);
+    }
+}
+
+/* Port 0 is the system's choice, another one each time. */
+static int is_any_port(const struct core_address *address)
+{
+    return (address->u.any.sa_family == AF_INET && address->u.ipv4.sin_port == 0) ||
+           (address->u.any.sa_family == AF_INET6 && address->u.ipv6.sin6_port == 0);
+}
+
+static int check_unique(struct making *making, const struct mansio_settings *entry, size_t index,
+                        const struct core_config_listener *fresh)
+{
+    for (size_t i = 0; i < making->config->listener_count; i++) {
+        const struct core_config_listener *other = &making->listeners[i];
+        if (!core_address_eq(&other->address, &fresh->address) || is_any_port(&fresh->address)) {
+            continue;
+        }
+        char quoted[CORE_QUOTE_MAX];
+        char what[CORE_SETTINGS_WHY_MAX];
+        struct core_place before = core_node_place(other->where);
+        snprintf(what, sizeof what, "found %s a second time; %.*s at %.150s:%u:%u has it too",
+                 core_quote(fresh->address_text, quoted), MANSIO_STR_ARG(other->name),
+                 before.file->path, before.line, before.column);
+        complain(making, core_settings_item_place(entry, "address", index), entry, "address", what);
+        return 0;
+    }
+    return 1;
+}
+
+static void add_address(struct making *making, const struct mansio_settings *entry, size_t index,
+                        const struct core_config_listener *model)
+{
+    struct core_config_listener *row = &making->listeners[making->config->listener_count];
+    *row = *model;
+    row->address_text = mansio_settings_item(entry, "address", index);
+    if (core_address_parse(row->address_text, &row->address) < 0) {
+        complain(making, core_settings_item_place(entry, "address", index), entry, "address",
+                 mansio_error_detail());
+    } else if (check_unique(making, entry, index, row)) {
+        making->config->listener_count++;
+    }
+}
+
+static int room_for_listeners(struct making *making, size_t count)
+{
+    size_t room = 1;
+    for (size_t i = 0; i < count; i++) {
+        room += mansio_settings_count(
+            mansio_settings_entry(making->settings, "listeners", i, NULL), "address");
+    }
+    making->listeners = mansio_arena_try_alloc(making->arena, room * sizeof *making->listeners);
+    return making->listeners != NULL ? 0 : MANSIO_E_LIMIT;
+}
+
+static int take_listeners(struct making *making)
+{
+    size_t count = mansio_settings_count(making->settings, "listeners");
+    const struct core_node *nodes = core_node_get(making->root, MANSIO_STR("listeners"));
+    int result = room_for_listeners(making, count);
+    if (result < 0) {
+        return result;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct core_config_listener model = {.backlog = 0};
+        const struct mansio_settings *entry =
+            mansio_settings_entry(making->settings, "listeners", i, &model.name);
+        check_name(making, entry);
+        check_serve(making, entry);
+        check_service(making, entry);
+        model.instance = mansio_settings_str(entry, "serve");
+        model.service = mansio_settings_str(entry, "service");
+        model.backlog = (uint32_t)mansio_settings_int(entry, "backlog");
+        model.unix_mode = take_mode(making, entry, "mode");
+        model.conns_max = (uint32_t)mansio_settings_int(entry, "connections");
+        model.where = core_node_get(nodes, model.name);
+        for (size_t j = 0; j < mansio_settings_count(entry, "address"); j++) {
+            add_address(making, entry, j, &model);
+        }
+    }
+    making->config->listeners = making->listeners;
+    return 0;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+static int make(struct making *making, const struct core_source *source)
+{
+    struct core_node *root = NULL;
+    struct mansio_settings *settings = NULL;
+    size_t count = 0;
+    const struct mansio_setting *table = core_config_table(&count);
+    int result = core_source_merge(making->arena, source, making->problems, &root);
+    if (result == 0) {
+        result = core_settings_make(making->arena, source, making->problems, root, NULL, table,
+                                    count, &settings);
+    }
+    if (result < 0) {
+        return result;
+    }
+    making->root = root;
+    making->settings = settings;
+    making->config->settings = settings;
+    result = take_scalars(making);
+    if (result == 0) {
+        result = take_instances(making);
+    }
+    if (result == 0) {
+        result = take_listeners(making);
+    }
+    return result < 0 ? result : core_problems_status(making->problems);
+}
+
+int core_config_parse(struct mansio_arena *arena, const struct core_source *source,
+                      struct core_config **out)
+{
+    struct making making = {.arena = arena,
+                            .problems = source->problems,
+                            .config = mansio_arena_alloc(arena, sizeof *making.config)};
+    memset(source->problems, 0, sizeof *source->problems);
+    making.config->arena = arena;
+    int result = make(&making, source);
+    if (result == 0) {
+        *out = making.config;
+    }
+    return result;
+}

@@ -1,0 +1,159 @@
+/*
+ * The core's own settings, as a table. What it says is what the file may say, what
+ * `mansiod --explain-settings` prints first, and what documentation is made of.
+ */
+#include "core/host/config_table.h"
+
+#include "core/host/config.h"
+#include "core/host/settings.h"
+
+static const char *const log_formats[] = {"logfmt", "json", NULL};
+static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
+
+static const struct mansio_setting control_table[] = {
+    MANSIO_SETTING(.name = "socket", .type = MANSIO_SETTING_PATH,
+                   .default_text = CORE_RUN_DIR "/control.sock",
+                   .help = "Unix socket that mansioctl talks to"),
+    MANSIO_SETTING(.name = "mode", .type = MANSIO_SETTING_STRING, .default_text = "0660",
+                   .min = 3, .max = 4, .help = "Its mode, in octal"),
+};
+
+static const struct mansio_setting log_table[] = {
+    MANSIO_SETTING(.name = "format", .type = MANSIO_SETTING_CHOICE, .choices = log_formats,
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "logfmt",
+                   .help = "How a line looks: key=value pairs or one JSON object"),
+    MANSIO_SETTING(.name = "level", .type = MANSIO_SETTING_CHOICE, .choices = log_levels,
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "info",
+                   .help = "Write lines of this level and graver ones"),
+    MANSIO_SETTING(.name = "file", .type = MANSIO_SETTING_PATH, .flags = MANSIO_SETTING_LIVE,
+                   .help = "Append to this file; empty: standard error, as systemd likes it"),
+};
+
+static const struct mansio_setting metrics_table[] = {
+    MANSIO_SETTING(.name = "address", .type = MANSIO_SETTING_STRING,
+                   .help = "Serve metrics in Prometheus format here, such as 127.0.0.1:9100; "
+                           "empty: nowhere"),
+};
+
+static const struct mansio_setting limits_table[] = {
+    MANSIO_SETTING(.name = "connections", .type = MANSIO_SETTING_INT, .unit = "connections",
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "100000", .min = 0,
+                   .max = 10000000, .help = "Open at once on this node; 0: no limit"),
+    MANSIO_SETTING(.name = "connections_per_address", .type = MANSIO_SETTING_INT,
+                   .unit = "connections", .flags = MANSIO_SETTING_LIVE, .default_text = "100",
+                   .min = 0, .max = 10000000,
+                   .help = "Open at once from one client address; 0: no limit"),
+    MANSIO_SETTING(.name = "sessions", .type = MANSIO_SETTING_INT, .unit = "sessions",
+                   .default_text = "200000", .min = 16, .max = 10000000,
+                   .help = "Open at once in a worker"),
+    MANSIO_SETTING(.name = "fibers", .type = MANSIO_SETTING_INT, .unit = "fibers",
+                   .default_text = "200000", .min = 64, .max = 10000000,
+                   .help = "Running or waiting at once in a worker"),
+    MANSIO_SETTING(.name = "conn_memory", .type = MANSIO_SETTING_SIZE, .default_text = "1M",
+                   .min = 16384, .max = 1073741824,
+                   .help = "Most memory that a connection's own data may take"),
+    MANSIO_SETTING(.name = "fiber_stack", .type = MANSIO_SETTING_SIZE, .default_text = "256K",
+                   .min = 65536, .max = 16777216,
+                   .help = "Address space of a fiber's stack; memory is taken as it is used"),
+    MANSIO_SETTING(.name = "stacks_kept", .type = MANSIO_SETTING_INT, .unit = "stacks",
+                   .default_text = "256", .min = 0, .max = 1000000,
+                   .help = "Unused stacks that a worker keeps for the next fiber"),
+};
+
+static const struct mansio_setting drain_table[] = {
+    MANSIO_SETTING(.name = "time", .type = MANSIO_SETTING_DURATION, .flags = MANSIO_SETTING_LIVE,
+                   .default_text = "30s", .min = 0, .max = INT64_C(86400000000),
+                   .help = "How long an outgoing generation may finish what it has in hand"),
+    MANSIO_SETTING(.name = "spread", .type = MANSIO_SETTING_DURATION,
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "5s", .min = 0,
+                   .max = INT64_C(86400000000),
+                   .help = "Idle sessions are told goodbye evenly over this time"),
+};
+
+static const struct mansio_setting offload_table[] = {
+    MANSIO_SETTING(.name = "threads", .type = MANSIO_SETTING_INT, .unit = "threads",
+                   .default_text = "2", .min = 1, .max = 256,
+                   .help = "Helper threads of a worker, for what is slow or blocks"),
+    MANSIO_SETTING(.name = "queue", .type = MANSIO_SETTING_INT, .unit = "jobs",
+                   .default_text = "1024", .min = 1, .max = 1000000,
+                   .help = "Jobs that may wait for a thread"),
+};
+
+static const struct mansio_setting watchdog_table[] = {
+    MANSIO_SETTING(.name = "limit", .type = MANSIO_SETTING_DURATION, .default_text = "10ms",
+                   .min = 0, .max = INT64_C(60000000),
+                   .help = "Name in the log who holds a worker for longer; 0: nobody"),
+};
+
+static const struct mansio_setting listener_table[] = {
+    MANSIO_SETTING(.name = "address", .type = MANSIO_SETTING_LIST,
+                   .flags = MANSIO_SETTING_REQUIRED, .unit = "addresses", .min = 1, .max = 64,
+                   .help = "Where to listen: 192.0.2.1:25, [2001:db8::1]:25, *:25, "
+                           "unix:/run/x.sock"),
+    MANSIO_SETTING(.name = "serve", .type = MANSIO_SETTING_STRING,
+                   .flags = MANSIO_SETTING_REQUIRED, .min = 1, .max = CORE_NAME_MAX,
+                   .help = "The instance that serves it"),
+    MANSIO_SETTING(.name = "service", .type = MANSIO_SETTING_STRING, .min = 0,
+                   .max = CORE_SERVICE_MAX,
+                   .help = "What policy calls this service; empty: the protocol's own name"),
+    MANSIO_SETTING(.name = "backlog", .type = MANSIO_SETTING_INT, .unit = "connections",
+                   .default_text = "1024", .min = 1, .max = 65535,
+                   .help = "Connections that may wait to be accepted"),
+    MANSIO_SETTING(.name = "mode", .type = MANSIO_SETTING_STRING, .default_text = "0660",
+                   .min = 3, .max = 4, .help = "The mode of its unix sockets, in octal"),
+    MANSIO_SETTING(.name = "connections", .type = MANSIO_SETTING_INT, .unit = "connections",
+                   .min = 0, .max = 10000000, .default_text = "0",
+                   .help = "Open at once on this node; 0: only the node's own limit"),
+};
+
+static const struct mansio_setting instance_table[] = {
+    MANSIO_SETTING(.name = "module", .type = MANSIO_SETTING_STRING,
+                   .flags = MANSIO_SETTING_REQUIRED, .min = 1, .max = CORE_SETTINGS_PATH_MAX,
+                   .help = "The module's name, or the path of its file"),
+    MANSIO_SETTING(.name = "settings", .type = CORE_SETTING_RAW,
+                   .help = "The module's own settings"),
+};
+
+#define CHILDREN(table) .children = (table), .child_count = MANSIO_COUNT(table)
+
+static const struct mansio_setting core_table[] = {
+    MANSIO_SETTING(.name = "include", .type = MANSIO_SETTING_LIST, .unit = "paths",
+                   .help = "More files, relative to this one; *, ? and [] match names. Their "
+                           "instances and listeners are added, other settings stand in one file"),
+    MANSIO_SETTING(.name = "node", .type = MANSIO_SETTING_STRING, .min = 0, .max = 255,
+                   .help = "The name of this node; empty: the host's name"),
+    MANSIO_SETTING(.name = "workers", .type = MANSIO_SETTING_INT, .unit = "workers",
+                   .default_text = "0", .min = 0, .max = CORE_WORKERS_MAX,
+                   .help = "Worker processes; 0: one a processor"),
+    MANSIO_SETTING(.name = "user", .type = MANSIO_SETTING_STRING, .min = 0, .max = 63,
+                   .help = "Run as this user; empty: as who started the daemon"),
+    MANSIO_SETTING(.name = "group", .type = MANSIO_SETTING_STRING, .min = 0, .max = 63,
+                   .help = "Run as this group; empty: the user's own"),
+    MANSIO_SETTING(.name = "module_path", .type = MANSIO_SETTING_LIST, .unit = "folders",
+                   .default_text = CORE_MODULE_DIR, .min = 1, .max = 16,
+                   .help = "Absolute folders in which modules are looked for, in this order"),
+    MANSIO_SETTING(.name = "control", .type = MANSIO_SETTING_SECTION,
+                   .help = "The way in for mansioctl", CHILDREN(control_table)),
+    MANSIO_SETTING(.name = "log", .type = MANSIO_SETTING_SECTION, .help = "Where log lines go",
+                   CHILDREN(log_table)),
+    MANSIO_SETTING(.name = "metrics", .type = MANSIO_SETTING_SECTION, .help = "Figures",
+                   CHILDREN(metrics_table)),
+    MANSIO_SETTING(.name = "limits", .type = MANSIO_SETTING_SECTION,
+                   .help = "What may be had at most", CHILDREN(limits_table)),
+    MANSIO_SETTING(.name = "drain", .type = MANSIO_SETTING_SECTION,
+                   .help = "How an old generation ends", CHILDREN(drain_table)),
+    MANSIO_SETTING(.name = "offload", .type = MANSIO_SETTING_SECTION, .help = "Helper threads",
+                   CHILDREN(offload_table)),
+    MANSIO_SETTING(.name = "watchdog", .type = MANSIO_SETTING_SECTION,
+                   .help = "Who holds a worker for too long", CHILDREN(watchdog_table)),
+    MANSIO_SETTING(.name = "listeners", .type = MANSIO_SETTING_MAP,
+                   .help = "Sockets, by a name of your choice", CHILDREN(listener_table)),
+    MANSIO_SETTING(.name = "instances", .type = MANSIO_SETTING_MAP,
+                   .help = "Modules in use, by a name of your choice", CHILDREN(instance_table)),
+};
+
+const struct mansio_setting *core_config_table(size_t *out_count)
+{
+    *out_count = MANSIO_COUNT(core_table);
+    return core_table;
+}
