@@ -339,9 +339,7 @@ static int read_needed(const struct reader *r, struct core_elf *out)
                                r->file, CORE_ELF_NEEDED_MAX);
         }
         out->needed[out->needed_count++] = name;
-        if (mansio_str_starts(name, CORE_SONAME_PREFIX)) {
-            out->core_soname = name;
-        }
+        out->needs_core |= mansio_str_starts(name, CORE_SONAME_PREFIX);
     }
     return 0;
 }
@@ -462,7 +460,7 @@ static void note_reference(struct core_elf *out, struct mansio_str name, uint32_
         }
     }
     /* Other libraries may have names in core_ too. */
-    if (out->unversioned.len == 0 && (is_public || out->core_soname.len == 0)) {
+    if (out->unversioned.len == 0 && (is_public || !out->needs_core)) {
         out->unversioned = name;
     }
 }

@@ -40,7 +40,7 @@ struct core_elf {
 
     struct mansio_str needed[CORE_ELF_NEEDED_MAX]; /* DT_NEEDED, in the file's order */
     size_t needed_count;
-    struct mansio_str core_soname; /* the one that begins with "libmansio.so"; empty: none */
+    int needs_core; /* one of them begins with "libmansio.so" */
     struct core_elf_version versions[CORE_ELF_VERSIONS_MAX];
     size_t version_count;
     /* A symbol of ours (mansio_...; core_... if libmansio isn't needed) that is asked for without

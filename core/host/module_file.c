@@ -191,9 +191,12 @@ static int check_version(const char *path, const struct core_elf_version *versio
 
 static int check_symbols(const char *path, const struct core_elf *elf)
 {
-    if (elf->core_soname.len != 0 && !mansio_str_eq(elf->core_soname, MANSIO_STR(OWN_SONAME))) {
-        return mansio_fail(MANSIO_E_UNSUPPORTED, "%s: wanted " OWN_SONAME ", found %.*s", path,
-                           MANSIO_STR_ARG(elf->core_soname));
+    for (size_t i = 0; i < elf->needed_count; i++) {
+        if (mansio_str_starts(elf->needed[i], MANSIO_STR("libmansio.so")) &&
+            !mansio_str_eq(elf->needed[i], MANSIO_STR(OWN_SONAME))) {
+            return mansio_fail(MANSIO_E_UNSUPPORTED, "%s: wanted " OWN_SONAME ", found %.*s", path,
+                               MANSIO_STR_ARG(elf->needed[i]));
+        }
     }
     for (size_t i = 0; i < elf->version_count; i++) {
         int err = check_version(path, &elf->versions[i]);
