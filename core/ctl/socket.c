@@ -10,7 +10,6 @@
 
 #include "core/host/config.h"
 #include <mansio/error.h>
-#include <mansio/settings.h>
 
 enum { CONFIG_CAP = 64 * 1024 * 1024 };
 
@@ -27,8 +26,7 @@ static int read_config(struct core_ctl *ctl, const char *path, const char **out)
     if (rc < 0) {
         return rc;
     }
-    const struct mansio_settings *control = mansio_settings_section(config->settings, "control");
-    return mansio_cstr(ctl->arena, mansio_settings_str(control, "socket"), out);
+    return mansio_cstr(ctl->arena, config->control_socket, out);
 }
 
 int core_ctl_find_socket(struct core_ctl *ctl, const char **out)
