@@ -1,0 +1,85 @@
+"""Fixtures of the end-to-end tests; tests/README.md says how to run them."""
+
+import os
+import pathlib
+import shutil
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "lib"))
+
+from mansio_test.daemon import Daemon  # noqa: E402
+from mansio_test.install import Install  # noqa: E402
+
+
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="the full counts: 200 reloads, ...")
+
+
+@pytest.fixture(scope="session")
+def long(request):
+    return request.config.getoption("--long")
+
+
+@pytest.fixture(scope="session")
+def install():
+    """What $MANSIO_BUILDDIR has installed in $MANSIO_PREFIX."""
+    prefix, build = os.environ.get("MANSIO_PREFIX"), os.environ.get("MANSIO_BUILDDIR")
+    if not prefix or not build:
+        pytest.exit("set MANSIO_PREFIX and MANSIO_BUILDDIR (tests/README.md)", 2)
+    return Install(prefix, build)
+
+
+@pytest.fixture(scope="session")
+def hello_so(install, tmp_path_factory):
+    """contrib/hello, built once, out of tree."""
+    return install.build_hello(tmp_path_factory.mktemp("hello"))
+
+
+@pytest.fixture
+def make_daemon(install, tmp_path, request):
+    """Make daemons; what the test leaves running is stopped, and must stop in good order. When
+    the test failed, the ends of their logs are shown."""
+    made = []
+
+    def make(name="node", **options):
+        daemon = Daemon(install, tmp_path / name, **options)
+        made.append(daemon)
+        return daemon
+
+    yield make
+    report = getattr(request.node, "report_call", None)
+    failed = report is None or report.failed
+    problems = []
+    for daemon in made:
+        try:
+            daemon.stop()
+        except AssertionError as error:
+            problems.append(str(error))
+        finally:
+            daemon.kill()
+        if failed or problems:
+            print(f"---- end of {daemon.log_path}\n{daemon.tail()}\n----")
+        # What a sanitizer found in any process of it is a failure of this test.
+        for mark in ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:"):
+            if mark in daemon.log() and mark not in daemon.expected:
+                problems.append(f"{mark} in {daemon.log_path}:\n{daemon.tail(100)}")
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def hello(make_daemon, hello_so):
+    """A daemon that serves contrib/hello on daemon.port, not started yet."""
+    daemon = make_daemon()
+    shutil.copy(hello_so, daemon.modules / "hello.so")
+    daemon.add("hello", port=daemon.port)
+    return daemon
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Let fixtures see how the test went."""
+    outcome = yield
+    if call.when == "call":
+        item.report_call = outcome.get_result()

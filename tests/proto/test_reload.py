@@ -1,0 +1,249 @@
+"""Reloads and upgrades while clients talk: nobody is refused or cut off in mid-line."""
+
+import itertools
+import shutil
+
+import pytest
+from mansio_test import proc
+from mansio_test.hello import Client, Crowd
+from mansio_test.install import SOURCE, change_build_id
+from mansio_test.wait import until
+
+CLIENTS = 200
+RELOADS, RELOADS_LONG = 20, 200
+UPGRADES, UPGRADES_LONG = 3, 20
+# Growth of the master that is no leak: a page here and there as its heap settles.
+MASTER_GROWTH_KIB, MASTER_GROWTH_KIB_SANITIZED = 512, 8192
+
+
+def build_version(install, work, number):
+    """contrib/hello whose default greeting tells which build it is."""
+    work.mkdir(exist_ok=True)
+    source = work / "hello.c"
+    text = (SOURCE / "contrib/hello/hello.c").read_text()
+    source.write_text(text.replace("Salve, viator", f"build {number}"))
+    return install.build_module(work / f"hello-{number}.so", [source])
+
+
+class Steps:
+    """Kinds of reload, each with what must come of it."""
+
+    def __init__(self, daemon, install, work):
+        self.daemon = daemon
+        self.files = itertools.cycle([build_version(install, work, n) for n in (1, 2)])
+        self.numbers = itertools.count()
+
+    def unchanged(self):
+        assert self.daemon.reload()["outcome"] == "unchanged"
+
+    def live(self):
+        # An instance of its own: the crowd's greeting tells which build serves it.
+        self.daemon.config["instances"]["other"]["settings"]["greeting"] = f"n{next(self.numbers)}"
+        self.daemon.write()
+        assert self.daemon.reload()["outcome"] == "live"
+
+    def settings(self):
+        listener = self.daemon.config["listeners"]["other"]
+        listener["backlog"] = 500 + next(self.numbers) % 2
+        self.daemon.write()
+        assert self.daemon.reload()["outcome"] == "generation"
+
+    def workers(self, count):
+        self.daemon.config["workers"] = count
+        self.daemon.write()
+        assert self.daemon.reload()["outcome"] == "generation"
+
+    def more_workers(self):
+        self.workers(4)
+
+    def fewer_workers(self):
+        self.workers(2)
+
+    def module(self):
+        """Another build of the module, installed by rename; in use after the reload."""
+        file = next(self.files)
+        target = self.daemon.modules / "hello.so"
+        made = target.with_suffix(".new")
+        shutil.copy(file, made)
+        made.rename(target)
+        answer = self.daemon.reload()
+        assert answer["outcome"] == "generation"
+        assert any(str(target) in change for change in answer["changes"]), answer
+        with Client(self.daemon.port) as client:
+            assert client.greeting == f"build {file.stem.rpartition('-')[2]}"
+
+    def refused(self):
+        self.daemon.config["workers"], good = "some", self.daemon.config["workers"]
+        self.daemon.write()
+        result = self.daemon.ctl("reload", check=False)
+        assert result.returncode == 1 and "workers" in result.stderr
+        self.daemon.config["workers"] = good
+        self.daemon.write()
+
+    def all(self):
+        return itertools.cycle(
+            [
+                self.unchanged,
+                self.live,
+                self.module,
+                self.more_workers,
+                self.settings,
+                self.refused,
+                self.fewer_workers,
+            ]
+        )
+
+
+def master_figures(daemon):
+    """Descriptors by kind (inode numbers left out), children, memory."""
+    kinds = sorted(text.split(":[")[0] for text in proc.descriptors(daemon.master).values())
+    return kinds, len(proc.children(daemon.master)), proc.private_kib(daemon.master)
+
+
+def check_master(before, after, is_sanitized):
+    assert after[0] == before[0], "descriptors of the master"
+    assert after[1] == before[1], "children of the master"
+    most = MASTER_GROWTH_KIB_SANITIZED if is_sanitized else MASTER_GROWTH_KIB
+    assert after[2] - before[2] <= most, f"master grew from {before[2]} to {after[2]} KiB"
+
+
+def settled_figures(daemon):
+    daemon.wait_settled()
+    return until(
+        "as many children as processes",
+        lambda: len(proc.children(daemon.master)) == len(daemon.status()["processes"])
+        and master_figures(daemon),
+    )
+
+
+def test_reloads_while_clients_talk(hello, install, tmp_path, long):
+    hello.add("other")
+    steps = Steps(hello, install, tmp_path / "builds")
+    hello.start()
+    count = RELOADS_LONG if long else RELOADS
+    with Crowd(hello.port, CLIENTS) as crowd:
+        # Once round first, so that what is made once is made before the figures are taken; the
+        # round ends with the two workers that the measured rounds end with, too.
+        for step in itertools.islice(steps.all(), 7):
+            step()
+            crowd.check()
+        before = settled_figures(hello)
+        for number, step in enumerate(itertools.islice(steps.all(), count)):
+            step()
+            crowd.check()
+        steps.fewer_workers() if len(hello.workers()) != 2 else None
+        after = settled_figures(hello)
+        lines = crowd.lines
+        until("everybody still talks", lambda: crowd.lines > lines + CLIENTS)
+    crowd.check()
+    check_master(before, after, install.is_sanitized)
+    assert set(crowd.goodbyes) == {"Vale, come back"}
+    assert {"build 1", "build 2"} <= set(crowd.greetings)
+    print(count, "reloads:", crowd.summary())
+
+
+def upgrade_steps(daemon, install, tmp_path):
+    """Replace what runs by a rebuilt one, as a package upgrade does: by rename."""
+    library = tmp_path / "lib" / "libmansio.so.1"
+    for number in itertools.count():
+        if number % 2 == 0:
+            change_build_id(daemon.program, daemon.program)
+        else:
+            change_build_id(library, library)
+        yield
+
+
+def test_upgrades_in_place_while_clients_talk(hello, install, tmp_path, long):
+    program, library = tmp_path / "mansiod", tmp_path / "lib/libmansio.so.1"
+    library.parent.mkdir()
+    shutil.copy(install.mansiod, program)
+    shutil.copy(install.library, library)
+    hello.program = program
+    hello.environment["LD_LIBRARY_PATH"] = str(library.parent)
+    hello.start()
+    steps = upgrade_steps(hello, install, tmp_path)
+    count = UPGRADES_LONG if long else UPGRADES
+    with Crowd(hello.port, CLIENTS) as crowd:
+
+        def upgrade():
+            old = hello.status()
+            next(steps)
+            assert hello.reload()["outcome"] == "upgraded"
+            new = hello.status()
+            assert new["pid"] == old["pid"] == hello.master
+            assert new["upgrades"] == old["upgrades"] + 1
+            assert new["generation"] > old["generation"]
+            builds = ("build_id", "library_build_id")
+            assert [new[key] for key in builds] != [old[key] for key in builds]
+            crowd.check()
+
+        upgrade()
+        upgrade()
+        before = settled_figures(hello)
+        for _ in range(count):
+            upgrade()
+        after = settled_figures(hello)
+        lines = crowd.lines
+        until("everybody still talks", lambda: crowd.lines > lines + CLIENTS)
+    crowd.check()
+    check_master(before, after, install.is_sanitized)
+    print(count, "upgrades:", crowd.summary())
+
+
+def test_a_broken_binary_is_no_upgrade(hello, install, tmp_path):
+    """The new binary is tried first: one that can't run leaves everything as it is."""
+    program = tmp_path / "mansiod"
+    shutil.copy(install.mansiod, program)
+    hello.program = program
+    hello.start()
+    with Client(hello.port) as client:
+        broken = tmp_path / "broken"
+        broken.write_text("#!/bin/sh\necho it does not work >&2\nexit 1\n")
+        broken.chmod(0o755)
+        broken.rename(program)
+        result = hello.ctl("reload", check=False)
+        assert result.returncode == 1
+        assert result.stderr.startswith("mansioctl: ")
+        assert client.ask("still here") == "still here"
+        assert hello.status()["state"] == "running"
+        assert hello.status()["upgrades"] == 0
+
+
+def test_reload_by_signal(hello):
+    hello.start()
+    hello.config["workers"] = 3
+    hello.write()
+    hello.signal(1)
+    until("three workers", lambda: len(hello.workers()) == 3)
+
+
+def test_reload_adds_and_removes_listeners(hello):
+    hello.start()
+    with Client(hello.port) as client:
+        other = hello.add("gallia")
+        hello.write()
+        hello.reload()
+        with Client(other) as new:
+            assert new.ask("x") == "x"
+        # The old one was asked to come back, which it does on the same address.
+        assert client.line() == "Vale, come back"
+    del hello.config["instances"]["gallia"], hello.config["listeners"]["gallia"]
+    hello.write()
+    hello.reload()
+    hello.wait_settled()
+    with pytest.raises(ConnectionRefusedError):
+        Client(other)
+    with Client(hello.port) as client:
+        assert client.ask("x") == "x"
+
+
+def test_drain_deadline_ends_the_rest(hello):
+    """Who never finishes is ended when the time is up, and told so."""
+    hello.config["drain"] = {"spread": "0s", "time": "1s"}
+    hello.start()
+    with Client(hello.port) as client:
+        client.socket.sendall(b"one\r\nhalf a line")
+        assert client.line() == "one"
+        hello.ask("reload", "--force")
+        assert client.line() in ("Vale, come back", "Vale", "")
+        hello.wait_settled()
