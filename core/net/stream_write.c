@@ -120,8 +120,10 @@ static int send_once(struct mansio_stream *stream, struct mansio_str *more)
     }
     size_t of_gathered = (size_t)n < unsent(out) ? (size_t)n : unsent(out);
     out->start += (uint32_t)of_gathered;
-    more->ptr += (size_t)n - of_gathered;
-    more->len -= (size_t)n - of_gathered;
+    if ((size_t)n > of_gathered) { /* an empty slice has no place to move in */
+        more->ptr += (size_t)n - of_gathered;
+        more->len -= (size_t)n - of_gathered;
+    }
     if (unsent(out) == 0) {
         release(out);
     }
