@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <mansio/arena.h>
+#include <mansio/buf.h>
 #include <mansio/error.h>
 #include <mansio/str.h>
 
