@@ -93,9 +93,11 @@ static void on_incoming(struct ev_loop *loop, ev_io *watcher, int events)
 
 /* ---- a conn --------------------------------------------------------------------------------- */
 
+/* How long the running fiber's conn may take to end. Somebody waits for a cancelled one. */
 static int64_t linger_of(const struct core_listener *listener)
 {
-    return listener->options.linger_us > 0 ? listener->options.linger_us : LINGER_US;
+    int64_t linger = listener->options.linger_us > 0 ? listener->options.linger_us : LINGER_US;
+    return mansio_fiber_is_cancelled() ? linger / 4 : linger;
 }
 
 static void ask_to_stop(struct served *served)
