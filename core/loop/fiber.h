@@ -79,6 +79,10 @@ struct core_scheduler {
 
     int64_t turn_us;       /* monotonic time when this turn's events were taken */
     uint64_t slice_start;  /* core_ticks() when the running fiber was switched to */
+    uint64_t turn_start;   /* core_ticks() when this turn's first was */
+    unsigned slices_left;  /* of this turn's budget */
+    struct mansio_fiber *left; /* who switched to the loop, and how long its slice was, ticks */
+    uint64_t left_held;
     bool is_stopping;
     bool is_set_up;
 
@@ -136,9 +140,8 @@ void core_group_forget(struct mansio_group *group, struct mansio_fiber *fiber);
 bool core_group_is_closing(const struct mansio_group *group);
 
 /* fiber.c, for group.c and loop.c */
-void core_fiber_resume(struct mansio_fiber *fiber);
+void core_fiber_run_turn(void);
 void core_fiber_reclaim(struct mansio_fiber *fiber);
-struct mansio_fiber *core_fiber_next_ready(void);
 void core_fiber_setup(void);
 void core_fiber_teardown(void);
 

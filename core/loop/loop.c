@@ -21,38 +21,21 @@
 #include <mansio/error.h>
 #include <mansio/time.h>
 
-/* Budget of a turn: enough to make polling cheap, little enough to keep answers quick. */
-#define TURN_SLICES 256
-#define TURN_US (2 * MANSIO_MS)
-
 static struct {
     struct ev_prepare prepare; /* runs fibers */
     struct ev_check check;     /* notes the time of a turn */
     struct ev_idle idle;       /* started while fibers are ready: polling does not block */
 } watchers;
 
-static void run_ready(void)
-{
-    uint64_t start = core_scheduler.slice_start;
-    for (unsigned slices = 0; slices < TURN_SLICES; slices++) {
-        struct mansio_fiber *fiber = core_fiber_next_ready();
-        if (fiber == NULL) {
-            return;
-        }
-        core_fiber_resume(fiber);
-        uint64_t spent = core_scheduler.slice_start - start;
-        if (core_ticks_may_exceed(spent, TURN_US) && core_ticks_to_us(spent) >= TURN_US) {
-            return;
-        }
-    }
-}
-
 static void on_prepare(struct ev_loop *ev, struct ev_prepare *prepare, int events)
 {
     (void)prepare;
     (void)events;
-    core_watchdog_slice_end(&core_scheduler.context); /* the callbacks' slice */
-    run_ready();
+    uint64_t held = core_watchdog_slice_end(); /* by callbacks, since polling */
+    if (core_watchdog_is_long(held)) {
+        core_watchdog_judge(&core_scheduler.context, held);
+    }
+    core_fiber_run_turn();
     core_scheduler.stats.turns++;
     core_sweep_look();
     if (core_scheduler.ready_first != NULL) {

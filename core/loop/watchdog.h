@@ -35,17 +35,22 @@ void core_watchdog_after_poll(void);
 /* Report, if it really was too long. */
 void core_watchdog_judge(const struct core_context *holder, uint64_t ticks);
 
-/* A slice ends, or what callbacks did between polling and the first slice. The next begins. */
-static inline void core_watchdog_slice_end(const struct core_context *holder)
+/* A slice ends, a fiber's or that of the callbacks since polling; the next begins. How long it
+ * was, ticks. */
+static inline uint64_t core_watchdog_slice_end(void)
 {
     uint64_t now = core_ticks();
     uint64_t held = now - core_scheduler.slice_start;
     core_scheduler.slice_start = now;
     uint64_t progress = atomic_load_explicit(&core_watchdog.progress, memory_order_relaxed);
     atomic_store_explicit(&core_watchdog.progress, progress + 1, memory_order_relaxed);
-    if (__builtin_expect(held > core_watchdog.hold_ticks_min, 0)) {
-        core_watchdog_judge(holder, held);
-    }
+    return held;
+}
+
+/* Whether it needs judging. */
+static inline bool core_watchdog_is_long(uint64_t held)
+{
+    return __builtin_expect(held > core_watchdog.hold_ticks_min, 0);
 }
 
 #endif
