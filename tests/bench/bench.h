@@ -2,8 +2,8 @@
  * For benches: time a function over rounds and tell the median, which one noisy neighbour doesn't
  * move, with the fastest and slowest beside it.
  */
-#ifndef MANSIO_TESTS_BENCH_H
-#define MANSIO_TESTS_BENCH_H
+#ifndef MANSIO_TESTS_BENCH_BENCH_H
+#define MANSIO_TESTS_BENCH_BENCH_H
 
 #include <stdint.h>
 #include <stdio.h>
