@@ -15,6 +15,7 @@ struct core_session_info {
     int64_t opened_wall_us;
 };
 
+/* @p info is gone when it returns; it must not wait, nor open or end sessions. */
 typedef void (*core_session_visit_fn)(void *arg, const struct core_session_info *info);
 
 /* Once a process: most sessions at once, and what makes ids unique (slot, generation). */
@@ -29,8 +30,9 @@ CORE_EXPORT int core_session_serve(struct mansio_conn *conn, struct mansio_insta
 CORE_EXPORT void core_sessions_visit(core_session_visit_fn fn, void *arg);
 CORE_EXPORT size_t core_sessions_count(void);
 
-/* End a session from outside: its fiber is cancelled and the goodbye for @p reason written.
- * MANSIO_E_NOT_FOUND if no such id here. */
+/* End a session from outside: its conn's fiber is cancelled and the goodbye for @p reason written.
+ * The other sessions of that conn end with it: a dialogue that shares a connection can't be cut out
+ * of it by the core. MANSIO_E_NOT_FOUND if no such id here. */
 CORE_EXPORT MANSIO_MUST_CHECK int core_sessions_kill(struct mansio_str id, uint32_t reason);
 
 #endif

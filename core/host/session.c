@@ -1,0 +1,444 @@
+/*
+ * Sessions: the registry of this process, serving a conn, and ending one from outside.
+ *
+ * Owns every session and the list of a conn's sessions (the conn's data). Doesn't know policy: the
+ * gate asks and kills through this file. A session is in the registry from before the protocol
+ * runs to after it has returned.
+ */
+#include "core/host/session.h"
+
+#include <string.h>
+
+#include <mansio/error.h>
+#include <mansio/fiber.h>
+#include <mansio/log.h>
+#include <mansio/map.h>
+#include <mansio/str.h>
+#include <mansio/stream.h>
+#include <mansio/time.h>
+
+#include "core/base/alloc.h"
+#include "core/base/context.h"
+#include "core/host/metrics_core.h"
+#include "core/host/session_id.h"
+#include "core/host/shm.h"
+#include "core/net/conn.h"
+
+enum {
+    SERVICE_NAME_MAX = 31,
+    GOODBYE_MAX = 512,
+};
+
+#define GOODBYE_US MANSIO_SECOND /* for a peer that doesn't read */
+
+/* What log lines carry. A fiber that outlives the session it inherited still points here, so these
+ * are never given back to the system: at worst its lines name no session, or a later one. */
+struct badge {
+    struct core_log_fields fields;
+    char id[CORE_SESSION_ID_MAX];
+    struct badge *next_free;
+};
+
+/* What a conn's sessions have in common. */
+struct conn_sessions {
+    struct mansio_session *first; /* latest first; the core's own is the last */
+    struct mansio_fiber *fiber;   /* runs the protocol */
+    uint32_t kill_reason;         /* enum mansio_reason; NONE until somebody kills */
+};
+
+struct mansio_session {
+    struct mansio_arena *arena;
+    struct mansio_conn *conn;
+    struct conn_sessions *of_conn;
+    struct mansio_session *next; /* of the same conn */
+    struct mansio_instance *instance;
+    struct badge *badge;
+    const struct core_log_fields *outer; /* the opening fiber's log fields before */
+    const char *activity;
+    void *data;
+    int64_t opened_us, opened_wall_us;
+    size_t service_len;
+    char service[SERVICE_NAME_MAX];
+};
+
+/* One a process. */
+static struct {
+    struct mansio_arena *arena;
+    struct mansio_map *by_id;
+    size_t max;
+    uint64_t number;
+    char process[CORE_SESSION_ID_PROCESS];
+} registry;
+static struct badge *free_badges;
+
+static const char *const reason_names[] = {
+    [MANSIO_REASON_NONE] = "none",     [MANSIO_REASON_DRAIN] = "drain",
+    [MANSIO_REASON_KILLED] = "killed", [MANSIO_REASON_POLICY] = "policy",
+    [MANSIO_REASON_TIMEOUT] = "timeout", [MANSIO_REASON_FAULT] = "fault",
+    [MANSIO_REASON_LIMIT] = "limit",
+};
+
+static const char *reason_name(uint32_t reason)
+{
+    return reason < MANSIO_COUNT(reason_names) ? reason_names[reason] : "other";
+}
+
+void core_sessions_init(size_t sessions_max, uint32_t slot)
+{
+    MANSIO_ASSERT(core_sessions_count() == 0);
+    mansio_arena_free(registry.arena);
+    registry.arena = mansio_arena_new(NULL, "sessions", 0);
+    registry.by_id = mansio_map_new(registry.arena, sessions_max);
+    registry.max = sessions_max;
+    registry.number = 0;
+    core_session_id_process(mansio_wall_us(), slot, registry.process);
+}
+
+size_t core_sessions_count(void)
+{
+    return registry.by_id == NULL ? 0 : mansio_map_count(registry.by_id);
+}
+
+/* ---- opening and closing ----------------------------------------------------------------------- */
+
+static int check_service(struct mansio_str service)
+{
+    int is_good = service.len > 0 && service.len <= SERVICE_NAME_MAX;
+    for (size_t i = 0; is_good && i < service.len; i++) {
+        char c = service.ptr[i];
+        is_good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+    }
+    if (!is_good) {
+        return mansio_fail(MANSIO_E_INVALID, "service \"%.*s\": wanted 1 to %d of a-z, 0-9, '-'",
+                           MANSIO_STR_ARG(mansio_str_sub(service, 0, SERVICE_NAME_MAX + 1)),
+                           SERVICE_NAME_MAX);
+    }
+    return 0;
+}
+
+static struct badge *take_badge(struct mansio_instance *instance)
+{
+    struct badge *badge = free_badges;
+    if (badge != NULL) {
+        free_badges = badge->next_free;
+    } else {
+        badge = core_alloc_must(sizeof *badge);
+    }
+    size_t len = core_session_id_print(registry.process, registry.number++, badge->id);
+    badge->fields = (struct core_log_fields){
+        .module = mansio_str_from_cstr(core_instance_module(instance)->name),
+        .instance = mansio_instance_name(instance),
+        .session = {badge->id, len},
+    };
+    return badge;
+}
+
+static void give_badge_back(struct badge *badge)
+{
+    badge->fields = (struct core_log_fields){0};
+    badge->next_free = free_badges;
+    free_badges = badge;
+}
+
+/* In figures of this process's slot that everybody may read. */
+static void count_open(int64_t change)
+{
+    struct core_shm *shm = core_shm_current();
+    if (shm != NULL) {
+        atomic_fetch_add_explicit(&core_shm_slot(shm, core_shm_index())->sessions_open,
+                                  (uint64_t)change, memory_order_relaxed);
+    }
+}
+
+static int open_session(struct mansio_conn *conn, struct conn_sessions *of_conn,
+                        struct mansio_instance *instance, struct mansio_str service,
+                        struct mansio_session **out)
+{
+    int rc = check_service(service);
+    if (rc < 0) {
+        return rc;
+    }
+    if (core_sessions_count() >= registry.max) {
+        return mansio_fail(MANSIO_E_LIMIT, "%zu sessions are open in this process", registry.max);
+    }
+    struct mansio_arena *arena = mansio_arena_new(mansio_conn_arena(conn), "session", 0);
+    struct mansio_session *session = mansio_arena_alloc(arena, sizeof *session);
+    struct badge *badge = take_badge(instance);
+    rc = mansio_map_put(registry.by_id, badge->fields.session, session);
+    if (rc < 0) {
+        give_badge_back(badge);
+        mansio_arena_free(arena);
+        return rc;
+    }
+    struct core_context *context = core_context_current();
+    *session = (struct mansio_session){
+        .arena = arena,
+        .conn = conn,
+        .of_conn = of_conn,
+        .next = of_conn->first,
+        .instance = instance,
+        .badge = badge,
+        .outer = context->fields,
+        .activity = "",
+        .opened_us = mansio_now_us(),
+        .opened_wall_us = mansio_wall_us(),
+        .service_len = service.len,
+    };
+    memcpy(session->service, service.ptr, service.len);
+    of_conn->first = session;
+    context->fields = &badge->fields;
+    count_open(1);
+    core_count(CORE_METRIC_SESSIONS, 1);
+    *out = session;
+    return 0;
+}
+
+/* The running fiber's log lines are again what they were before the session, also when sessions of
+ * one conn end in another order than the reverse of their opening. */
+static void restore_fields(struct mansio_session *session)
+{
+    const struct core_log_fields *fields = &session->badge->fields;
+    struct core_context *context = core_context_current();
+    if (context->fields == fields) {
+        context->fields = session->outer;
+    }
+    for (struct mansio_session *s = session->of_conn->first; s != NULL; s = s->next) {
+        if (s->outer == fields) {
+            s->outer = session->outer;
+        }
+    }
+}
+
+static void close_session(struct mansio_session *session)
+{
+    struct mansio_session **link = &session->of_conn->first;
+    while (*link != session) {
+        link = &(*link)->next;
+    }
+    *link = session->next;
+    restore_fields(session);
+    (void)mansio_map_remove(registry.by_id, session->badge->fields.session);
+    give_badge_back(session->badge);
+    count_open(-1);
+    mansio_arena_free(session->arena);
+}
+
+int mansio_session_open(struct mansio_conn *conn, struct mansio_instance *instance,
+                        struct mansio_str service, struct mansio_session **out)
+{
+    struct conn_sessions *of_conn = core_conn_data(conn);
+    if (of_conn == NULL) {
+        return mansio_fail(MANSIO_E_BUG, "a session on a conn that no protocol serves");
+    }
+    return open_session(conn, of_conn, instance, service, out);
+}
+
+void mansio_session_close(struct mansio_session *session)
+{
+    if (session == NULL) {
+        return;
+    }
+    MANSIO_ASSERT(session->next != NULL); /* the last is the core's own */
+    close_session(session);
+}
+
+/* ---- serving ----------------------------------------------------------------------------------- */
+
+/* What the peer is to be told; NONE for nothing: the protocol has said what there was to say, or
+ * nobody listens. */
+static uint32_t reason_of(const struct conn_sessions *of_conn, int result)
+{
+    uint32_t asked = mansio_fiber_stop_reason();
+    if (result >= 0 || result == MANSIO_E_EOF || result == MANSIO_E_CLOSED) {
+        return MANSIO_REASON_NONE;
+    }
+    if (of_conn->kill_reason != MANSIO_REASON_NONE) {
+        return of_conn->kill_reason;
+    }
+    switch (mansio_error_class(result)) {
+    case MANSIO_CLASS_CANCELLED:
+        return asked != MANSIO_REASON_NONE ? asked : MANSIO_REASON_DRAIN;
+    case MANSIO_CLASS_TRANSIENT:
+        return result == MANSIO_E_TIMEOUT ? MANSIO_REASON_TIMEOUT : MANSIO_REASON_FAULT;
+    case MANSIO_CLASS_LIMIT:
+        return MANSIO_REASON_LIMIT;
+    case MANSIO_CLASS_BUG:
+        return MANSIO_REASON_FAULT;
+    default:
+        return MANSIO_REASON_NONE;
+    }
+}
+
+/* The protocol's words, in one bounded write that cancellation doesn't stop: that is what may have
+ * brought us here. */
+static void say_goodbye(const struct mansio_protocol *protocol, struct mansio_session *session,
+                        uint32_t reason)
+{
+    if (protocol->goodbye == NULL) {
+        return;
+    }
+    /* Not the conn's arena: it may be what is full. */
+    struct mansio_arena *arena = mansio_arena_new(NULL, "goodbye", 4 * GOODBYE_MAX);
+    struct mansio_buf *words = mansio_buf_new(arena, GOODBYE_MAX);
+    protocol->goodbye(session->instance, session, reason, words);
+    if (mansio_buf_status(words) < 0) {
+        mansio_log(MANSIO_LOG_WARNING, "goodbye-too-long", MANSIO_KV_INT("max", GOODBYE_MAX),
+                   MANSIO_KV_END);
+    } else if (mansio_buf_str(words).len > 0) {
+        struct mansio_stream *stream = mansio_conn_stream(session->conn);
+        mansio_fiber_mask();
+        mansio_stream_set_deadline(stream, mansio_deadline_in(GOODBYE_US));
+        if (mansio_stream_write(stream, mansio_buf_str(words)) == 0) {
+            (void)mansio_stream_flush(stream); /* a peer that is gone is no news */
+        }
+        mansio_fiber_unmask();
+    }
+    mansio_arena_free(arena);
+}
+
+/* How the peer or we ended it in good order needs no detail, and would show an older one. */
+static int is_ordinary(int result)
+{
+    return result >= 0 || result == MANSIO_E_EOF || result == MANSIO_E_TIMEOUT ||
+           mansio_error_class(result) == MANSIO_CLASS_CANCELLED;
+}
+
+static void log_end(const struct mansio_session *session, int result, uint32_t reason)
+{
+    int64_t duration_us = mansio_now_us() - session->opened_us;
+    core_observe(CORE_METRIC_SESSION_SECONDS, duration_us);
+    struct mansio_str service = mansio_session_service(session);
+    struct mansio_str peer = mansio_conn_peer(session->conn);
+    struct mansio_str listener = mansio_conn_listener(session->conn);
+    if (is_ordinary(result)) {
+        mansio_log(MANSIO_LOG_INFO, "session-end", MANSIO_KV_STR("service", service),
+                   MANSIO_KV_STR("peer", peer), MANSIO_KV_STR("listener", listener),
+                   MANSIO_KV_DURATION("duration", duration_us),
+                   MANSIO_KV_CSTR("result", mansio_error_name(result)),
+                   MANSIO_KV_CSTR("reason", reason_name(reason)), MANSIO_KV_END);
+        return;
+    }
+    int is_bug = mansio_error_class(result) == MANSIO_CLASS_BUG;
+    mansio_log(is_bug ? MANSIO_LOG_ERROR : MANSIO_LOG_INFO, "session-end",
+               MANSIO_KV_STR("service", service), MANSIO_KV_STR("peer", peer),
+               MANSIO_KV_STR("listener", listener), MANSIO_KV_DURATION("duration", duration_us),
+               MANSIO_KV_CODE("result", result), MANSIO_KV_CSTR("reason", reason_name(reason)),
+               MANSIO_KV_END);
+}
+
+int core_session_serve(struct mansio_conn *conn, struct mansio_instance *instance,
+                       const struct mansio_protocol *protocol, struct mansio_str service)
+{
+    struct conn_sessions *of_conn = mansio_arena_alloc(mansio_conn_arena(conn), sizeof *of_conn);
+    struct mansio_session *session = NULL;
+    if (service.len == 0) {
+        service = mansio_str_from_cstr(protocol->service);
+    }
+    of_conn->fiber = mansio_fiber_self();
+    int result = open_session(conn, of_conn, instance, service, &session);
+    if (result < 0) {
+        core_count_refused(CORE_REFUSED_SESSIONS);
+        mansio_log(MANSIO_LOG_WARNING, "session-refused",
+                   MANSIO_KV_STR("peer", mansio_conn_peer(conn)), MANSIO_KV_CODE("result", result),
+                   MANSIO_KV_END);
+        return result;
+    }
+    core_conn_set_data(conn, of_conn);
+    result = protocol->serve(instance, session);
+
+    /* Whatever the protocol left open on the way out. */
+    while (of_conn->first != session) {
+        close_session(of_conn->first);
+    }
+    uint32_t reason = reason_of(of_conn, result);
+    if (reason != MANSIO_REASON_NONE) {
+        say_goodbye(protocol, session, reason);
+    }
+    log_end(session, result, reason);
+    core_conn_set_data(conn, NULL);
+    close_session(session);
+    return result;
+}
+
+/* ---- from outside ------------------------------------------------------------------------------ */
+
+void core_sessions_visit(core_session_visit_fn fn, void *arg)
+{
+    size_t cursor = 0;
+    void *value;
+    if (registry.by_id == NULL) {
+        return;
+    }
+    while (mansio_map_next(registry.by_id, &cursor, NULL, &value)) {
+        const struct mansio_session *session = value;
+        const struct core_session_info info = {
+            .id = session->badge->fields.session,
+            .service = mansio_session_service(session),
+            .instance = session->badge->fields.instance,
+            .listener = mansio_conn_listener(session->conn),
+            .peer = mansio_conn_peer(session->conn),
+            .activity = session->activity,
+            .opened_wall_us = session->opened_wall_us,
+        };
+        fn(arg, &info);
+    }
+}
+
+int core_sessions_kill(struct mansio_str id, uint32_t reason)
+{
+    struct mansio_session *session =
+        registry.by_id == NULL ? NULL : mansio_map_get(registry.by_id, id);
+    if (session == NULL) {
+        return mansio_fail(MANSIO_E_NOT_FOUND, "no session %.*s here",
+                           MANSIO_STR_ARG(mansio_str_sub(id, 0, CORE_SESSION_ID_MAX)));
+    }
+    struct conn_sessions *of_conn = session->of_conn;
+    if (of_conn->kill_reason == MANSIO_REASON_NONE) {
+        of_conn->kill_reason = reason != MANSIO_REASON_NONE ? reason : MANSIO_REASON_KILLED;
+        core_count(CORE_METRIC_SESSIONS_KILLED, 1);
+    }
+    mansio_fiber_cancel(of_conn->fiber);
+    return 0;
+}
+
+/* ---- accessors --------------------------------------------------------------------------------- */
+
+struct mansio_str mansio_session_id(const struct mansio_session *session)
+{
+    return session->badge->fields.session;
+}
+
+struct mansio_str mansio_session_service(const struct mansio_session *session)
+{
+    return (struct mansio_str){session->service, session->service_len};
+}
+
+struct mansio_conn *mansio_session_conn(struct mansio_session *session)
+{
+    return session->conn;
+}
+
+struct mansio_stream *mansio_session_stream(struct mansio_session *session)
+{
+    return mansio_conn_stream(session->conn);
+}
+
+struct mansio_arena *mansio_session_arena(struct mansio_session *session)
+{
+    return session->arena;
+}
+
+void *mansio_session_data(const struct mansio_session *session)
+{
+    return session->data;
+}
+
+void mansio_session_set_data(struct mansio_session *session, void *data)
+{
+    session->data = data;
+}
+
+void mansio_session_set_activity(struct mansio_session *session, const char *activity)
+{
+    session->activity = activity != NULL ? activity : "";
+}
