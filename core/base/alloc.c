@@ -10,8 +10,7 @@
 
 static _Atomic uint64_t countdown;
 
-/* 1 if this allocation is the one that a test wants to fail. */
-static int fails_now(void)
+int core_alloc_is_refused(void)
 {
     uint64_t left = atomic_load_explicit(&countdown, memory_order_relaxed);
 
@@ -25,17 +24,17 @@ static int fails_now(void)
 
 void *core_alloc(size_t size)
 {
-    return fails_now() ? NULL : malloc(size);
+    return core_alloc_is_refused() ? NULL : malloc(size);
 }
 
 void *core_alloc_zero(size_t size)
 {
-    return fails_now() ? NULL : calloc(1, size);
+    return core_alloc_is_refused() ? NULL : calloc(1, size);
 }
 
 void *core_realloc(void *ptr, size_t size)
 {
-    return fails_now() ? NULL : realloc(ptr, size);
+    return core_alloc_is_refused() ? NULL : realloc(ptr, size);
 }
 
 void core_free(void *ptr)

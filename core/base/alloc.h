@@ -21,6 +21,10 @@ CORE_EXPORT void *core_alloc_must(size_t size);
 /* Stop the worker: there is no memory for something small that it can't go on without. */
 CORE_EXPORT MANSIO_NORETURN void core_alloc_exhausted(size_t size);
 
+/* 1 if the allocation that the caller is about to make by other means (a memory map) is the one
+ * that a test wants to fail. */
+CORE_EXPORT int core_alloc_is_refused(void);
+
 /* For tests: the @p nth allocation from now on fails (1 is the next), once, in whichever thread
  * makes it; 0 for never. Returns how many were still to go before the one set earlier, 0 if none
  * was set or it has failed already. */

@@ -2,7 +2,11 @@
 #include <mansio/arena.h>
 
 #include "core/base/testing.h"
+#include <wchar.h>
 #include <mansio/error.h>
+
+/* What no locale can print: vsnprintf() itself fails. */
+static const wchar_t unprintable[] = {(wchar_t)0x7fffffff, 0};
 
 static void copies(void **state)
 {
@@ -39,6 +43,9 @@ static void formats(void **state)
     core_test_str(text, "abc--7");
     assert_int_equal(text.ptr[text.len], '\0');
     assert_int_equal(mansio_arena_printf(arena, &text, "%10000d", 1), 0);
+    assert_int_equal(text.len, 10000);
+    assert_int_equal(mansio_arena_printf(arena, &text, "%ls", unprintable), MANSIO_E_BUG);
+    assert_non_null(strstr(mansio_error_detail(), "format \"%ls\": "));
     assert_int_equal(text.len, 10000);
     mansio_arena_free(arena);
 }

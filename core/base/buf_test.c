@@ -4,6 +4,7 @@
 #include "core/base/testing.h"
 
 #include <stdlib.h>
+#include <wchar.h>
 #include <mansio/error.h>
 
 static void appends(void **state)
@@ -54,6 +55,22 @@ static void an_overflow_is_whole_and_sticky(void **state)
     assert_int_equal(mansio_buf_status(buf), 0);
     assert_int_equal(mansio_buf_add(buf, MANSIO_STR("new")), 0);
     core_test_str(mansio_buf_str(buf), "new");
+    mansio_arena_free(arena);
+}
+
+/* What no locale can print: vsnprintf() itself fails. */
+static const wchar_t unprintable[] = {(wchar_t)0x7fffffff, 0};
+
+static void what_cannot_be_printed_does_not_fit(void **state)
+{
+    struct mansio_arena *arena = mansio_arena_new(NULL, "test", 0);
+    struct mansio_buf *buf = mansio_buf_new(arena, 100);
+
+    (void)state;
+    assert_int_equal(mansio_buf_printf(buf, "%ls", unprintable), MANSIO_E_LIMIT);
+    assert_string_equal(mansio_error_detail(), "buffer: format \"%ls\" can't be printed");
+    assert_int_equal(mansio_buf_status(buf), MANSIO_E_LIMIT);
+    core_test_str(mansio_buf_str(buf), "");
     mansio_arena_free(arena);
 }
 
@@ -170,6 +187,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(appends),
         cmocka_unit_test(an_overflow_is_whole_and_sticky),
+        cmocka_unit_test(what_cannot_be_printed_does_not_fit),
         cmocka_unit_test(a_limit_of_nothing),
         cmocka_unit_test(consuming_what_is_not_there_stops),
         cmocka_unit_test(behaves_as_a_queue),

@@ -5,6 +5,7 @@
 #include "core/base/testing.h"
 
 #include <errno.h>
+#include <wchar.h>
 
 static void each_code_has_name_and_class(void **state)
 {
@@ -57,6 +58,9 @@ static void detail_is_clean(void **state)
     assert_string_equal(mansio_error_detail(), "open /x: 7");
     (void)mansio_fail(MANSIO_E_INVALID, "<%s%c%s>", "a\r\nb\tc", '\0', "\x1b[2J\x7f");
     assert_string_equal(mansio_error_detail(), "<a??b?c??[2J?>");
+    /* what vsnprintf() can't print leaves no text, and no old one either */
+    (void)mansio_fail(MANSIO_E_INVALID, "%ls", (const wchar_t[]){(wchar_t)0x7fffffff, 0});
+    assert_string_equal(mansio_error_detail(), "");
     (void)mansio_fail(MANSIO_E_INVALID, "%s", "gr\xc3\xbc\xc3\x9f");
     assert_string_equal(mansio_error_detail(), "gr\xc3\xbc\xc3\x9f");
 }

@@ -216,6 +216,7 @@ static void turnover_takes_no_more_memory(void **state)
 
 static void caps_bind(void **state)
 {
+    static char longest[2048];
     struct mansio_arena *arena = mansio_arena_new(NULL, "session", 2048);
     struct mansio_map *map = mansio_map_new(arena, KEYS);
     char text[16];
@@ -229,6 +230,12 @@ static void caps_bind(void **state)
     }
     assert_int_equal(result, MANSIO_E_LIMIT);
     assert_non_null(strstr(mansio_error_detail(), "session:"));
+    assert_int_equal(mansio_map_count(map), count);
+    /* a key too long for what is left, though there is room for its entry */
+    count--;
+    assert_ptr_equal(mansio_map_remove(map, key_of(count, text)), &values[count]);
+    assert_int_equal(mansio_map_put(map, (struct mansio_str){longest, sizeof longest}, &values[0]),
+                     MANSIO_E_LIMIT);
     assert_int_equal(mansio_map_count(map), count);
     for (int i = 0; i < count; i++) {
         assert_ptr_equal(mansio_map_get(map, key_of(i, text)), &values[i]);

@@ -10,6 +10,7 @@
  */
 #include <mansio/arena.h>
 
+#include "core/base/alloc.h"
 #include "core/base/arena.h"
 #include "core/base/sanitize.h"
 
@@ -59,11 +60,14 @@ static size_t rank_of(size_t size)
 
 static void *map_region(size_t size)
 {
-    void *region = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *region = MAP_FAILED;
+    int err = ENOMEM;
 
+    if (!core_alloc_is_refused()) {
+        region = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        err = errno;
+    }
     if (region == MAP_FAILED) {
-        int err = errno;
-
         (void)mansio_fail(MANSIO_E_LIMIT, "secret: mmap of %zu bytes: %s", size, strerror(err));
         return NULL;
     }

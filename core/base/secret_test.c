@@ -60,6 +60,44 @@ static void bounds(void **state)
     mansio_arena_free(arena);
 }
 
+static void do_nothing(void *arg)
+{
+    (void)arg;
+}
+
+static void no_memory_is_a_limit(void **state)
+{
+    static char large[5000];
+    struct mansio_arena *arena = mansio_arena_new(NULL, "test", 0);
+    struct mansio_secret *secrets[100];
+    int refused = 0;
+
+    (void)state;
+    /* Clean-ups to spare: none of what follows needs the arena's own memory. */
+    for (size_t i = 0; i < MANSIO_COUNT(secrets); i++) {
+        mansio_arena_defer(arena, do_nothing, NULL);
+    }
+    while (mansio_arena_undefer(arena, do_nothing, NULL)) {
+    }
+    /* Slots that were used before need no memory: so until one does. */
+    for (size_t i = 0; i < MANSIO_COUNT(secrets) && refused == 0; i++) {
+        (void)core_alloc_fail_at(1);
+        refused = mansio_secret_new(arena, (struct mansio_str){large, 4000}, &secrets[i]);
+        (void)core_alloc_fail_at(0);
+    }
+    assert_int_equal(refused, MANSIO_E_LIMIT);
+    assert_string_equal(mansio_error_detail(),
+                        "secret: mmap of 65536 bytes: Cannot allocate memory");
+    (void)core_alloc_fail_at(1);
+    assert_int_equal(
+        mansio_secret_new(arena, (struct mansio_str){large, sizeof large}, &secrets[0]),
+        MANSIO_E_LIMIT);
+    assert_int_equal(core_alloc_fail_at(0), 0);
+    mansio_arena_reset(arena);
+    assert_int_equal(mansio_arena_used(arena), 0);
+    mansio_arena_free(arena);
+}
+
 static void wiped_at_the_end(void **state)
 {
     static const char password[] = "correct horse battery staple";
@@ -152,9 +190,9 @@ static void compares(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(holds_its_bytes),  cmocka_unit_test(bounds),
-        cmocka_unit_test(wiped_at_the_end), cmocka_unit_test(left_out_of_core_dumps),
-        cmocka_unit_test(compares),
+        cmocka_unit_test(holds_its_bytes),        cmocka_unit_test(bounds),
+        cmocka_unit_test(no_memory_is_a_limit),   cmocka_unit_test(wiped_at_the_end),
+        cmocka_unit_test(left_out_of_core_dumps), cmocka_unit_test(compares),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
