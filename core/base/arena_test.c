@@ -243,6 +243,25 @@ static void a_long_life_of_clean_ups_takes_no_more_memory(void **state)
     mansio_arena_free(arena);
 }
 
+static void a_reset_forgets_spare_clean_ups(void **state)
+{
+    static const char zeroes[400];
+    struct mansio_arena *arena = mansio_arena_new(NULL, "test", 0);
+    struct trace trace = {0};
+    struct mark mark = {&trace, 'a'};
+    char *memory;
+
+    (void)state;
+    mansio_arena_defer(arena, leave_mark, &mark);
+    assert_int_equal(mansio_arena_undefer(arena, leave_mark, &mark), 1);
+    mansio_arena_reset(arena);
+    memory = mansio_arena_alloc(arena, sizeof zeroes);
+    mansio_arena_defer(arena, leave_mark, &mark);
+    assert_memory_equal(memory, zeroes, sizeof zeroes);
+    mansio_arena_free(arena);
+    assert_string_equal(trace.text, "a");
+}
+
 struct busy {
     struct mansio_arena *arena;
     struct mansio_arena *child;
@@ -314,6 +333,13 @@ static void fill_kib(void *arg)
     }
 }
 
+static void fill_mib(void *arg)
+{
+    for (int i = 0; i < 1024 * 16; i++) {
+        (void)mansio_arena_alloc(arg, CORE_ASAN ? 48 : 64);
+    }
+}
+
 static void use_after_reset(void *arg)
 {
     mansio_arena_reset(arg);
@@ -329,6 +355,12 @@ static void blocks_are_few_and_small(void **state)
     /* The first block is no larger than that: 1 KiB takes a second. */
     assert_in_range(core_test_count_allocations(fill_kib, arena), 2, 3);
     assert_int_equal(core_test_count_allocations(use_after_reset, arena), 0);
+    mansio_arena_reset(arena);
+    /* Blocks grow to 16 KiB and no further: a MiB takes 64 and the few on the way. */
+    assert_in_range(core_test_count_allocations(fill_mib, arena), 64, 72);
+    /* What a reset keeps is small. */
+    assert_int_equal(core_test_count_allocations(use_after_reset, arena), 0);
+    assert_in_range(core_test_count_allocations(fill_kib, arena), 1, 3);
     mansio_arena_free(arena);
 }
 
@@ -439,6 +471,7 @@ int main(void)
         cmocka_unit_test(clean_ups_and_children_end_last_in_first_out),
         cmocka_unit_test(undefer_takes_the_latest),
         cmocka_unit_test(a_long_life_of_clean_ups_takes_no_more_memory),
+        cmocka_unit_test(a_reset_forgets_spare_clean_ups),
         cmocka_unit_test(a_clean_up_may_use_its_arena),
         cmocka_unit_test(ending_within_an_end_stops),
         cmocka_unit_test(blocks_are_few_and_small),

@@ -167,12 +167,15 @@ static void no_memory_is_a_limit(void **state)
 {
     struct mansio_arena *arena = mansio_arena_new(NULL, "test", 0);
     struct mansio_buf *buf = mansio_buf_new(arena, 100000);
+    size_t used;
 
     (void)state;
     assert_int_equal(mansio_buf_add(buf, MANSIO_STR("kept")), 0);
+    used = mansio_arena_used(arena);
     (void)core_alloc_fail_at(1);
     assert_int_equal(mansio_buf_printf(buf, "%1000d", 1), MANSIO_E_LIMIT);
     assert_int_equal(core_alloc_fail_at(0), 0);
+    assert_int_equal(mansio_arena_used(arena), used);
     assert_string_equal(mansio_error_detail(), "buffer: no memory for 1005 bytes");
     core_test_str(mansio_buf_str(buf), "kept");
     assert_int_equal(mansio_buf_status(buf), MANSIO_E_LIMIT);

@@ -56,6 +56,8 @@ static void detail_is_clean(void **state)
     (void)state;
     assert_int_equal(mansio_fail(MANSIO_E_IO, "open %s: %d", "/x", 7), MANSIO_E_IO);
     assert_string_equal(mansio_error_detail(), "open /x: 7");
+    (void)mansio_fail(MANSIO_E_INVALID, "\n%s", "\r");
+    assert_string_equal(mansio_error_detail(), "??");
     (void)mansio_fail(MANSIO_E_INVALID, "<%s%c%s>", "a\r\nb\tc", '\0', "\x1b[2J\x7f");
     assert_string_equal(mansio_error_detail(), "<a??b?c??[2J?>");
     /* what vsnprintf() can't print leaves no text, and no old one either */
@@ -80,17 +82,21 @@ static void detail_is_cut(void **state)
     (void)state;
     memset(longer, 'x', sizeof longer - 1);
     longer[sizeof longer - 1] = '\0';
-    (void)mansio_fail(MANSIO_E_IO, "%s", longer);
-    assert_int_equal(strlen(mansio_error_detail()), MANSIO_ERROR_DETAIL_MAX - 1);
-    longer[MANSIO_ERROR_DETAIL_MAX - 1] = '\0';
-    assert_string_equal(mansio_error_detail(), longer);
+    for (size_t length = sizeof longer - 1; length > 0; length--) {
+        size_t kept = length < MANSIO_ERROR_DETAIL_MAX ? length : MANSIO_ERROR_DETAIL_MAX - 1;
+
+        longer[length] = '\0';
+        (void)mansio_fail(MANSIO_E_IO, "%s", longer);
+        assert_int_equal(strlen(mansio_error_detail()), kept);
+        assert_memory_equal(mansio_error_detail(), longer, kept);
+    }
 }
 
 static void errno_survives(void **state)
 {
     (void)state;
     errno = EPIPE;
-    (void)mansio_fail(MANSIO_E_IO, "%s", "x");
+    (void)mansio_fail(MANSIO_E_IO, "%ls", (const wchar_t[]){(wchar_t)0x7fffffff, 0});
     assert_int_equal(errno, EPIPE);
 }
 

@@ -247,6 +247,7 @@ static void caps_bind(void **state)
 static void no_memory_leaves_it_whole(void **state)
 {
     uint64_t left = 0;
+    size_t used = 0;
 
     (void)state;
     for (uint64_t nth = 1; left == 0; nth++) {
@@ -267,8 +268,12 @@ static void no_memory_leaves_it_whole(void **state)
         left = core_alloc_fail_at(0);
         assert_int_equal(count, left > 0 ? 40 : 39);
         assert_int_equal(mansio_map_count(map), count);
-        mansio_arena_reset(arena);
-        assert_int_equal(mansio_arena_used(arena), 0);
+        /* Nothing of the failure stays: made up for, it comes to the same use of memory. */
+        for (int i = 0; i < 40; i++) {
+            assert_true(mansio_map_put(map, key_of(i, text), &values[i]) >= 0);
+        }
+        used = used == 0 ? mansio_arena_used(arena) : used;
+        assert_int_equal(mansio_arena_used(arena), used);
         mansio_arena_free(arena);
     }
 }

@@ -103,6 +103,8 @@ static void hexadecimal_numbers(void **state)
     } rows[] = {
         {MANSIO_STR("0"), 0, 0, 0},
         {MANSIO_STR("fF"), 255, 0, 255},
+        {MANSIO_STR("a0"), 255, 0, 160},
+        {MANSIO_STR("0A"), 255, 0, 10},
         {MANSIO_STR("100"), 255, MANSIO_E_LIMIT, 0},
         {MANSIO_STR("f"), 14, MANSIO_E_LIMIT, 0},
         {MANSIO_STR("ffffffffffffffff"), UINT64_MAX, 0, UINT64_MAX},

@@ -71,6 +71,7 @@ static void no_memory_is_a_limit(void **state)
     struct mansio_arena *arena = mansio_arena_new(NULL, "test", 0);
     struct mansio_secret *secrets[100];
     int refused = 0;
+    size_t used;
 
     (void)state;
     /* Clean-ups to spare: none of what follows needs the arena's own memory. */
@@ -88,13 +89,35 @@ static void no_memory_is_a_limit(void **state)
     assert_int_equal(refused, MANSIO_E_LIMIT);
     assert_string_equal(mansio_error_detail(),
                         "secret: mmap of 65536 bytes: Cannot allocate memory");
+    used = mansio_arena_used(arena);
     (void)core_alloc_fail_at(1);
     assert_int_equal(
         mansio_secret_new(arena, (struct mansio_str){large, sizeof large}, &secrets[0]),
         MANSIO_E_LIMIT);
     assert_int_equal(core_alloc_fail_at(0), 0);
-    mansio_arena_reset(arena);
-    assert_int_equal(mansio_arena_used(arena), 0);
+    assert_int_equal(mansio_arena_used(arena), used);
+    mansio_arena_free(arena);
+}
+
+static void make_and_end_often(void *arg)
+{
+    static char input[1000];
+    struct mansio_secret *secret;
+
+    for (int i = 0; i < 10000; i++) {
+        assert_int_equal(
+            mansio_secret_new(arg, (struct mansio_str){input, (size_t)i % 1000}, &secret), 0);
+        mansio_arena_reset(arg);
+    }
+}
+
+static void ended_ones_make_room_for_others(void **state)
+{
+    struct mansio_arena *arena = mansio_arena_new(NULL, "test", 0);
+
+    (void)state;
+    make_and_end_often(arena);
+    assert_int_equal(core_test_count_allocations(make_and_end_often, arena), 0);
     mansio_arena_free(arena);
 }
 
@@ -190,9 +213,13 @@ static void compares(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(holds_its_bytes),        cmocka_unit_test(bounds),
-        cmocka_unit_test(no_memory_is_a_limit),   cmocka_unit_test(wiped_at_the_end),
-        cmocka_unit_test(left_out_of_core_dumps), cmocka_unit_test(compares),
+        cmocka_unit_test(holds_its_bytes),
+        cmocka_unit_test(bounds),
+        cmocka_unit_test(no_memory_is_a_limit),
+        cmocka_unit_test(ended_ones_make_room_for_others),
+        cmocka_unit_test(wiped_at_the_end),
+        cmocka_unit_test(left_out_of_core_dumps),
+        cmocka_unit_test(compares),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
