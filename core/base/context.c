@@ -12,12 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Initial-exec: one instruction instead of a call. Sound because libmansio is always loaded at
- * program start, never by dlopen(). */
-#define FAST_TLS __attribute__((tls_model("initial-exec")))
-
-static _Thread_local struct core_context own FAST_TLS = {.name = "main"};
-static _Thread_local struct core_context *current FAST_TLS; /* NULL for the thread's own */
+static _Thread_local struct core_context own CORE_FAST_TLS = {.name = "main"};
+static _Thread_local struct core_context *current CORE_FAST_TLS; /* NULL for the thread's own */
 
 static _Atomic(core_assert_fn) on_assert;
 

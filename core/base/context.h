@@ -10,6 +10,10 @@
 #include <mansio/arena.h>
 #include <mansio/base.h>
 
+/* For thread-local variables: one instruction instead of a call. Sound because libmansio is always
+ * loaded at program start, never by dlopen(). */
+#define CORE_FAST_TLS __attribute__((tls_model("initial-exec")))
+
 /* What log lines carry. Owned by whoever sets it; must outlive its use. */
 struct core_log_fields {
     struct mansio_str module;

@@ -14,8 +14,8 @@ enum {
     CACHE_MAX = 16,                  /* deeper nesting than this is rare */
 };
 
-static _Thread_local struct mansio_arena *cache[CACHE_MAX];
-static _Thread_local unsigned cached;
+static _Thread_local struct mansio_arena *cache[CACHE_MAX] CORE_FAST_TLS;
+static _Thread_local unsigned cached CORE_FAST_TLS;
 
 struct mansio_arena *mansio_scratch_begin(void)
 {
