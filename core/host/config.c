@@ -176,8 +176,7 @@ static int take_scalars(struct making *making)
     const struct mansio_settings *offload = mansio_settings_section(root, "offload");
     config->offload_threads = (unsigned)mansio_settings_int(offload, "threads");
     config->offload_queue_max = (size_t)mansio_settings_int(offload, "queue");
-    config->hold_limit_us =
-        mansio_settings_int(mansio_settings_section(root, "watchdog"), "limit");
+    config->hold_limit_us = mansio_settings_int(mansio_settings_section(root, "watchdog"), "limit");
     if (config->drain_spread_us > config->drain_time_us) {
         complain(making, core_settings_place(drain, "spread"), drain, "spread",
                  "found more than drain.time, expected at most as much");
@@ -252,15 +251,15 @@ static int has_instance(const struct making *making, struct mansio_str name)
 static void check_serve(struct making *making, const struct mansio_settings *entry)
 {
     struct mansio_str name = mansio_settings_str(entry, "serve");
-    if (!mansio_settings_is_set(entry, "serve") || is_bad(entry, "serve") || has_instance(making, name)) {
+    if (!mansio_settings_is_set(entry, "serve") || is_bad(entry, "serve") ||
+        has_instance(making, name)) {
         return;
     }
     char quoted[CORE_QUOTE_MAX];
     char what[CORE_SETTINGS_WHY_MAX];
-    size_t used = (size_t)snprintf(what, sizeof what, "found %s, expected an instance%s",
-                                   core_quote(name, quoted),
-                                   making->config->instance_count > 0 ? " such as"
-                                                                      : ", but there is none");
+    size_t used = (size_t)snprintf(
+        what, sizeof what, "found %s, expected an instance%s", core_quote(name, quoted),
+        making->config->instance_count > 0 ? " such as" : ", but there is none");
     for (size_t i = 0; i < making->config->instance_count && used < 240; i++) {
         struct mansio_str known = mansio_str_sub(making->instances[i].name, 0, CORE_NAME_MAX);
         used += (size_t)snprintf(what + used, sizeof what - used, "%s %.*s", i == 0 ? "" : ",",
@@ -326,8 +325,8 @@ static int room_for_listeners(struct making *making, size_t count)
 {
     size_t room = 1;
     for (size_t i = 0; i < count; i++) {
-        room += mansio_settings_count(
-            mansio_settings_entry(making->settings, "listeners", i, NULL), "address");
+        room += mansio_settings_count(mansio_settings_entry(making->settings, "listeners", i, NULL),
+                                      "address");
     }
     making->listeners = mansio_arena_try_alloc(making->arena, room * sizeof *making->listeners);
     return making->listeners != NULL ? 0 : MANSIO_E_LIMIT;

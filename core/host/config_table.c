@@ -14,8 +14,8 @@ static const struct mansio_setting control_table[] = {
     MANSIO_SETTING(.name = "socket", .type = MANSIO_SETTING_PATH,
                    .default_text = CORE_RUN_DIR "/control.sock",
                    .help = "Unix socket that mansioctl talks to"),
-    MANSIO_SETTING(.name = "mode", .type = MANSIO_SETTING_STRING, .default_text = "0660",
-                   .min = 3, .max = 4, .help = "Its mode, in octal"),
+    MANSIO_SETTING(.name = "mode", .type = MANSIO_SETTING_STRING, .default_text = "0660", .min = 3,
+                   .max = 4, .help = "Its mode, in octal"),
 };
 
 static const struct mansio_setting log_table[] = {
@@ -64,9 +64,8 @@ static const struct mansio_setting drain_table[] = {
     MANSIO_SETTING(.name = "time", .type = MANSIO_SETTING_DURATION, .flags = MANSIO_SETTING_LIVE,
                    .default_text = "30s", .min = 0, .max = INT64_C(86400000000),
                    .help = "How long an outgoing generation may finish what it has in hand"),
-    MANSIO_SETTING(.name = "spread", .type = MANSIO_SETTING_DURATION,
-                   .flags = MANSIO_SETTING_LIVE, .default_text = "5s", .min = 0,
-                   .max = INT64_C(86400000000),
+    MANSIO_SETTING(.name = "spread", .type = MANSIO_SETTING_DURATION, .flags = MANSIO_SETTING_LIVE,
+                   .default_text = "5s", .min = 0, .max = INT64_C(86400000000),
                    .help = "Idle sessions are told goodbye evenly over this time"),
 };
 
@@ -86,21 +85,20 @@ static const struct mansio_setting watchdog_table[] = {
 };
 
 static const struct mansio_setting listener_table[] = {
-    MANSIO_SETTING(.name = "address", .type = MANSIO_SETTING_LIST,
-                   .flags = MANSIO_SETTING_REQUIRED, .unit = "addresses", .min = 1, .max = 64,
+    MANSIO_SETTING(.name = "address", .type = MANSIO_SETTING_LIST, .flags = MANSIO_SETTING_REQUIRED,
+                   .unit = "addresses", .min = 1, .max = 64,
                    .help = "Where to listen: 192.0.2.1:25, [2001:db8::1]:25, *:25, "
                            "unix:/run/x.sock"),
-    MANSIO_SETTING(.name = "serve", .type = MANSIO_SETTING_STRING,
-                   .flags = MANSIO_SETTING_REQUIRED, .min = 1, .max = CORE_NAME_MAX,
-                   .help = "The instance that serves it"),
+    MANSIO_SETTING(.name = "serve", .type = MANSIO_SETTING_STRING, .flags = MANSIO_SETTING_REQUIRED,
+                   .min = 1, .max = CORE_NAME_MAX, .help = "The instance that serves it"),
     MANSIO_SETTING(.name = "service", .type = MANSIO_SETTING_STRING, .min = 0,
                    .max = CORE_SERVICE_MAX,
                    .help = "What policy calls this service; empty: the protocol's own name"),
     MANSIO_SETTING(.name = "backlog", .type = MANSIO_SETTING_INT, .unit = "connections",
                    .default_text = "1024", .min = 1, .max = 65535,
                    .help = "Connections that may wait to be accepted"),
-    MANSIO_SETTING(.name = "mode", .type = MANSIO_SETTING_STRING, .default_text = "0660",
-                   .min = 3, .max = 4, .help = "The mode of its unix sockets, in octal"),
+    MANSIO_SETTING(.name = "mode", .type = MANSIO_SETTING_STRING, .default_text = "0660", .min = 3,
+                   .max = 4, .help = "The mode of its unix sockets, in octal"),
     MANSIO_SETTING(.name = "connections", .type = MANSIO_SETTING_INT, .unit = "connections",
                    .min = 0, .max = 10000000, .default_text = "0",
                    .help = "Open at once on this node; 0: only the node's own limit"),

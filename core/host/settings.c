@@ -105,8 +105,7 @@ int mansio_settings_is_set(const struct mansio_settings *settings, const char *n
     return core_settings_value(settings, name, UINT32_MAX)->is_set;
 }
 
-const struct core_node *core_settings_node(const struct mansio_settings *settings,
-                                           const char *name)
+const struct core_node *core_settings_node(const struct mansio_settings *settings, const char *name)
 {
     return core_settings_value(settings, name, TYPE_BIT(RAW_BIT))->raw;
 }
@@ -120,8 +119,8 @@ struct core_place core_settings_place(const struct mansio_settings *settings, co
     return value->is_set ? value->at : settings->at;
 }
 
-struct core_place core_settings_item_place(const struct mansio_settings *settings,
-                                           const char *name, size_t index)
+struct core_place core_settings_item_place(const struct mansio_settings *settings, const char *name,
+                                           size_t index)
 {
     const struct core_value *value =
         core_settings_value(settings, name, TYPE_BIT(MANSIO_SETTING_LIST));

@@ -29,15 +29,15 @@ struct core_item {
 };
 
 struct core_value {
-    int is_set;                   /* the file says it, else it is the default */
-    int is_bad;                   /* the file says something else than the table allows */
-    struct core_place at;         /* if set */
-    const struct core_node *raw;  /* RAW: lives with the configuration */
-    int64_t number;               /* BOOL, INT, SIZE, DURATION, CHOICE */
-    struct mansio_str text;       /* STRING, PATH, CHOICE */
-    struct mansio_secret *secret; /* SECRET */
-    size_t count;                 /* LIST, MAP */
-    struct core_item *items;      /* LIST */
+    int is_set;                        /* the file says it, else it is the default */
+    int is_bad;                        /* the file says something else than the table allows */
+    struct core_place at;              /* if set */
+    const struct core_node *raw;       /* RAW: lives with the configuration */
+    int64_t number;                    /* BOOL, INT, SIZE, DURATION, CHOICE */
+    struct mansio_str text;            /* STRING, PATH, CHOICE */
+    struct mansio_secret *secret;      /* SECRET */
+    size_t count;                      /* LIST, MAP */
+    struct core_item *items;           /* LIST */
     struct mansio_settings **sections; /* SECTION: one; MAP: count */
 };
 
@@ -54,8 +54,7 @@ struct mansio_settings {
 static inline const struct mansio_setting *core_setting_row(const struct mansio_setting *table,
                                                             size_t index)
 {
-    return (const struct mansio_setting *)(const void *)((const char *)table +
-                                                         index * table->size);
+    return (const struct mansio_setting *)(const void *)((const char *)table + index * table->size);
 }
 
 /* ---- values as text (settings_value.c): pure ---- */
@@ -104,13 +103,10 @@ void core_setting_suggest(const struct mansio_setting *root, size_t root_count,
  * @param out     set whenever 0 is returned, also with problems
  * @return 0; MANSIO_E_LIMIT past the arena's cap
  */
-MANSIO_MUST_CHECK int core_settings_make(struct mansio_arena *arena,
-                                         const struct core_source *source,
-                                         struct core_problems *problems,
-                                         const struct core_node *node,
-                                         const struct core_node *where,
-                                         const struct mansio_setting *table, size_t count,
-                                         struct mansio_settings **out);
+MANSIO_MUST_CHECK int core_settings_make(
+    struct mansio_arena *arena, const struct core_source *source, struct core_problems *problems,
+    const struct core_node *node, const struct core_node *where, const struct mansio_setting *table,
+    size_t count, struct mansio_settings **out);
 
 /* core_settings_table_check() that also takes the core's own types. */
 MANSIO_MUST_CHECK int core_settings_table_check_core(const struct mansio_setting *table,
@@ -127,7 +123,7 @@ const struct core_node *core_settings_node(const struct mansio_settings *setting
 /* Where a value stands, or its section if it is the default. */
 struct core_place core_settings_place(const struct mansio_settings *settings, const char *name);
 /* Where an item of a LIST stands. */
-struct core_place core_settings_item_place(const struct mansio_settings *settings,
-                                           const char *name, size_t index);
+struct core_place core_settings_item_place(const struct mansio_settings *settings, const char *name,
+                                           size_t index);
 
 #endif

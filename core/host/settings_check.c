@@ -49,11 +49,11 @@ static int keep_place(struct checker *checker, struct core_place at, struct core
         file = mansio_arena_alloc(checker->arena, sizeof *file);
         file->original = at.file;
         file->copy.index = at.file->index;
-        int result = mansio_cstr(checker->arena, mansio_str_from_cstr(at.file->path),
-                                 &file->copy.path);
+        int result =
+            mansio_cstr(checker->arena, mansio_str_from_cstr(at.file->path), &file->copy.path);
         if (result == 0) {
-            result = mansio_cstr(checker->arena, mansio_str_from_cstr(at.file->dir),
-                                 &file->copy.dir);
+            result =
+                mansio_cstr(checker->arena, mansio_str_from_cstr(at.file->dir), &file->copy.dir);
         }
         if (result < 0) {
             return result;
@@ -119,7 +119,8 @@ static int check_path(struct checker *checker, const struct section *section,
     struct mansio_str path = MANSIO_STR_NONE;
     int result = core_path_resolve(checker->arena, node->at.file, node->text, &path);
     if (result == MANSIO_E_INVALID) {
-        complain(checker, section->settings, node->at, row->name, "found a path of more than 4095 bytes, expected fewer");
+        complain(checker, section->settings, node->at, row->name,
+                 "found a path of more than 4095 bytes, expected fewer");
         value->is_bad = 1;
         return 0;
     }
@@ -228,9 +229,9 @@ static int new_section(struct checker *checker, const struct section *above,
     if (result < 0) {
         return result;
     }
-    result = mansio_arena_printf(
-        checker->arena, &settings->path, "%.*s%s%s%s%.*s", MANSIO_STR_ARG(path),
-        path.len > 0 ? "." : "", row->name, key.len > 0 ? "." : "", MANSIO_STR_ARG(key));
+    result = mansio_arena_printf(checker->arena, &settings->path, "%.*s%s%s%s%.*s",
+                                 MANSIO_STR_ARG(path), path.len > 0 ? "." : "", row->name,
+                                 key.len > 0 ? "." : "", MANSIO_STR_ARG(key));
     if (result == 0) {
         *out = settings;
     }
@@ -391,8 +392,8 @@ static void refuse_unknown(struct checker *checker, const struct section *sectio
     for (; entry != NULL; entry = entry->next) {
         size_t i = 0;
         while (i < settings->row_count &&
-               !mansio_str_eq(entry->key->text, mansio_str_from_cstr(
-                                                    core_setting_row(settings->table, i)->name))) {
+               !mansio_str_eq(entry->key->text,
+                              mansio_str_from_cstr(core_setting_row(settings->table, i)->name))) {
             i++;
         }
         if (i < settings->row_count) {
@@ -412,8 +413,8 @@ static int make_section(struct checker *checker, struct section *section)
 {
     struct mansio_settings *settings = section->settings;
     MANSIO_ASSERT(section->depth <= CORE_SETTINGS_DEPTH_MAX);
-    settings->values = mansio_arena_try_alloc(
-        checker->arena, (settings->row_count + 1) * sizeof *settings->values);
+    settings->values = mansio_arena_try_alloc(checker->arena,
+                                              (settings->row_count + 1) * sizeof *settings->values);
     if (settings->values == NULL) {
         return MANSIO_E_LIMIT;
     }
@@ -458,11 +459,8 @@ int core_settings_make(struct mansio_arena *arena, const struct core_source *sou
                        const struct core_node *where, const struct mansio_setting *table,
                        size_t count, struct mansio_settings **out)
 {
-    struct checker checker = {.arena = arena,
-                              .source = source,
-                              .problems = problems,
-                              .root = table,
-                              .root_count = count};
+    struct checker checker = {
+        .arena = arena, .source = source, .problems = problems, .root = table, .root_count = count};
     struct mansio_settings *settings = mansio_arena_alloc(arena, sizeof *settings);
     settings->table = table;
     settings->row_count = count;

@@ -45,8 +45,8 @@ static void print_facts(struct mansio_buf *out, const struct mansio_setting *row
     }
 }
 
-static void print_indented(struct mansio_buf *out, const struct mansio_setting *table,
-                           size_t count, unsigned depth)
+static void print_indented(struct mansio_buf *out, const struct mansio_setting *table, size_t count,
+                           unsigned depth)
 {
     for (size_t i = 0; i < count && depth < 2 * CORE_SETTINGS_DEPTH_MAX; i++) {
         const struct mansio_setting *row = core_setting_row(table, i);
@@ -95,25 +95,26 @@ static void add_cell(struct mansio_buf *out, const char *text)
     }
 }
 
-static void print_rows(struct mansio_buf *out, const char *path,
-                       const struct mansio_setting *table, size_t count, unsigned depth)
+static void print_rows(struct mansio_buf *out, const char *path, const struct mansio_setting *table,
+                       size_t count, unsigned depth)
 {
     for (size_t i = 0; i < count && depth < CORE_SETTINGS_DEPTH_MAX; i++) {
         const struct mansio_setting *row = core_setting_row(table, i);
+        MANSIO_SCRATCH_BEGIN(scratch);
+        struct mansio_buf *facts = mansio_buf_new(scratch, 2048);
+        print_facts(facts, row);
         mansio_buf_printf(out, "| `%s%s` | ", path, row->name);
-        print_facts(out, row);
+        add_cell(out, mansio_buf_str(facts).ptr);
         mansio_buf_printf(out, " | ");
         add_cell(out, row->help);
         mansio_buf_printf(out, " |\n");
-        if (row->child_count > 0) {
-            MANSIO_SCRATCH_BEGIN(scratch);
-            struct mansio_str below = MANSIO_STR_NONE;
-            const char *entry = row->type == MANSIO_SETTING_MAP ? "NAME." : "";
-            if (mansio_arena_printf(scratch, &below, "%s%s.%s", path, row->name, entry) == 0) {
-                print_rows(out, below.ptr, row->children, row->child_count, depth + 1);
-            }
-            MANSIO_SCRATCH_END(scratch);
+        struct mansio_str below = MANSIO_STR_NONE;
+        const char *entry = row->type == MANSIO_SETTING_MAP ? "NAME." : "";
+        if (row->child_count > 0 &&
+            mansio_arena_printf(scratch, &below, "%s%s.%s", path, row->name, entry) == 0) {
+            print_rows(out, below.ptr, row->children, row->child_count, depth + 1);
         }
+        MANSIO_SCRATCH_END(scratch);
     }
 }
 

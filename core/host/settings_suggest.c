@@ -25,7 +25,8 @@ static size_t distance(struct mansio_str a, struct mansio_str b)
     if (a.len > NAME_MAX_BYTES || b.len > NAME_MAX_BYTES) {
         return FAR;
     }
-    size_t rows[3][NAME_MAX_BYTES + 1]; /* of the classic table: this one, the last, the one before */
+    size_t rows[3]
+               [NAME_MAX_BYTES + 1]; /* of the classic table: this one, the last, the one before */
     for (size_t j = 0; j <= b.len; j++) {
         rows[0][j] = j;
     }
@@ -101,7 +102,10 @@ void core_setting_suggest(const struct mansio_setting *root, size_t root_count,
     }
     char path[256];
     if (find_elsewhere(root, root_count, unknown, 0, path, sizeof path)) {
-        snprintf(out, CORE_SETTINGS_WHY_MAX, "; did you mean \"%s\"?", path);
+        const char *dot = strchr(path, '.');
+        snprintf(out, CORE_SETTINGS_WHY_MAX, "; it belongs %s%s%s",
+                 dot != NULL ? "at \"" : "to the top level", dot != NULL ? path : "",
+                 dot != NULL ? "\"" : "");
         return;
     }
     size_t used = (size_t)snprintf(out, CORE_SETTINGS_WHY_MAX, "; known here:");

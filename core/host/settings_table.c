@@ -151,8 +151,7 @@ static int check_list_defaults(struct mansio_arena *arena, struct core_problems 
                                const struct mansio_setting *table, size_t count, unsigned depth)
 {
     struct mansio_settings *settings = NULL;
-    int result =
-        core_settings_make(arena, NULL, problems, NULL, NULL, table, count, &settings);
+    int result = core_settings_make(arena, NULL, problems, NULL, NULL, table, count, &settings);
     for (size_t i = 0; i < count && result == 0 && depth < CORE_SETTINGS_DEPTH_MAX; i++) {
         const struct mansio_setting *row = core_setting_row(table, i);
         if (has_children(row)) {

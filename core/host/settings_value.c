@@ -25,12 +25,8 @@ static const struct unit size_units[] = {
 };
 
 static const struct unit duration_units[] = {
-    {"d", INT64_C(86400000000)},
-    {"h", INT64_C(3600000000)},
-    {"m", INT64_C(60000000)},
-    {"s", INT64_C(1000000)},
-    {"ms", INT64_C(1000)},
-    {"us", 1},
+    {"d", INT64_C(86400000000)}, {"h", INT64_C(3600000000)}, {"m", INT64_C(60000000)},
+    {"s", INT64_C(1000000)},     {"ms", INT64_C(1000)},      {"us", 1},
 };
 
 static const char *const bool_words[] = {"false", "true", "no", "yes", "off", "on"};

@@ -203,8 +203,8 @@ static int fail_open(const char *path, struct core_place from, const char *what)
                        from.column, path, what);
 }
 
-static int read_open_file(struct reading *reading, int fd, const char *path,
-                          struct core_place from, struct core_source_file **out)
+static int read_open_file(struct reading *reading, int fd, const char *path, struct core_place from,
+                          struct core_source_file **out)
 {
     struct core_source *source = reading->source;
     struct stat facts;
@@ -294,7 +294,9 @@ static int read_include(struct reading *reading, const struct core_node *node, u
     if (node->kind != CORE_NODE_TEXT || core_node_is_null(node) || node->text.len == 0) {
         return mansio_fail(MANSIO_E_INVALID, "%s:%u:%u: include: found %s, expected a path",
                            at.file->path, at.line, at.column,
-                           node->text.len == 0 ? "nothing" : core_node_describe(node));
+                           node->kind == CORE_NODE_TEXT && node->text.len == 0
+                               ? "nothing"
+                               : core_node_describe(node));
     }
     /* Shown as the includer is: a relative main file gives relative names in messages. */
     struct mansio_str path = MANSIO_STR_NONE;
@@ -307,8 +309,8 @@ static int read_include(struct reading *reading, const struct core_node *node, u
                            "%s:%u:%u: include: found a path of more than %d bytes, expected fewer",
                            at.file->path, at.line, at.column, CORE_SETTINGS_PATH_MAX);
     }
-    int result = mansio_arena_printf(reading->source->arena, &path, "%.*s%.*s",
-                                     MANSIO_STR_ARG(dir), MANSIO_STR_ARG(node->text));
+    int result = mansio_arena_printf(reading->source->arena, &path, "%.*s%.*s", MANSIO_STR_ARG(dir),
+                                     MANSIO_STR_ARG(node->text));
     if (result < 0) {
         return result;
     }
@@ -343,8 +345,7 @@ static int read_file(struct reading *reading, const char *path, struct core_plac
         return mansio_fail(MANSIO_E_LIMIT,
                            "%s:%u:%u: include: found more than %d files inside each other, "
                            "expected fewer",
-                           from.file->path, from.line, from.column,
-                           CORE_SOURCE_INCLUDE_DEPTH_MAX);
+                           from.file->path, from.line, from.column, CORE_SOURCE_INCLUDE_DEPTH_MAX);
     }
     struct core_source_file *file = NULL;
     int result = open_and_read(reading, path, from, &file);
@@ -366,8 +367,7 @@ static int read_file(struct reading *reading, const char *path, struct core_plac
 
 int core_source_read(struct mansio_arena *arena, const char *path, struct core_source **out)
 {
-    struct reading reading = {.source = core_source_new(arena),
-                              .nodes_left = CORE_YAML_NODES_MAX};
+    struct reading reading = {.source = core_source_new(arena), .nodes_left = CORE_YAML_NODES_MAX};
     struct core_place nowhere = {.file = NULL};
     int result = read_file(&reading, path, nowhere, 0);
     if (result == 0) {

@@ -34,8 +34,8 @@ enum core_secret_kind { CORE_SECRET_FILE = 1, CORE_SECRET_ENV = 2 };
 /* What a {file: PATH} or {env: NAME} names. That it can't be read is a problem only if a SECRET
  * asks for it: a module may have a section of that form. */
 struct core_source_secret {
-    uint32_t kind;          /* enum core_secret_kind */
-    struct mansio_str name; /* absolute path, or the variable's name */
+    uint32_t kind;               /* enum core_secret_kind */
+    struct mansio_str name;      /* absolute path, or the variable's name */
     struct mansio_secret *value; /* NULL: see why */
     struct mansio_str why;       /* "found ..., expected ..." */
 };

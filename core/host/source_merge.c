@@ -57,14 +57,16 @@ static void merge_entries(struct core_problems *problems, struct core_node *gath
     if (more->kind == CORE_NODE_TEXT && core_node_is_null(more)) {
         return;
     }
-    if (gathered->kind != CORE_NODE_MAP || more->kind != CORE_NODE_MAP) {
-        const struct core_node *wrong = gathered->kind != CORE_NODE_MAP ? gathered : more;
-        core_problems_add(problems, wrong->at, "%.*s: found %s, expected named sections",
-                          MANSIO_STR_ARG(wrong->key->text), core_node_describe(wrong));
+    if (more->kind != CORE_NODE_MAP) {
+        core_problems_add(problems, more->at, "%.*s: found %s, expected named sections",
+                          MANSIO_STR_ARG(more->key->text), core_node_describe(more));
         return;
     }
-    const char *inside = mansio_str_eq(more->key->text, MANSIO_STR("instances")) ? "instances: "
-                                                                                 : "listeners: ";
+    if (gathered->kind != CORE_NODE_MAP) {
+        return; /* the check of the whole will say so */
+    }
+    const char *inside =
+        mansio_str_eq(more->key->text, MANSIO_STR("instances")) ? "instances: " : "listeners: ";
     struct core_node *entry = more->first;
     while (entry != NULL) {
         struct core_node *next = entry->next;

@@ -32,8 +32,8 @@ uint32_t core_secret_form(const struct core_node *node, const struct core_node *
     return mansio_str_eq(node->first->key->text, MANSIO_STR("env")) ? CORE_SECRET_ENV : 0;
 }
 
-static const struct core_source_secret *find_secret(const struct core_source *source,
-                                                    uint32_t kind, struct mansio_str name)
+static const struct core_source_secret *find_secret(const struct core_source *source, uint32_t kind,
+                                                    struct mansio_str name)
 {
     for (size_t i = 0; i < source->secret_count; i++) {
         if (source->secrets[i].kind == kind && mansio_str_eq(source->secrets[i].name, name)) {
@@ -204,8 +204,8 @@ static int add_secret(struct core_source *source, const struct core_node *node, 
                            CORE_SOURCE_SECRETS_MAX);
     }
     if (source->secrets == NULL) {
-        source->secrets = mansio_arena_try_alloc(
-            source->arena, CORE_SOURCE_SECRETS_MAX * sizeof *source->secrets);
+        source->secrets = mansio_arena_try_alloc(source->arena,
+                                                 CORE_SOURCE_SECRETS_MAX * sizeof *source->secrets);
         if (source->secrets == NULL) {
             return MANSIO_E_LIMIT;
         }

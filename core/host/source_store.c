@@ -254,8 +254,7 @@ static int decode_secret(struct core_source *source, struct cursor *cursor)
     struct mansio_str name = take_text(cursor);
     struct mansio_str text = take_text(cursor);
     if (cursor->is_short || secret->kind < CORE_SECRET_FILE || secret->kind > CORE_SECRET_ENV ||
-        name.len > CORE_YAML_TEXT_MAX || text.len > CORE_SOURCE_SECRET_BYTES_MAX ||
-        has_value > 1) {
+        name.len > CORE_YAML_TEXT_MAX || text.len > CORE_SOURCE_SECRET_BYTES_MAX || has_value > 1) {
         return refuse("found a secret that is cut or out of bounds");
     }
     int result = mansio_arena_copy(source->arena, name, &secret->name);
@@ -281,9 +280,8 @@ static int decode_head(struct cursor *cursor, uint32_t *out_files, uint32_t *out
         return refuse("found something else, expected MANSIOSC");
     }
     if (version != STORED_VERSION) {
-        return mansio_fail(MANSIO_E_INVALID,
-                           "stored configuration: found version %u, expected %d", version,
-                           STORED_VERSION);
+        return mansio_fail(MANSIO_E_INVALID, "stored configuration: found version %u, expected %d",
+                           version, STORED_VERSION);
     }
     if (size != cursor->len || reserved != 0) {
         return refuse("found another size than it says");

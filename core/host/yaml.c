@@ -281,8 +281,8 @@ static int on_event(struct reader *reader, const yaml_event_t *event)
     case YAML_SCALAR_EVENT:
         return on_text(reader, event, at);
     case YAML_SEQUENCE_START_EVENT:
-        result = refuse_marks(at, event->data.sequence_start.anchor,
-                              event->data.sequence_start.tag);
+        result =
+            refuse_marks(at, event->data.sequence_start.anchor, event->data.sequence_start.tag);
         return result < 0 ? result : on_start(reader, CORE_NODE_LIST, at);
     case YAML_MAPPING_START_EVENT:
         result = refuse_marks(at, event->data.mapping_start.anchor, event->data.mapping_start.tag);
@@ -304,8 +304,8 @@ static int syntax_error(const struct core_file *file, struct mansio_str bytes,
     const char *problem = parser->problem != NULL ? parser->problem : "out of memory";
     if (parser->error == YAML_READER_ERROR) {
         return fail_at(MANSIO_E_INVALID, place_of_offset(file, bytes, parser->problem_offset),
-                       "YAML: found the character 0x%02x: %s",
-                       (unsigned)parser->problem_value, problem);
+                       "YAML: found the character 0x%02x: %s", (unsigned)parser->problem_value,
+                       problem);
     }
     struct core_place at = place_of(file, &parser->problem_mark);
     if (strcmp(problem, "found character that cannot start any token") == 0) {
@@ -340,6 +340,10 @@ static int read_events(struct reader *reader, struct mansio_str bytes, yaml_pars
 int core_yaml_parse(struct mansio_arena *arena, const struct core_file *file,
                     struct mansio_str bytes, size_t *nodes_left, struct core_node **out)
 {
+    /* Editors put a byte order mark first; libyaml would count it as a column. */
+    if (mansio_str_starts(bytes, MANSIO_STR("\xEF\xBB\xBF"))) {
+        bytes = mansio_str_sub(bytes, 3, SIZE_MAX);
+    }
     int result = check_bytes(file, bytes);
     if (result < 0) {
         return result;

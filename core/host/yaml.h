@@ -41,9 +41,9 @@ struct core_node {
     uint32_t kind;      /* enum core_node_kind */
     uint32_t is_quoted; /* TEXT: quoted or a block text, so never a number, a word or nothing */
     struct core_place at;
-    struct mansio_str text;      /* TEXT: a NUL follows, none is inside */
-    const struct core_node *key; /* an entry of a MAP: its key, a TEXT; else NULL */
-    struct core_node *parent;    /* NULL for the root */
+    struct mansio_str text;                /* TEXT: a NUL follows, none is inside */
+    const struct core_node *key;           /* an entry of a MAP: its key, a TEXT; else NULL */
+    struct core_node *parent;              /* NULL for the root */
     struct core_node *first, *last, *next; /* items or entries, in the file's order */
     size_t count;                          /* of items or entries */
 };
