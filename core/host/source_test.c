@@ -396,8 +396,8 @@ static void resolves_paths(void **state)
     assert_string_equal(out.ptr, "/etc/../a");
     assert_int_equal(core_path_resolve(arena, &top, MANSIO_STR("/a"), &out), 0);
     assert_string_equal(out.ptr, "/a");
-    char name[CORE_SETTINGS_PATH_MAX];
-    memset(name, 'x', sizeof name);
+    char *name = mansio_arena_alloc(arena, CORE_SETTINGS_PATH_MAX);
+    memset(name, 'x', CORE_SETTINGS_PATH_MAX);
     struct mansio_str fits = {name, CORE_SETTINGS_PATH_MAX - 5};
     assert_int_equal(core_path_resolve(arena, &top, fits, &out), 0);
     assert_int_equal(out.len, CORE_SETTINGS_PATH_MAX);
