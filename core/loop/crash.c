@@ -41,8 +41,11 @@ static void on_signal(int number, siginfo_t *info, void *ucontext)
     int saved_errno = errno;
     const struct mansio_fiber *running =
         atomic_load_explicit(&core_scheduler.running, memory_order_relaxed);
+    static volatile sig_atomic_t is_told; /* the first is what matters, not what follows from it */
     bool is_memory = number == SIGSEGV || number == SIGBUS;
-    if (is_memory && running != NULL && core_stack_in_guard(&running->stack, info->si_addr)) {
+    if (is_told) {
+        /* nothing */
+    } else if (is_memory && running != NULL && core_stack_in_guard(&running->stack, info->si_addr)) {
         if (core_scheduler.options.on_overflow != NULL) {
             core_scheduler.options.on_overflow(&running->context);
         }
@@ -50,6 +53,7 @@ static void on_signal(int number, siginfo_t *info, void *ucontext)
         /* The thread's own: this may be an offload thread. */
         core_scheduler.options.on_crash(core_context_current(), number);
     }
+    is_told = 1;
     put_back(number);
     if (info->si_code <= 0) {
         (void)raise(number); /* somebody sent it: nothing will fault again */

@@ -1,4 +1,6 @@
 /* Tests of event.c and fdwatch.c: flags and descriptors that fibers wait for. */
+#include "config.h"
+
 #include "core/loop/testing.h"
 
 #include <fcntl.h>

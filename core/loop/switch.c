@@ -9,9 +9,8 @@
  * This file alone is compiled with -fcf-protection=branch (Makefile.inc): a shadow stack knows
  * one stack a thread, and one object that does not promise to keep it turns it off for the process.
  */
-#ifdef HAVE_CONFIG_H
 #include "config.h"
-#endif
+
 #include "core/loop/switch.h"
 
 #include <stdint.h>
