@@ -30,6 +30,7 @@ struct mansio_conn {
     struct mansio_str peer, peer_ip, local, listener;
     struct mansio_fiber *fiber;
     void *data;
+    void *counted; /* the worker's */
 };
 
 /* ---- texts ---------------------------------------------------------------------------------- */
@@ -173,4 +174,14 @@ void *core_conn_data(const struct mansio_conn *conn)
 void core_conn_set_data(struct mansio_conn *conn, void *data)
 {
     conn->data = data;
+}
+
+void *core_conn_counted(const struct mansio_conn *conn)
+{
+    return conn->counted;
+}
+
+void core_conn_set_counted(struct mansio_conn *conn, void *counted)
+{
+    conn->counted = counted;
 }

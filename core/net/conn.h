@@ -25,6 +25,10 @@ CORE_EXPORT void core_conn_set_fiber(struct mansio_conn *conn, struct mansio_fib
 CORE_EXPORT void *core_conn_data(const struct mansio_conn *conn);
 CORE_EXPORT void core_conn_set_data(struct mansio_conn *conn, void *data);
 
+/* A place for daemon/: which limits this conn was counted in. */
+CORE_EXPORT void *core_conn_counted(const struct mansio_conn *conn);
+CORE_EXPORT void core_conn_set_counted(struct mansio_conn *conn, void *counted);
+
 /* End a conn in good order: flush what is gathered, shut our side down, read and drop until the
  * peer closes or linger_us have passed (so that unread input doesn't reset away our last words),
  * close, free. Masked from cancellation, bounded. Yields. */

@@ -1,0 +1,228 @@
+/*
+ * What only a worker does: its listeners, one a lent socket; who may come in; serving. Owns the
+ * listeners. Doesn't speak any protocol.
+ */
+#include "core/daemon/child.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "core/host/config.h"
+#include "core/host/metrics_core.h"
+#include "core/host/modules.h"
+#include "core/host/session.h"
+#include "core/host/shm.h"
+#include "core/net/conn.h"
+#include "core/net/listener.h"
+#include <mansio/error.h>
+#include <mansio/limit.h>
+#include <mansio/log.h>
+#include <mansio/protocol.h>
+
+/* Names of limits (mansio/limit.h), shared by all workers of the node. */
+static const char limit_node[] = "conns.node";
+static const char limit_listener[] = "conns.listener";
+static const char limit_address[] = "conns.address";
+
+struct core_child_listener {
+    struct core_child_process *process;
+    struct core_listener *listener; /* NULL once closed */
+    struct mansio_instance *instance;
+    struct mansio_protocol protocol;
+    struct mansio_str name, service; /* in the process's arena: live settings replace the config */
+    uint32_t conns_max;
+};
+
+/* What a conn was counted in as, kept in its arena: limits are live, and are given back as taken. */
+struct counted {
+    int is_node, is_listener, is_address;
+};
+
+static int may_accept(void *arg)
+{
+    const struct core_child_listener *self = arg;
+    return core_shm_may_accept(self->process->shm, self->process->slot_index);
+}
+
+static int count_in(const char *name, struct mansio_str key, uint64_t max, int *out_is_counted)
+{
+    if (max == 0) {
+        return 0;
+    }
+    int rc = mansio_limit_acquire(name, key, max > UINT32_MAX ? UINT32_MAX : (uint32_t)max);
+    *out_is_counted = rc == 0;
+    return rc;
+}
+
+static void count_out(struct core_child_listener *self, struct mansio_conn *conn,
+                      const struct counted *counted)
+{
+    if (counted->is_address) {
+        mansio_limit_release(limit_address, mansio_conn_peer_ip(conn));
+    }
+    if (counted->is_listener) {
+        mansio_limit_release(limit_listener, self->name);
+    }
+    if (counted->is_node) {
+        mansio_limit_release(limit_node, MANSIO_STR_NONE);
+    }
+}
+
+static int on_accept(void *arg, struct mansio_conn *conn, struct mansio_str *refusal)
+{
+    struct core_child_listener *self = arg;
+    const struct core_config *config = self->process->config;
+    struct counted *counted = mansio_arena_alloc(mansio_conn_arena(conn), sizeof *counted);
+    *refusal = MANSIO_STR_NONE; /* what to say is the protocol's, and it hasn't begun */
+    enum core_refusal why = CORE_REFUSED_LISTENER;
+    int rc = count_in(limit_node, MANSIO_STR_NONE, config->conns_max, &counted->is_node);
+    if (rc == 0) {
+        rc = count_in(limit_listener, self->name, self->conns_max, &counted->is_listener);
+    }
+    if (rc == 0) {
+        why = CORE_REFUSED_ADDRESS;
+        rc = count_in(limit_address, mansio_conn_peer_ip(conn), config->conns_per_address_max,
+                      &counted->is_address);
+    }
+    if (rc < 0) {
+        count_out(self, conn, counted);
+        core_count_refused(why);
+        mansio_log(MANSIO_LOG_WARNING, "conn-refused", MANSIO_KV_STR("listener", self->name),
+                   MANSIO_KV_STR("peer", mansio_conn_peer(conn)), MANSIO_KV_CODE("error", rc),
+                   MANSIO_KV_END);
+        return rc;
+    }
+    core_conn_set_counted(conn, counted);
+    atomic_fetch_add(&self->process->slot->conns_open, 1);
+    atomic_fetch_add(&self->process->slot->conns_total, 1);
+    return 0;
+}
+
+static void on_close(void *arg, struct mansio_conn *conn, int result)
+{
+    struct core_child_listener *self = arg;
+    (void)result;
+    count_out(self, conn, core_conn_counted(conn));
+    atomic_fetch_sub(&self->process->slot->conns_open, 1);
+    mansio_event_set(self->process->conns_changed);
+}
+
+static int serve(void *arg, struct mansio_conn *conn)
+{
+    struct core_child_listener *self = arg;
+    return core_session_serve(conn, self->instance, &self->protocol, self->service);
+}
+
+static void on_error(void *arg, int code)
+{
+    const struct core_child_listener *self = arg;
+    core_count_refused(CORE_REFUSED_SYSTEM);
+    mansio_log(MANSIO_LOG_ERROR, "accept-failed", MANSIO_KV_STR("listener", self->name),
+               MANSIO_KV_CODE("error", code), MANSIO_KV_END);
+}
+
+static int open_one(struct core_child_process *process, size_t row,
+                    struct core_child_listener *self)
+{
+    const struct core_config_listener *config = &process->config->listeners[row];
+    int rc = mansio_arena_copy(process->arena, config->name, &self->name);
+    if (rc == 0) {
+        rc = mansio_arena_copy(process->arena, config->service, &self->service);
+    }
+    self->process = process;
+    self->conns_max = config->conns_max;
+    self->instance = core_modules_find(process->modules, config->instance);
+    if (rc == 0 && self->instance == NULL) {
+        rc = mansio_fail(MANSIO_E_NOT_FOUND, "listener %.*s: no instance %.*s",
+                         MANSIO_STR_ARG(config->name), MANSIO_STR_ARG(config->instance));
+    }
+    if (rc == 0) {
+        rc = core_instance_protocol(self->instance, &self->protocol);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    struct core_listener_options options = {
+        .name = self->name,
+        .fd = process->listener_fds[row],
+        .conn_arena_cap_bytes = process->config->conn_arena_cap_bytes,
+        .hooks =
+            {
+                .arg = self,
+                .may_accept = may_accept,
+                .on_accept = on_accept,
+                .serve = serve,
+                .on_close = on_close,
+                .on_error = on_error,
+            },
+    };
+    process->listener_fds[row] = -1; /* the listener's from here on */
+    return core_listener_open(&options, &self->listener);
+}
+
+int core_worker_accept(struct core_child_process *process)
+{
+    size_t count = process->config->listener_count;
+    process->listeners =
+        mansio_arena_try_alloc(process->arena, (count + 1) * sizeof *process->listeners);
+    if (process->listeners == NULL) {
+        return MANSIO_E_LIMIT;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (process->listener_fds[i] < 0) {
+            return mansio_fail(MANSIO_E_INVALID, "listener %zu: no socket came for it", i);
+        }
+        int rc = open_one(process, i, &process->listeners[i]);
+        if (rc < 0) {
+            return rc;
+        }
+        process->listener_count = i + 1;
+    }
+    return 0;
+}
+
+void core_worker_kick(struct core_child_process *process)
+{
+    for (size_t i = 0; i < process->listener_count; i++) {
+        if (process->listeners[i].listener != NULL) {
+            core_listener_kick(process->listeners[i].listener);
+        }
+    }
+}
+
+void core_worker_shut(struct core_child_process *process, uint32_t reason, int64_t spread_us,
+                      int64_t deadline_us)
+{
+    for (size_t i = 0; i < process->listener_count; i++) {
+        if (process->listeners[i].listener != NULL) {
+            core_listener_shut(process->listeners[i].listener);
+        }
+    }
+    for (size_t i = 0; i < process->listener_count; i++) {
+        if (process->listeners[i].listener != NULL) {
+            core_listener_drain(process->listeners[i].listener, reason, spread_us, deadline_us);
+        }
+    }
+}
+
+size_t core_worker_conns(const struct core_child_process *process)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < process->listener_count; i++) {
+        if (process->listeners[i].listener != NULL) {
+            count += core_listener_conns(process->listeners[i].listener);
+        }
+    }
+    return count;
+}
+
+void core_worker_close(struct core_child_process *process)
+{
+    for (size_t i = 0; i < process->listener_count; i++) {
+        struct core_listener *listener = process->listeners[i].listener;
+        process->listeners[i].listener = NULL;
+        if (listener != NULL) {
+            core_listener_close(listener);
+        }
+    }
+}
