@@ -6,6 +6,7 @@
 
 #include "core/host/metrics.h"
 #include <mansio/error.h>
+#include <mansio/log.h>
 #include <mansio/str.h>
 #include <stdio.h>
 
@@ -169,17 +170,20 @@ int core_instance_start(struct mansio_instance *instance, uint32_t role)
     return 0;
 }
 
-int core_instance_reconfigure(struct mansio_instance *instance)
+void core_instance_reconfigure(struct mansio_instance *instance)
 {
     const struct mansio_module *module = &instance->code->descriptor;
     if (module->reconfigure == NULL) {
-        return 0;
+        return;
     }
     const struct core_log_fields *before = enter(instance);
     forget_detail();
     int err = module->reconfigure(instance);
+    if (err < 0) {
+        mansio_log(MANSIO_LOG_ERROR, "reconfigure-failed", MANSIO_KV_CODE("error", err),
+                   MANSIO_KV_END);
+    }
     leave(before);
-    return err < 0 ? core_instance_fail(instance, err, "reconfigure") : 0;
 }
 
 void core_instance_drain(struct mansio_instance *instance, int64_t deadline_us)

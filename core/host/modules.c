@@ -6,7 +6,6 @@
 
 #include "core/host/instance.h"
 #include <mansio/error.h>
-#include <mansio/log.h>
 #include <mansio/map.h>
 #include <mansio/str.h>
 #include <stdio.h>
@@ -56,8 +55,7 @@ static int check_settings(struct mansio_arena *parent, const struct core_source 
 }
 
 static int make_instance(struct core_modules *set, const struct core_config *config,
-                         const struct core_source *source, const struct core_config_instance *row,
-                         struct mansio_map *names)
+                         const struct core_config_instance *row, struct mansio_map *names)
 {
     const struct core_module_code *code = NULL;
     struct mansio_instance *instance = NULL;
@@ -77,13 +75,30 @@ static int make_instance(struct core_modules *set, const struct core_config *con
                            MANSIO_STR_ARG(other->name), MANSIO_STR_ARG(other->code->file.path));
     }
     if ((err = core_instance_new(set, row->name, code, &instance)) < 0 ||
-        (err = check_settings(set->arena, source, row, code, &instance->settings_arena,
-                              &instance->settings)) < 0 ||
         (err = mansio_map_put(names, instance->name, instance)) < 0) {
         return err;
     }
     set->instances[set->count++] = instance;
     return 0;
+}
+
+/* Of all instances, so that the source gathers every problem; the first is the answer. */
+static int check_all_settings(struct core_modules *set, const struct core_config *config,
+                              const struct core_source *source)
+{
+    char detail[MANSIO_ERROR_DETAIL_MAX];
+    int first = 0;
+
+    for (size_t i = 0; i < set->count; i++) {
+        struct mansio_instance *instance = set->instances[i];
+        int err = check_settings(set->arena, source, &config->instances[i], instance->code,
+                                 &instance->settings_arena, &instance->settings);
+        if (err < 0 && first == 0) {
+            first = err;
+            (void)snprintf(detail, sizeof detail, "%s", mansio_error_detail());
+        }
+    }
+    return first < 0 ? mansio_fail(first, "%s", detail) : 0;
 }
 
 /* ---- checks over all of them -------------------------------------------------------------------- */
@@ -116,8 +131,9 @@ static int load_all(struct core_modules *set, const struct core_config *config,
     int err = 0;
 
     for (size_t i = 0; i < config->instance_count && err >= 0; i++) {
-        err = make_instance(set, config, source, &config->instances[i], names);
+        err = make_instance(set, config, &config->instances[i], names);
     }
+    err = err < 0 ? err : check_all_settings(set, config, source);
     for (size_t i = 0; i < set->count && err >= 0; i++) {
         err = core_instance_load(set->instances[i]);
     }
@@ -233,12 +249,7 @@ static void adopt(struct mansio_instance *instance, struct fresh *fresh)
     instance->settings_arena = fresh->arena;
     instance->settings = fresh->settings;
     fresh->arena = NULL;
-
-    if (core_instance_reconfigure(instance) < 0) {
-        mansio_log(MANSIO_LOG_ERROR, "reconfigure-failed",
-                   MANSIO_KV_STR("instance", instance->name),
-                   MANSIO_KV_CSTR("detail", mansio_error_detail()), MANSIO_KV_END);
-    }
+    core_instance_reconfigure(instance);
 }
 
 int core_modules_reconfigure(struct core_modules *modules, struct mansio_arena *arena,

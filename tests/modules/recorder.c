@@ -1,7 +1,7 @@
 /*
  * recorder: logs each call of its lifecycle, so that a test sees their order and log context, and
- * fails where its settings tell it to. Built under several names, with NAME, REQUIRED and PROVIDES
- * (an interface with the table of recorder.h) from the command line.
+ * fails where its settings tell it to. Built under several names, with NAME, VERSION, REQUIRED and
+ * PROVIDES (an interface with the table of recorder.h) from the command line.
  */
 #include "recorder.h"
 
@@ -9,7 +9,10 @@
 #include <mansio/interface.h>
 #include <mansio/log.h>
 #include <mansio/str.h>
-#include <string.h>
+
+#ifndef VERSION
+#define VERSION "1.0"
+#endif
 
 enum { LATE_MAX = 64 };
 
@@ -89,7 +92,7 @@ static void recorder_stop(struct mansio_instance *instance)
     (void)record(instance, "stop");
 }
 
-MANSIO_MODULE(NAME, "1.0", REQUIRED, .summary = "Logs each call.", .settings = recorder_settings,
+MANSIO_MODULE(NAME, VERSION, REQUIRED, .summary = "Logs each call.", .settings = recorder_settings,
               .setting_count = MANSIO_COUNT(recorder_settings), .metrics = recorder_metrics,
               .metric_count = MANSIO_COUNT(recorder_metrics), .load = recorder_load,
               .start = recorder_start, .reconfigure = recorder_reconfigure,
