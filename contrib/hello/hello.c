@@ -12,8 +12,8 @@ static const struct mansio_setting hello_settings[] = {
 
 enum { HELLO_LINES };
 static const struct mansio_metric hello_metrics[] = {
-    [HELLO_LINES] = MANSIO_METRIC(.name = "lines", .type = MANSIO_METRIC_COUNTER,
-                                  .help = "Lines said back."),
+    [HELLO_LINES] =
+        MANSIO_METRIC(.name = "lines", .type = MANSIO_METRIC_COUNTER, .help = "Lines said back."),
 };
 
 /* Runs in a fiber: reads top to bottom, as if it had the machine to itself, and blocks nobody. */

@@ -14,13 +14,13 @@
 
 enum {
     SEGMENTS_MAX = 256,
-    NOTES_MAX_BYTES = 65536, /* of one segment */
+    NOTES_MAX_BYTES = 65536,  /* of one segment */
     VERSION_STEPS_MAX = 4096, /* entries of .gnu.version_r that are looked at */
     VERSION_INDEX_MASK = 0x7fff,
 };
 
 #define CORE_SONAME_PREFIX MANSIO_STR("libmansio.so")
-#define DESCRIPTOR_SYMBOL MANSIO_STR("mansio_module")
+#define DESCRIPTOR_SYMBOL  MANSIO_STR("mansio_module")
 
 struct reader {
     const char *file;
@@ -37,10 +37,12 @@ static const struct {
     uint32_t machine;
     const char *name;
 } machine_names[] = {
-    {EM_386, "x86"},         {EM_X86_64, "x86-64"}, {EM_ARM, "arm"},     {EM_AARCH64, "aarch64"},
-    {EM_MIPS, "mips"},       {EM_PPC, "powerpc"},   {EM_PPC64, "ppc64"}, {EM_S390, "s390"},
-    {EM_RISCV, "riscv"},     {EM_SPARCV9, "sparc64"}, {EM_IA_64, "ia64"},
-    {258, "loongarch"}, /* EM_LOONGARCH, newer than some elf.h */
+    {EM_386, "x86"},     {EM_X86_64, "x86-64"},
+    {EM_ARM, "arm"},     {EM_AARCH64, "aarch64"},
+    {EM_MIPS, "mips"},   {EM_PPC, "powerpc"},
+    {EM_PPC64, "ppc64"}, {EM_S390, "s390"},
+    {EM_RISCV, "riscv"}, {EM_SPARCV9, "sparc64"},
+    {EM_IA_64, "ia64"},  {258, "loongarch"}, /* EM_LOONGARCH, newer than some elf.h */
 };
 
 const char *core_elf_machine_name(uint32_t machine, char out[CORE_ELF_MACHINE_NAME_MAX])
@@ -147,7 +149,8 @@ static struct mansio_str string_at(const struct reader *r, uint64_t offset)
     return (struct mansio_str){start, (size_t)(end - start)};
 }
 
-/* ---- header and program headers ---------------------------------------------------------------- */
+/* ---- header and program headers ----------------------------------------------------------------
+ */
 
 static uint32_t read_u16(const unsigned char *p, int is_big_endian)
 {
@@ -215,7 +218,8 @@ static int read_header(struct reader *r)
     return 0;
 }
 
-/* ---- notes -------------------------------------------------------------------------------------- */
+/* ---- notes --------------------------------------------------------------------------------------
+ */
 
 static int note_is(struct mansio_str owner, struct mansio_str wanted)
 {
@@ -266,8 +270,8 @@ static int read_segments(struct reader *r, struct core_elf *out)
         ElfW(Phdr) s = segment(r, i);
         if (s.p_type == PT_NOTE) {
             /* Notes are aligned to 4, or to 8 in segments that say so (.note.gnu.property). */
-            int err = read_notes(r, at_offset(r, s.p_offset, s.p_filesz), s.p_align == 8 ? 8 : 4,
-                                 out);
+            int err =
+                read_notes(r, at_offset(r, s.p_offset, s.p_filesz), s.p_align == 8 ? 8 : 4, out);
             if (err < 0) {
                 return err;
             }
@@ -280,7 +284,8 @@ static int read_segments(struct reader *r, struct core_elf *out)
     return 0;
 }
 
-/* ---- the dynamic section ------------------------------------------------------------------------ */
+/* ---- the dynamic section ------------------------------------------------------------------------
+ */
 
 static int read_dynamic_addresses(struct reader *r)
 {
@@ -344,9 +349,10 @@ static int read_needed(const struct reader *r, struct core_elf *out)
     return 0;
 }
 
-/* ---- symbol versions ---------------------------------------------------------------------------- */
+/* ---- symbol versions ----------------------------------------------------------------------------
+ */
 
-static int add_version(const struct reader *r, const ElfW(Vernaux) *aux, struct core_elf *out)
+static int add_version(const struct reader *r, const ElfW(Vernaux) * aux, struct core_elf *out)
 {
     struct mansio_str name = string_at(r, aux->vna_name);
     if (name.ptr == NULL) {
@@ -393,7 +399,8 @@ static int read_versions(const struct reader *r, struct core_elf *out)
     return 0;
 }
 
-/* ---- symbols ------------------------------------------------------------------------------------ */
+/* ---- symbols ------------------------------------------------------------------------------------
+ */
 
 /* The symbol table doesn't say its length; its hash tables do. */
 static int count_by_gnu_hash(const struct reader *r, uint64_t *out)

@@ -13,8 +13,8 @@
 #include <mansio/base.h>
 
 enum {
-    CORE_ELF_NEEDED_MAX = 64,      /* libraries that one file may name */
-    CORE_ELF_VERSIONS_MAX = 32,    /* version nodes of libmansio that one file may name */
+    CORE_ELF_NEEDED_MAX = 64,   /* libraries that one file may name */
+    CORE_ELF_VERSIONS_MAX = 32, /* version nodes of libmansio that one file may name */
     CORE_ELF_MACHINE_NAME_MAX = 24,
 };
 
@@ -27,11 +27,11 @@ struct core_elf_version {
 
 /* Slices point into the bytes that were read. */
 struct core_elf {
-    uint32_t bits;     /* 32 or 64 */
+    uint32_t bits; /* 32 or 64 */
     int is_big_endian;
-    uint32_t machine;  /* EM_... */
-    uint32_t type;     /* ET_... */
-    int is_native;     /* class, byte order and machine are ours; else the rest is not set */
+    uint32_t machine; /* EM_... */
+    uint32_t type;    /* ET_... */
+    int is_native;    /* class, byte order and machine are ours; else the rest is not set */
 
     struct mansio_str note; /* description of the note MANSIO, type 1; ptr NULL: there is none */
     size_t note_count;
@@ -47,7 +47,7 @@ struct core_elf {
      * a version: it would bind to whatever is there. Empty: none. */
     struct mansio_str unversioned;
 
-    int has_descriptor;     /* exports the symbol mansio_module */
+    int has_descriptor;       /* exports the symbol mansio_module */
     uint64_t descriptor_size; /* bytes of it, as the symbol table says */
 };
 

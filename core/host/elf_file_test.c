@@ -71,8 +71,7 @@ static void make_header(void)
 {
     memcpy(m.header.e_ident, ELFMAG, SELFMAG);
     m.header.e_ident[EI_CLASS] = sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32;
-    m.header.e_ident[EI_DATA] =
-        __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? ELFDATA2MSB : ELFDATA2LSB;
+    m.header.e_ident[EI_DATA] = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? ELFDATA2MSB : ELFDATA2LSB;
     m.header.e_ident[EI_VERSION] = EV_CURRENT;
     m.header.e_type = ET_DYN;
     m.header.e_machine = (ElfW(Half))core_elf_own_machine();
@@ -87,8 +86,8 @@ static void make_header(void)
     m.segments[0] = (ElfW(Phdr)){.p_type = PT_LOAD, .p_filesz = sizeof m, .p_memsz = sizeof m};
     m.segments[1] = (ElfW(Phdr)){
         .p_type = PT_NOTE, .p_offset = AT(notes), .p_filesz = sizeof m.notes, .p_align = 4};
-    m.segments[2] = (ElfW(Phdr)){
-        .p_type = PT_DYNAMIC, .p_offset = AT(dynamic), .p_filesz = sizeof m.dynamic};
+    m.segments[2] =
+        (ElfW(Phdr)){.p_type = PT_DYNAMIC, .p_offset = AT(dynamic), .p_filesz = sizeof m.dynamic};
     m.segments[3] = (ElfW(Phdr)){.p_type = PT_GNU_STACK, .p_flags = PF_R | PF_W};
 }
 
@@ -97,8 +96,7 @@ static void make_notes(void)
     m.notes.id_header = (ElfW(Nhdr)){.n_namesz = 4, .n_descsz = 20, .n_type = NT_GNU_BUILD_ID};
     memcpy(m.notes.id_owner, "GNU", 4);
     memset(m.notes.id, 0xab, sizeof m.notes.id);
-    m.notes.header =
-        (ElfW(Nhdr)){.n_namesz = 7, .n_descsz = sizeof m.notes.text, .n_type = 1};
+    m.notes.header = (ElfW(Nhdr)){.n_namesz = 7, .n_descsz = sizeof m.notes.text, .n_type = 1};
     memcpy(m.notes.owner, "MANSIO", 7);
     memset(m.notes.text, 0x11, sizeof m.notes.text);
 }
@@ -107,13 +105,11 @@ static void make_symbols(void)
 {
     size_t used = 1; /* string 0 is the empty one */
     ElfW(Word) library = add_string(&used, "libmansio.so.1");
-    m.need = (ElfW(Verneed)){
-        .vn_version = 1, .vn_cnt = 2, .vn_file = library, .vn_aux = sizeof m.need};
-    m.aux[0] = (ElfW(Vernaux)){.vna_other = 2,
-                                .vna_name = add_string(&used, "MANSIO_1.0"),
-                                .vna_next = sizeof m.aux[0]};
-    m.aux[1] = (ElfW(Vernaux)){.vna_other = 3,
-                                .vna_name = add_string(&used, "MANSIO_PRIVATE")};
+    m.need =
+        (ElfW(Verneed)){.vn_version = 1, .vn_cnt = 2, .vn_file = library, .vn_aux = sizeof m.need};
+    m.aux[0] = (ElfW(Vernaux)){
+        .vna_other = 2, .vna_name = add_string(&used, "MANSIO_1.0"), .vna_next = sizeof m.aux[0]};
+    m.aux[1] = (ElfW(Vernaux)){.vna_other = 3, .vna_name = add_string(&used, "MANSIO_PRIVATE")};
     m.symbols[1].st_name = add_string(&used, "mansio_log");
     m.symbols[2].st_name = add_string(&used, "core_secret_thing");
     m.symbols[3].st_name = add_string(&used, "malloc");
@@ -281,8 +277,7 @@ static void assert_refused(const char *why)
     int err = core_elf_read(FILE_NAME, bytes(), &elf);
     if (err >= 0 || strstr(mansio_error_detail(), why) == NULL ||
         strstr(mansio_error_detail(), FILE_NAME ": wanted ") == NULL) {
-        fail_msg("wanted a refusal with \"%s\", found %d, \"%s\"", why, err,
-                 mansio_error_detail());
+        fail_msg("wanted a refusal with \"%s\", found %d, \"%s\"", why, err, mansio_error_detail());
     }
     assert_int_equal(elf.bits, 7); /* untouched */
 }
@@ -298,9 +293,9 @@ static void test_refuses_lies(void **state)
     assert_refused("found no program headers");
     make(), m.header.e_phnum = 300;
     assert_refused("at most 256 program headers, found 300");
-    make(), m.header.e_phoff = (ElfW(Off))-8;
+    make(), m.header.e_phoff = (ElfW(Off)) - 8;
     assert_refused("its program header table would end");
-    make(), m.segments[0].p_filesz = (ElfW(Xword))-1;
+    make(), m.segments[0].p_filesz = (ElfW(Xword)) - 1;
     assert_refused("its segment would end");
     make(), m.notes.header.n_descsz = 0xfffffffc;
     assert_refused("found a note that is cut short");
@@ -322,9 +317,9 @@ static void test_refuses_lies(void **state)
     assert_refused("found a symbol hash table without end");
     make(), m.dynamic[3].d_un.d_val = sizeof m - 8;
     assert_refused("found a symbol table outside the file");
-    make(), m.dynamic[7].d_un.d_val = (ElfW(Xword))-1, m.need.vn_cnt = 1, m.need.vn_next = 0;
+    make(), m.dynamic[7].d_un.d_val = (ElfW(Xword)) - 1, m.need.vn_cnt = 1, m.need.vn_next = 0;
     assert_refused("found"); /* the same entry over and over: too many, or endless */
-    make(), m.need.vn_cnt = 0xffff, m.aux[1].vna_next = (ElfW(Word))-sizeof m.aux[0];
+    make(), m.need.vn_cnt = 0xffff, m.aux[1].vna_next = (ElfW(Word)) - sizeof m.aux[0];
     assert_refused("found");
     make(), m.aux[0].vna_name = 1 << 20;
     assert_refused("found a symbol version without a name");

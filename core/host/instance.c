@@ -15,7 +15,8 @@ enum {
     PREFIX_MAX = 64,
 };
 
-/* ---- what modules ask --------------------------------------------------------------------------- */
+/* ---- what modules ask ---------------------------------------------------------------------------
+ */
 
 struct mansio_str mansio_instance_name(const struct mansio_instance *instance)
 {
@@ -47,7 +48,8 @@ void mansio_instance_set_data(struct mansio_instance *instance, void *data)
     instance->data = data;
 }
 
-/* ---- what the core asks ------------------------------------------------------------------------- */
+/* ---- what the core asks -------------------------------------------------------------------------
+ */
 
 const struct core_module_file *core_instance_file(const struct mansio_instance *instance)
 {
@@ -74,7 +76,8 @@ int core_instance_fail(const struct mansio_instance *instance, int code, const c
                        detail[0] != 0 ? detail : mansio_error_name(code));
 }
 
-/* ---- lifecycle ---------------------------------------------------------------------------------- */
+/* ---- lifecycle ----------------------------------------------------------------------------------
+ */
 
 /* The running context speaks for the instance until leave(); calls may yield in between, and
  * fibers started meanwhile inherit it. */

@@ -13,7 +13,8 @@
 
 enum { TABLE_SIZE_MAX = 65536 };
 
-/* ---- the list ----------------------------------------------------------------------------------- */
+/* ---- the list -----------------------------------------------------------------------------------
+ */
 
 const struct core_offer *core_offer_find(const struct core_modules *set,
                                          const struct core_offer *from, struct mansio_str name,
@@ -61,7 +62,8 @@ static void copy_table(const void *from, void *to, size_t to_size)
     memcpy(to, &both, sizeof both);
 }
 
-/* ---- providing ---------------------------------------------------------------------------------- */
+/* ---- providing ----------------------------------------------------------------------------------
+ */
 
 /* What the core itself calls is looked at when it is offered. */
 static int check_protocol(const struct mansio_instance *instance, const void *table)
@@ -91,8 +93,7 @@ static int check_offer(const struct mansio_instance *instance, struct mansio_str
 
     if (instance->phase != CORE_PHASE_LOADING) {
         return mansio_fail(MANSIO_E_BUG, "%.*s: interface %.*s/%u provided outside load()",
-                           MANSIO_STR_ARG(instance->name), MANSIO_STR_ARG(name),
-                           (unsigned)version);
+                           MANSIO_STR_ARG(instance->name), MANSIO_STR_ARG(name), (unsigned)version);
     }
     if (!core_name_is_valid(name) || version == 0) {
         return mansio_fail(MANSIO_E_INVALID,
@@ -114,9 +115,9 @@ static int check_offer(const struct mansio_instance *instance, struct mansio_str
     for (const struct core_offer *o = core_offer_find(instance->set, NULL, name, version);
          o != NULL; o = core_offer_find(instance->set, o, name, version)) {
         if (o->instance == instance) {
-            return mansio_fail(MANSIO_E_EXISTS, "%.*s: wanted %.*s/%u provided once, found it twice",
-                               MANSIO_STR_ARG(instance->name), MANSIO_STR_ARG(name),
-                               (unsigned)version);
+            return mansio_fail(
+                MANSIO_E_EXISTS, "%.*s: wanted %.*s/%u provided once, found it twice",
+                MANSIO_STR_ARG(instance->name), MANSIO_STR_ARG(name), (unsigned)version);
         }
     }
     return 0;
@@ -152,7 +153,8 @@ int mansio_interface_provide(struct mansio_instance *instance, const char *inter
     return 0;
 }
 
-/* ---- using -------------------------------------------------------------------------------------- */
+/* ---- using --------------------------------------------------------------------------------------
+ */
 
 static int fail_absent(const struct mansio_instance *consumer, struct mansio_str name,
                        uint32_t version, struct mansio_str provider)
@@ -175,8 +177,7 @@ int mansio_interface_get(struct mansio_instance *consumer, const char *interface
 
     if (consumer->phase < CORE_PHASE_STARTING) {
         return mansio_fail(MANSIO_E_BUG, "%.*s: interface %.*s/%u asked for before start()",
-                           MANSIO_STR_ARG(consumer->name), MANSIO_STR_ARG(name),
-                           (unsigned)version);
+                           MANSIO_STR_ARG(consumer->name), MANSIO_STR_ARG(name), (unsigned)version);
     }
     if (table_size < sizeof(size_t) || version == 0) {
         return mansio_fail(MANSIO_E_INVALID,
@@ -227,7 +228,8 @@ int core_instance_protocol(struct mansio_instance *instance, struct mansio_proto
                        MANSIO_PROTOCOL_VERSION);
 }
 
-/* ---- what notes require ------------------------------------------------------------------------- */
+/* ---- what notes require -------------------------------------------------------------------------
+ */
 
 int core_offers_check(const struct core_modules *set)
 {

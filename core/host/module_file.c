@@ -42,7 +42,7 @@ enum {
 
 /* What a module of ABI 1.0 knows of the tables: they may be longer, never shorter. */
 #define DESCRIPTOR_SIZE_MIN (offsetof(struct mansio_module, stop) + sizeof(void *))
-#define METRIC_SIZE_MIN (offsetof(struct mansio_metric, help) + sizeof(void *))
+#define METRIC_SIZE_MIN     (offsetof(struct mansio_metric, help) + sizeof(void *))
 
 /* The version nodes that modules may need of this core: those of api/mansio.map but
  * MANSIO_PRIVATE. MANSIO_EXPERIMENTAL joins them as long as it has a function. */
@@ -65,7 +65,8 @@ struct loaded_file {
 };
 static struct loaded_file *loaded_files;
 
-/* ---- the file ----------------------------------------------------------------------------------- */
+/* ---- the file -----------------------------------------------------------------------------------
+ */
 
 static const char *kind_of(mode_t mode)
 {
@@ -111,8 +112,9 @@ static int read_whole(struct mansio_arena *arena, const char *path, int fd, size
             return mansio_fail(MANSIO_E_IO, "%s: read: %s", path, strerror(err));
         }
         if (got == 0) {
-            return mansio_fail(MANSIO_E_BUSY, "%s: wanted %zu bytes, found %zu: it is being written",
-                               path, size, have);
+            return mansio_fail(MANSIO_E_BUSY,
+                               "%s: wanted %zu bytes, found %zu: it is being written", path, size,
+                               have);
         }
         have += (size_t)got;
     }
@@ -134,7 +136,8 @@ static int is_same_file(const struct core_module_file *a, const struct core_modu
            a->size == b->size;
 }
 
-/* ---- checks before dlopen ----------------------------------------------------------------------- */
+/* ---- checks before dlopen -----------------------------------------------------------------------
+ */
 
 static int check_machine(const char *path, const struct core_elf *elf)
 {
@@ -146,15 +149,14 @@ static int check_machine(const char *path, const struct core_elf *elf)
             "%s: wanted a file built for %s (%u bits, %s-endian), found one built for %s (%u bits, "
             "%s-endian)",
             path, core_elf_machine_name(core_elf_own_machine(), wanted),
-            (unsigned)sizeof(void *) * 8,
-            __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? "big" : "little",
+            (unsigned)sizeof(void *) * 8, __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? "big" : "little",
             core_elf_machine_name(elf->machine, found), (unsigned)elf->bits,
             elf->is_big_endian ? "big" : "little");
     }
     if (elf->type != ET_DYN) {
         return mansio_fail(MANSIO_E_INVALID, "%s: wanted a shared object, found %s", path,
-                           elf->type == ET_EXEC  ? "a program"
-                           : elf->type == ET_REL ? "an object file that was never linked"
+                           elf->type == ET_EXEC   ? "a program"
+                           : elf->type == ET_REL  ? "an object file that was never linked"
                            : elf->type == ET_CORE ? "a core dump"
                                                   : "another type of ELF file");
     }
@@ -174,8 +176,7 @@ static int check_version(const char *path, const struct core_elf_version *versio
             return 0;
         }
     }
-    struct mansio_str symbol =
-        version->symbol.len != 0 ? version->symbol : MANSIO_STR("a symbol");
+    struct mansio_str symbol = version->symbol.len != 0 ? version->symbol : MANSIO_STR("a symbol");
     if (mansio_str_eq(version->name, MANSIO_STR("MANSIO_PRIVATE"))) {
         return mansio_fail(MANSIO_E_DENIED,
                            "%s: wanted public functions of libmansio alone, found %.*s of "
@@ -185,8 +186,8 @@ static int check_version(const char *path, const struct core_elf_version *versio
     return mansio_fail(MANSIO_E_UNSUPPORTED,
                        "%s: wanted symbol versions up to %s, found %.*s of %.*s: it needs a newer "
                        "mansiod",
-                       path, version_nodes[MANSIO_COUNT(version_nodes) - 1],
-                       MANSIO_STR_ARG(symbol), MANSIO_STR_ARG(version->name));
+                       path, version_nodes[MANSIO_COUNT(version_nodes) - 1], MANSIO_STR_ARG(symbol),
+                       MANSIO_STR_ARG(version->name));
 }
 
 static int check_symbols(const char *path, const struct core_elf *elf)
@@ -233,8 +234,8 @@ static int check_note(const char *path, const struct core_elf *elf, struct core_
 static void set_build_id(struct core_module_file *file, struct mansio_str id)
 {
     static const char digits[] = "0123456789abcdef";
-    size_t len = id.len < (sizeof file->build_id - 1) / 2 ? id.len
-                                                          : (sizeof file->build_id - 1) / 2;
+    size_t len =
+        id.len < (sizeof file->build_id - 1) / 2 ? id.len : (sizeof file->build_id - 1) / 2;
     for (size_t i = 0; i < len; i++) {
         file->build_id[2 * i] = digits[(unsigned char)id.ptr[i] >> 4];
         file->build_id[2 * i + 1] = digits[(unsigned char)id.ptr[i] & 15];
@@ -311,7 +312,8 @@ static int check_file(struct mansio_arena *arena, const char *path, struct check
     return err;
 }
 
-/* ---- checks after dlopen ------------------------------------------------------------------------ */
+/* ---- checks after dlopen ------------------------------------------------------------------------
+ */
 
 static int metric_is_valid(const struct mansio_metric *row)
 {
@@ -330,7 +332,8 @@ static int metric_is_valid(const struct mansio_metric *row)
             return 0;
         }
     }
-    return row->unit == NULL || strcmp(row->unit, "seconds") == 0 || strcmp(row->unit, "bytes") == 0;
+    return row->unit == NULL || strcmp(row->unit, "seconds") == 0 ||
+           strcmp(row->unit, "bytes") == 0;
 }
 
 static const struct mansio_metric *metric_row(const struct mansio_metric *table, size_t index)
@@ -412,14 +415,16 @@ static int check_descriptor(const struct checked_file *checked, const struct man
     struct mansio_module module = {0};
     memcpy(&module, found, found->size < sizeof module ? found->size : sizeof module);
     if (module.abi_major != facts->abi_major || module.abi_minor != facts->abi_minor) {
-        return mansio_fail(MANSIO_E_INVALID, "%s: wanted ABI %u.%u, as its note says, found %u.%u "
-                                             "in its descriptor",
+        return mansio_fail(MANSIO_E_INVALID,
+                           "%s: wanted ABI %u.%u, as its note says, found %u.%u "
+                           "in its descriptor",
                            path, (unsigned)facts->abi_major, (unsigned)facts->abi_minor,
                            (unsigned)module.abi_major, (unsigned)module.abi_minor);
     }
     if (!text_eq(facts->name, module.name) || !text_eq(facts->version, module.version)) {
-        return mansio_fail(MANSIO_E_INVALID, "%s: wanted %.*s %.*s, as its note says, found %s %s "
-                                             "in its descriptor",
+        return mansio_fail(MANSIO_E_INVALID,
+                           "%s: wanted %.*s %.*s, as its note says, found %s %s "
+                           "in its descriptor",
                            path, MANSIO_STR_ARG(facts->name), MANSIO_STR_ARG(facts->version),
                            module.name != NULL ? module.name : "no name",
                            module.version != NULL ? module.version : "and no version");
@@ -431,7 +436,8 @@ static int check_descriptor(const struct checked_file *checked, const struct man
     return err;
 }
 
-/* ---- loading ------------------------------------------------------------------------------------ */
+/* ---- loading ------------------------------------------------------------------------------------
+ */
 
 /* The loaded file that this one is, or NULL; MANSIO_E_BUSY if it took the place of a loaded one. */
 static int find_loaded(const struct checked_file *checked, const struct core_module_code **out)
@@ -576,7 +582,8 @@ int core_module_inspect(struct mansio_arena *arena, const char *path, struct cor
     return err;
 }
 
-/* ---- finding ------------------------------------------------------------------------------------ */
+/* ---- finding ------------------------------------------------------------------------------------
+ */
 
 int core_module_find(struct mansio_arena *arena, struct mansio_str module,
                      const struct mansio_str *directories, size_t count, const char **out_path)

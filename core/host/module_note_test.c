@@ -136,9 +136,10 @@ static void test_refuses_what_does_not_fit(void **state)
 static void test_refuses_bad_requirements(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"store",     "store/",         "store/0",   "store/x",
-                                      "/1",        "Store/1",        "store/1/2", "store/1  search/1",
-                                      "store/-1",  "store/99999999999", " store/1", "st_re/1"};
+    static const char *const bad[] = {
+        "store",    "store/",    "store/0",           "store/x",  "/1",
+        "Store/1",  "store/1/2", "store/1  search/1", "store/-1", "store/99999999999",
+        " store/1", "st_re/1"};
     for (size_t i = 0; i < MANSIO_COUNT(bad); i++) {
         struct note note = make(bad[i]);
         assert_refused(&note, sizeof note, MANSIO_E_INVALID,

@@ -15,7 +15,8 @@ enum {
     INSTANCES_MAX = 4096,
 };
 
-/* ---- making instances --------------------------------------------------------------------------- */
+/* ---- making instances ---------------------------------------------------------------------------
+ */
 
 static int open_code(struct mansio_arena *arena, const struct core_config *config,
                      const struct core_config_instance *row, const struct core_module_code **out)
@@ -101,7 +102,8 @@ static int check_all_settings(struct core_modules *set, const struct core_config
     return first < 0 ? mansio_fail(first, "%s", detail) : 0;
 }
 
-/* ---- checks over all of them -------------------------------------------------------------------- */
+/* ---- checks over all of them --------------------------------------------------------------------
+ */
 
 static int check_listeners(struct core_modules *set, const struct core_config *config)
 {
@@ -162,7 +164,8 @@ int core_modules_load(struct mansio_arena *arena, const struct core_config *conf
     return 0;
 }
 
-/* ---- life --------------------------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------------------------------
+ */
 
 void core_modules_stop(struct core_modules *modules)
 {
@@ -192,7 +195,8 @@ void core_modules_drain(struct core_modules *modules, int64_t deadline_us)
     }
 }
 
-/* ---- reconfigure -------------------------------------------------------------------------------- */
+/* ---- reconfigure --------------------------------------------------------------------------------
+ */
 
 /* The new settings of an instance, on their way. */
 struct fresh {
@@ -218,11 +222,11 @@ static int check_fresh(struct mansio_instance *instance, const struct core_confi
     const struct core_config_instance *row = find_row(config, instance->name);
 
     if (row == NULL) {
-        return mansio_fail(MANSIO_E_UNSUPPORTED,
-                           "instance %.*s (%.*s): wanted the same instances, found that it is gone: "
-                           "that takes a new generation",
-                           MANSIO_STR_ARG(instance->name),
-                           MANSIO_STR_ARG(instance->code->file.path));
+        return mansio_fail(
+            MANSIO_E_UNSUPPORTED,
+            "instance %.*s (%.*s): wanted the same instances, found that it is gone: "
+            "that takes a new generation",
+            MANSIO_STR_ARG(instance->name), MANSIO_STR_ARG(instance->code->file.path));
     }
     int err = check_settings(instance->set->arena, source, row, instance->code, &out->arena,
                              &out->settings);
@@ -231,11 +235,11 @@ static int check_fresh(struct mansio_instance *instance, const struct core_confi
     }
     out->differs = core_settings_compare(instance->settings, out->settings);
     if (out->differs > 1) {
-        return mansio_fail(MANSIO_E_UNSUPPORTED,
-                           "instance %.*s (%.*s): wanted a change of LIVE settings alone, found one "
-                           "of others: that takes a new generation",
-                           MANSIO_STR_ARG(instance->name),
-                           MANSIO_STR_ARG(instance->code->file.path));
+        return mansio_fail(
+            MANSIO_E_UNSUPPORTED,
+            "instance %.*s (%.*s): wanted a change of LIVE settings alone, found one "
+            "of others: that takes a new generation",
+            MANSIO_STR_ARG(instance->name), MANSIO_STR_ARG(instance->code->file.path));
     }
     return 0;
 }
@@ -278,7 +282,8 @@ int core_modules_reconfigure(struct core_modules *modules, struct mansio_arena *
     return err;
 }
 
-/* ---- who is there ------------------------------------------------------------------------------- */
+/* ---- who is there -------------------------------------------------------------------------------
+ */
 
 size_t core_modules_count(const struct core_modules *modules)
 {

@@ -61,9 +61,9 @@ static int fail_circle(const struct core_modules *set)
     const struct mansio_instance *first = at;
     do {
         const struct core_offer *next = find_missing(set, at);
-        int len = snprintf(text + used, sizeof text - used, "%.*s requires %.*s/%u of ",
-                           MANSIO_STR_ARG(at->name), MANSIO_STR_ARG(next->name),
-                           (unsigned)next->version);
+        int len =
+            snprintf(text + used, sizeof text - used, "%.*s requires %.*s/%u of ",
+                     MANSIO_STR_ARG(at->name), MANSIO_STR_ARG(next->name), (unsigned)next->version);
         if (len < 0 || (size_t)len >= sizeof text - used) {
             break; /* cut: enough to see */
         }

@@ -1,8 +1,6 @@
 /*
  * What the loader refuses, and what it says: the file, what was wanted, what was found.
  */
-#include <config.h> /* the build's; the one beside this file is another */
-
 #include "core/host/modules_testing.h"
 
 #include <elf.h>
@@ -74,7 +72,8 @@ static char *read_built(const char *name, size_t *out_len)
     return bytes;
 }
 
-/* ---- the file ----------------------------------------------------------------------------------- */
+/* ---- the file -----------------------------------------------------------------------------------
+ */
 
 static void test_refuses_what_is_no_file(void **state)
 {
@@ -142,7 +141,8 @@ static void test_refuses_every_truncation(void **state)
     free(bytes);
 }
 
-/* ---- what it was built for ---------------------------------------------------------------------- */
+/* ---- what it was built for ----------------------------------------------------------------------
+ */
 
 static void spoil(const char *name, size_t offset, unsigned char value)
 {
@@ -223,7 +223,8 @@ static void test_refuses_what_shows_once_loaded(void **state)
          "found righteous 1.0"},
         {"small-descriptor.so", MANSIO_E_INVALID, "wanted a descriptor of 112 bytes or more",
          "that call themselves 24"},
-        {"bad-settings.so", MANSIO_E_INVALID, "wanted a well-formed settings table", "row 0: found no name"},
+        {"bad-settings.so", MANSIO_E_INVALID, "wanted a well-formed settings table",
+         "row 0: found no name"},
         {"bad-metrics.so", MANSIO_E_INVALID, "wanted metrics once each", "found lines twice"},
         {"bad-metric-unit.so", MANSIO_E_INVALID, "wanted metrics with a name", "row 0 is none"},
     };
@@ -233,7 +234,8 @@ static void test_refuses_what_shows_once_loaded(void **state)
     }
 }
 
-/* ---- replaced while this process runs ----------------------------------------------------------- */
+/* ---- replaced while this process runs -----------------------------------------------------------
+ */
 
 static void copy_built(const char *name, const char *to)
 {
@@ -262,7 +264,8 @@ static void test_refuses_a_replaced_file(void **state)
                 "wanted the file that this process loaded", "written over in place");
 }
 
-/* ---- instances and interfaces ------------------------------------------------------------------- */
+/* ---- instances and interfaces -------------------------------------------------------------------
+ */
 
 #define INSTANCE(name, module) "  " name ":\n    module: " module "\n"
 
@@ -297,8 +300,9 @@ static void test_refuses_duplicate_instances(void **state)
     struct world w;
     struct core_config_instance rows[2];
 
-    assert_int_equal(world_parse(&w, "instances:\n" INSTANCE("one", "recorder")
-                                         INSTANCE("two", "recorder-2")), 0);
+    assert_int_equal(
+        world_parse(&w, "instances:\n" INSTANCE("one", "recorder") INSTANCE("two", "recorder-2")),
+        0);
     memcpy(rows, w.config->instances, sizeof rows);
     rows[1].name = rows[0].name;
     struct core_config config = *w.config;
@@ -314,8 +318,9 @@ static void test_refuses_duplicate_instances(void **state)
 static void test_refuses_listeners_that_nobody_serves(void **state)
 {
     (void)state;
-    int err = load_text("instances:\n" INSTANCE("one", "recorder")
-                        "listeners:\n  front:\n    address: [\"127.0.0.1:1\"]\n    serve: one\n");
+    int err = load_text("instances:\n" INSTANCE(
+        "one",
+        "recorder") "listeners:\n  front:\n    address: [\"127.0.0.1:1\"]\n    serve: one\n");
     assert_says(err, MANSIO_E_NOT_FOUND, built("recorder.so"), "wanted interface protocol/1",
                 "found that it doesn't offer it");
     assert_non_null(strstr(testing_detail, "listener front: instance one"));
@@ -326,16 +331,16 @@ static void test_refuses_settings_that_do_not_fit(void **state)
     (void)state;
     struct world w;
 
-    int err = load_text("instances:\n" INSTANCE("one", "recorder")
-                        "    settings:\n      cuont: 3\n");
+    int err =
+        load_text("instances:\n" INSTANCE("one", "recorder") "    settings:\n      cuont: 3\n");
     assert_says(err, MANSIO_E_INVALID, "mansio.yaml:6:7", "cuont", "\"count\"");
     assert_non_null(strstr(testing_detail, built("recorder.so")));
     assert_non_null(strstr(testing_detail, "instance one"));
 
     /* All instances are looked at before the answer. */
-    err = world_load(&w, "instances:\n" INSTANCE("one", "recorder")
-                         "    settings: {count: 99}\n" INSTANCE("two", "recorder")
-                         "    settings: {count: no}\n");
+    err = world_load(
+        &w, "instances:\n" INSTANCE("one", "recorder") "    settings: {count: 99}\n" INSTANCE(
+                "two", "recorder") "    settings: {count: no}\n");
     assert_says(err, MANSIO_E_INVALID, "mansio.yaml:5:23", "count", "instance one");
     assert_int_equal(core_source_problem_count(w.source, NULL), 2);
     assert_non_null(strstr(core_source_problem(w.source, 1), "mansio.yaml:8:23"));
@@ -345,8 +350,8 @@ static void test_refuses_settings_that_do_not_fit(void **state)
 static void test_refuses_what_load_refuses(void **state)
 {
     (void)state;
-    int err = load_text("instances:\n" INSTANCE("one", "recorder")
-                        "    settings: {fail_in: load}\n");
+    int err =
+        load_text("instances:\n" INSTANCE("one", "recorder") "    settings: {fail_in: load}\n");
     assert_says(err, MANSIO_E_UNAVAILABLE, built("recorder.so"), "instance one", "load: ");
     assert_non_null(strstr(testing_detail, "told to fail in load"));
 }
@@ -378,7 +383,8 @@ static void test_refuses_bad_offers(void **state)
     }
 }
 
-/* ---- what the loader knows of versions ---------------------------------------------------------- */
+/* ---- what the loader knows of versions ----------------------------------------------------------
+ */
 
 /* Every node of the map but MANSIO_PRIVATE and MANSIO_EXPERIMENTAL is a minor version that modules
  * may need, and none is missing. */

@@ -2,8 +2,6 @@
  * Modules that are taken: the order of their lives, their log context, settings while they run,
  * interfaces between releases, many instances of one file, and one that runs off its stack.
  */
-#include <config.h> /* the build's; the one beside this file is another */
-
 #include "core/host/modules_testing.h"
 
 #include <mansio/arena.h>
@@ -33,19 +31,20 @@ static struct mansio_instance *find(struct world *w, const char *name)
     return core_modules_find(w->modules, mansio_str_from_cstr(name));
 }
 
-/* ---- life --------------------------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------------------------------
+ */
 
 static int live_in_order(void *arg)
 {
     (void)arg;
     static const char *const life[] = {
-        "load end",   "load middle",  "load base",  "start base", "start middle", "start end",
-        "drain end",  "drain middle", "drain base", "stop end",   "stop middle",  "stop base",
+        "load end",  "load middle",  "load base",  "start base", "start middle", "start end",
+        "drain end", "drain middle", "drain base", "stop end",   "stop middle",  "stop base",
     };
     struct world w;
 
     if (!begin(&w, "instances:\n" INSTANCE("end", "last") INSTANCE("middle", "follower")
-                        INSTANCE("base", "recorder"))) {
+                       INSTANCE("base", "recorder"))) {
         return 0;
     }
     CHECK(core_modules_count(w.modules) == 3);
@@ -79,8 +78,9 @@ static int fail_to_start(void *arg)
     static const char *const life[] = {"start base", "start middle", "stop middle", "stop base"};
     struct world w;
 
-    if (!begin(&w, "instances:\n" INSTANCE("base", "recorder") INSTANCE("middle", "follower")
-                        "    settings: {fail_in: start}\n" INSTANCE("end", "last"))) {
+    if (!begin(&w, "instances:\n" INSTANCE("base", "recorder")
+                       INSTANCE("middle", "follower") "    settings: {fail_in: start}\n" INSTANCE(
+                           "end", "last"))) {
         return 0;
     }
     log_clear();
@@ -106,8 +106,9 @@ static int load_side_by_side(void *arg)
     (void)arg;
     struct world w;
 
-    if (!begin(&w, "instances:\n" INSTANCE("one", "recorder") INSTANCE("two", "recorder")
-                        "    settings: {label: second}\n" INSTANCE("three", "recorder-2"))) {
+    if (!begin(&w, "instances:\n" INSTANCE("one", "recorder")
+                       INSTANCE("two", "recorder") "    settings: {label: second}\n" INSTANCE(
+                           "three", "recorder-2"))) {
         return 0;
     }
     struct mansio_instance *one = find(&w, "one"), *two = find(&w, "two");
@@ -157,7 +158,8 @@ static void test_inspects_without_loading(void **state)
     mansio_arena_free(arena);
 }
 
-/* ---- settings while it runs --------------------------------------------------------------------- */
+/* ---- settings while it runs ---------------------------------------------------------------------
+ */
 
 /* Load another text into a running world. */
 static int reconfigure(struct world *w, const char *text)
@@ -179,8 +181,8 @@ static int64_t count_of(struct world *w, const char *name)
 }
 
 #define TWO(first, second)                                                                         \
-    "instances:\n" INSTANCE("one", "recorder") "    settings: " first "\n"                         \
-        INSTANCE("two", "recorder") "    settings: " second "\n"
+    "instances:\n" INSTANCE("one", "recorder") "    settings: " first "\n" INSTANCE(               \
+        "two", "recorder") "    settings: " second "\n"
 
 static int reconfigure_live(void *arg)
 {
@@ -244,7 +246,8 @@ static void test_reconfigures_all_or_nothing(void **state)
     run_fiber(reconfigure_refused, NULL);
 }
 
-/* ---- interfaces --------------------------------------------------------------------------------- */
+/* ---- interfaces ---------------------------------------------------------------------------------
+ */
 
 static int ask(void *arg)
 {
@@ -289,8 +292,8 @@ static int ask_one_of_many(void *arg)
     struct world w;
 
     if (!begin(&w, "instances:\n" INSTANCE("base", "recorder") INSTANCE("other", "recorder")
-                        INSTANCE("lost", "asker") INSTANCE("clear", "asker")
-                        "    settings: {provider: other}\n")) {
+                       INSTANCE("lost", "asker")
+                           INSTANCE("clear", "asker") "    settings: {provider: other}\n")) {
         return 0;
     }
     CHECK(core_modules_start(w.modules, MANSIO_ROLE_WORKER) == 0);
@@ -312,8 +315,7 @@ static void check_hello(struct world *w)
 {
     struct mansio_protocol protocol;
     struct mansio_instance *rome = find(w, "rome"), *gaul = find(w, "gaul");
-    struct mansio_str greeting =
-        mansio_settings_str(mansio_instance_settings(gaul), "greeting");
+    struct mansio_str greeting = mansio_settings_str(mansio_instance_settings(gaul), "greeting");
 
     CHECK(core_instance_protocol(rome, &protocol) == 0);
     CHECK(protocol.size == sizeof protocol && strcmp(protocol.service, "hello") == 0);
@@ -324,9 +326,10 @@ static void check_hello(struct world *w)
 }
 
 #define HELLOS(module)                                                                             \
-    "instances:\n" INSTANCE("rome", module) INSTANCE("gaul", module)                               \
-        "    settings: {greeting: \"Salvete, Galli\"}\n" INSTANCE("base", "recorder")              \
-        "listeners:\n  front:\n    address: [\"127.0.0.1:1\"]\n    serve: rome\n"
+    "instances:\n" INSTANCE("rome", module)                                                        \
+        INSTANCE("gaul", module) "    settings: {greeting: \"Salvete, Galli\"}\n" INSTANCE(        \
+            "base",                                                                                \
+            "recorder") "listeners:\n  front:\n    address: [\"127.0.0.1:1\"]\n    serve: rome\n"
 
 static int load_hello(void *arg)
 {
@@ -370,7 +373,8 @@ static void test_loads_the_kept_binary(void **state)
 #endif
 }
 
-/* ---- off the stack ------------------------------------------------------------------------------ */
+/* ---- off the stack ------------------------------------------------------------------------------
+ */
 
 static int dive(void *arg)
 {
@@ -390,9 +394,8 @@ static int dive(void *arg)
  * written, or the end would be another. */
 static void assert_drowns(const char *module)
 {
-    const struct core_loop_options options = {.fibers_max = 100,
-                                              .stacks_kept_max = 4,
-                                              .on_overflow = core_log_overflow};
+    const struct core_loop_options options = {
+        .fibers_max = 100, .stacks_kept_max = 4, .on_overflow = core_log_overflow};
     log_clear();
     pid_t child = fork();
     assert_true(child >= 0);
@@ -404,8 +407,7 @@ static void assert_drowns(const char *module)
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFSIGNALED(status));
     assert_int_equal(WTERMSIG(status), SIGSEGV);
-    if (strstr(log_text(), "instance=abyss") == NULL ||
-        strstr(log_text(), "level=error") == NULL) {
+    if (strstr(log_text(), "instance=abyss") == NULL || strstr(log_text(), "level=error") == NULL) {
         fail_msg("wanted the instance's name in the log, found: %s", log_text());
     }
 }

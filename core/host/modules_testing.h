@@ -11,19 +11,19 @@
 #include "core/host/config.h"
 #include "core/host/log.h"
 #include "core/host/modules.h"
+#include <dirent.h>
 #include <fcntl.h>
 #include <mansio/error.h>
 #include <mansio/str.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { TESTING_PATH_MAX = 1024, TESTING_TEXT_MAX = 8192, TESTING_LOG_MAX = 65536 };
 
 static char testing_modules[TESTING_PATH_MAX / 2]; /* where the built modules are */
-static char testing_dir[64];               /* for files of this run; removed at its end */
+static char testing_dir[64];                       /* for files of this run; removed at its end */
 static char testing_detail[MANSIO_ERROR_DETAIL_MAX];
 static int testing_log = -1;
 
@@ -34,31 +34,6 @@ struct world {
     struct core_config *config;
     struct core_modules *modules;
 };
-
-static inline int testing_setup(void **state)
-{
-    (void)state;
-    const char *build = getenv("MANSIO_BUILDDIR");
-    snprintf(testing_modules, sizeof testing_modules, "%s/tests/modules",
-             build != NULL ? build : ".");
-    snprintf(testing_dir, sizeof testing_dir, "/tmp/mansio-modules-XXXXXX");
-    testing_log = memfd_create("log", MFD_CLOEXEC);
-    if (mkdtemp(testing_dir) == NULL || testing_log < 0) {
-        return -1;
-    }
-    core_log_configure(&(struct core_log_options){
-        .format = CORE_LOG_LOGFMT, .level = MANSIO_LOG_DEBUG, .fd = testing_log,
-        .process = "test"});
-    return 0;
-}
-
-static inline int testing_teardown(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", testing_dir);
-    return system(command); /* a directory that mkdtemp named */
-}
 
 /* The path of a built module, or of a file of this run; valid until the fourth call after it. */
 static inline const char *path_in(const char *dir, const char *name)
@@ -78,6 +53,41 @@ static inline const char *built(const char *name)
 static inline const char *here(const char *name)
 {
     return path_in(testing_dir, name);
+}
+
+static inline int testing_setup(void **state)
+{
+    (void)state;
+    const char *build = getenv("MANSIO_BUILDDIR");
+    snprintf(testing_modules, sizeof testing_modules, "%s/tests/modules",
+             build != NULL ? build : ".");
+    snprintf(testing_dir, sizeof testing_dir, "/tmp/mansio-modules-XXXXXX");
+    if (mkdtemp(testing_dir) == NULL) {
+        return -1;
+    }
+    testing_log = open(here("log"), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (testing_log < 0) {
+        return -1;
+    }
+    core_log_configure(&(struct core_log_options){.format = CORE_LOG_LOGFMT,
+                                                  .level = MANSIO_LOG_DEBUG,
+                                                  .fd = testing_log,
+                                                  .process = "test"});
+    return 0;
+}
+
+static inline int testing_teardown(void **state)
+{
+    (void)state;
+    DIR *dir = opendir(testing_dir);
+    if (dir == NULL) {
+        return -1;
+    }
+    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        (void)unlinkat(dirfd(dir), entry->d_name, 0); /* it has files alone; "." refuses */
+    }
+    (void)closedir(dir);
+    return rmdir(testing_dir);
 }
 
 static inline void write_file(const char *path, const void *bytes, size_t len)
@@ -126,7 +136,7 @@ static inline void world_free(struct world *w)
 
 static inline void log_clear(void)
 {
-    if (ftruncate(testing_log, 0) < 0 || lseek(testing_log, 0, SEEK_SET) < 0) {
+    if (ftruncate(testing_log, 0) < 0) {
         abort();
     }
 }

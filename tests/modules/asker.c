@@ -48,7 +48,8 @@ static void ask_sizes(struct mansio_instance *instance, struct mansio_str name)
     memset(&longer, 0xff, sizeof longer);
     err = mansio_interface_get(instance, "record", 1, name, &longer, sizeof longer, &provider);
     tell("ask-long", err, err < 0 ? 0 : longer.size,
-         err < 0 ? 0 : longer.two(provider) + (longer.four == NULL) * 10 + (longer.five == NULL) * 100);
+         err < 0 ? 0
+                 : longer.two(provider) + (longer.four == NULL) * 10 + (longer.five == NULL) * 100);
 }
 
 static int asker_start(struct mansio_instance *instance, uint32_t role)

@@ -7,8 +7,8 @@
 #include <mansio/interface.h>
 #include <mansio/protocol.h>
 
-static const char *const mistakes[] = {"name", "version", "size", "huge", "twice",
-                                       "protocol-serve", "protocol-service", NULL};
+static const char *const mistakes[] = {
+    "name", "version", "size", "huge", "twice", "protocol-serve", "protocol-service", NULL};
 
 static const struct mansio_setting offers_settings[] = {
     MANSIO_SETTING(.name = "mistake", .type = MANSIO_SETTING_CHOICE, .choices = mistakes,

@@ -36,7 +36,8 @@ static int record(struct mansio_instance *instance, const char *stage)
     const struct mansio_settings *settings = mansio_instance_settings(instance);
 
     mansio_metric_add(instance, 0, 1);
-    mansio_log(MANSIO_LOG_INFO, stage, MANSIO_KV_INT("count", mansio_settings_int(settings, "count")),
+    mansio_log(MANSIO_LOG_INFO, stage,
+               MANSIO_KV_INT("count", mansio_settings_int(settings, "count")),
                MANSIO_KV_STR("label", mansio_settings_str(settings, "label")), MANSIO_KV_END);
     if (mansio_str_eq(mansio_settings_str(settings, "fail_in"), mansio_str_from_cstr(stage))) {
         return mansio_fail(MANSIO_E_UNAVAILABLE, "told to fail in %s", stage);
@@ -95,5 +96,5 @@ static void recorder_stop(struct mansio_instance *instance)
 MANSIO_MODULE(NAME, VERSION, REQUIRED, .summary = "Logs each call.", .settings = recorder_settings,
               .setting_count = MANSIO_COUNT(recorder_settings), .metrics = recorder_metrics,
               .metric_count = MANSIO_COUNT(recorder_metrics), .load = recorder_load,
-              .start = recorder_start, .reconfigure = recorder_reconfigure,
-              .drain = recorder_drain, .stop = recorder_stop);
+              .start = recorder_start, .reconfigure = recorder_reconfigure, .drain = recorder_drain,
+              .stop = recorder_stop);
