@@ -60,6 +60,7 @@ struct checked_file {
 /* What this process has loaded; one process has one dynamic loader. */
 struct loaded_file {
     struct loaded_file *next;
+    struct mansio_arena *arena; /* holds this; leak checkers follow it */
     struct mansio_str real_path;
     struct core_module_code code;
 };
@@ -533,6 +534,7 @@ static int remember(const struct checked_file *checked, const struct mansio_modu
         return err;
     }
     file->summary = mansio_str_from_cstr(descriptor->summary); /* the code's own constant */
+    l->arena = arena;
     l->next = loaded_files;
     loaded_files = l;
     *out = &l->code;
