@@ -216,7 +216,8 @@ static int decode_file(struct core_source *source, struct cursor *cursor)
     struct mansio_str bytes = take_text(cursor);
     if (cursor->is_short || !is_path(path) || !is_path(dir) || dir.ptr[0] != '/' ||
         bytes.len > CORE_YAML_BYTES_MAX || includer > source->file_count ||
-        (includer == 0) != (source->file_count == 0)) {
+        (includer == 0) != (source->file_count == 0) ||
+        (includer == 0 && (line != 0 || column != 0))) {
         return refuse("found a file that is cut or out of bounds");
     }
     struct mansio_str path_copy = MANSIO_STR_NONE;

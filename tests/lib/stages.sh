@@ -112,15 +112,18 @@ stage_fuzz_build() {
 
 # Every target on a copy of its corpus, $1 seconds each.
 fuzz_each() {
-    local seconds=$1 stage=$2 target name rc=0 passed=0 failed=0
+    local seconds=$1 stage=$2 target name words rc=0 passed=0 failed=0
     shift 2
     for target in "$@"; do
         name=$(basename "$target")
         mkdir -p "corpus/$name" "found/$name"
         find "$RUN/src/tests/fuzz/corpus/${name%_fuzz}" -type f -exec cp -t "corpus/$name" {} + \
             2>/dev/null
+        words=()
+        [ -f "$RUN/src/tests/fuzz/${name%_fuzz}.dict" ] &&
+            words=("-dict=$RUN/src/tests/fuzz/${name%_fuzz}.dict")
         echo "== $name, $seconds s"
-        if "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+        if "$target" "${words[@]}" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
             -artifact_prefix="found/$name/" "corpus/$name" 2>&1 | tail -n 40; [ "${PIPESTATUS[0]}" = 0 ]
         then
             passed=$((passed + 1))

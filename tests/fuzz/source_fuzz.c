@@ -1,0 +1,38 @@
+/*
+ * The stored form of a source from bytes: what is accepted writes itself again as it was, and can
+ * be made into a configuration or refused.
+ */
+#include "tests/fuzz/fuzz.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <mansio/arena.h>
+#include <mansio/error.h>
+#include <mansio/str.h>
+
+#include "core/host/config.h"
+#include "core/host/source.h"
+
+const char fuzz_name[] = "source";
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct mansio_arena *arena = mansio_arena_new(NULL, "fuzz", 256 << 20);
+    struct core_source *source = NULL;
+    struct core_config *config = NULL;
+    if (core_source_decode(arena, (struct mansio_str){(const char *)data, size}, &source) == 0) {
+        MANSIO_ASSERT(core_source_encoded_size(source) == size);
+        unsigned char *again = malloc(size);
+        MANSIO_ASSERT(again != NULL);
+        core_source_encode(source, again, size);
+        MANSIO_ASSERT(memcmp(again, data, size) == 0);
+        free(again);
+        MANSIO_ASSERT(core_source_eq(source, source));
+        if (core_config_parse(arena, source, &config) < 0) {
+            MANSIO_ASSERT(mansio_error_detail()[0] != '\0');
+        }
+    }
+    mansio_arena_free(arena);
+    return 0;
+}
