@@ -29,8 +29,12 @@ enum mansio_setting_type {
 };
 
 enum mansio_setting_flags {
-    MANSIO_SETTING_LIVE = 1,     /* a change reaches running modules by reconfigure() */
-    MANSIO_SETTING_REQUIRED = 2, /* no default: the file must say it */
+    /* A change reaches running modules by reconfigure(). On a SECTION, LIST or MAP it covers all
+     * below. */
+    MANSIO_SETTING_LIVE = 1,
+    /* No default: where the file has the section, it must say this. So a SECTION that may be left
+     * out can have required settings; one that may not is REQUIRED itself. */
+    MANSIO_SETTING_REQUIRED = 2,
 };
 
 /** One row of a settings table. Fill it with MANSIO_SETTING(). */

@@ -190,6 +190,13 @@ static int take_scalars(struct making *making)
     return take_node_name(making);
 }
 
+/* The first entry of a map: values are in the order of the nodes that they were made of. */
+static const struct core_node *first_entry(const struct making *making, const char *name)
+{
+    const struct core_node *map = core_node_get(making->root, mansio_str_from_cstr(name));
+    return map != NULL ? map->first : NULL;
+}
+
 /* ---- instances ------------------------------------------------------------------------------- */
 
 /* "hello", or a file: what has a '/' is relative to the file that says it. */
@@ -213,7 +220,7 @@ static int take_module(struct making *making, const struct mansio_settings *entr
 static int take_instances(struct making *making)
 {
     size_t count = mansio_settings_count(making->settings, "instances");
-    const struct core_node *nodes = core_node_get(making->root, MANSIO_STR("instances"));
+    const struct core_node *node = first_entry(making, "instances");
     making->instances =
         mansio_arena_try_alloc(making->arena, (count + 1) * sizeof *making->instances);
     if (making->instances == NULL) {
@@ -225,7 +232,8 @@ static int take_instances(struct making *making)
             mansio_settings_entry(making->settings, "instances", i, &instance->name);
         check_name(making, entry);
         instance->node = core_settings_node(entry, "settings");
-        instance->where = core_node_get(nodes, instance->name);
+        instance->where = node;
+        node = node->next;
         int result = take_module(making, entry, &instance->module);
         if (result < 0) {
             return result;
@@ -335,7 +343,7 @@ static int room_for_listeners(struct making *making, size_t count)
 static int take_listeners(struct making *making)
 {
     size_t count = mansio_settings_count(making->settings, "listeners");
-    const struct core_node *nodes = core_node_get(making->root, MANSIO_STR("listeners"));
+    const struct core_node *node = first_entry(making, "listeners");
     int result = room_for_listeners(making, count);
     if (result < 0) {
         return result;
@@ -352,7 +360,8 @@ static int take_listeners(struct making *making)
         model.backlog = (uint32_t)mansio_settings_int(entry, "backlog");
         model.unix_mode = take_mode(making, entry, "mode");
         model.conns_max = (uint32_t)mansio_settings_int(entry, "connections");
-        model.where = core_node_get(nodes, model.name);
+        model.where = node;
+        node = node->next;
         for (size_t j = 0; j < mansio_settings_count(entry, "address"); j++) {
             add_address(making, entry, j, &model);
         }

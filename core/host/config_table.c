@@ -86,7 +86,7 @@ static const struct mansio_setting watchdog_table[] = {
 
 static const struct mansio_setting listener_table[] = {
     MANSIO_SETTING(.name = "address", .type = MANSIO_SETTING_LIST, .flags = MANSIO_SETTING_REQUIRED,
-                   .unit = "addresses", .min = 1, .max = 64,
+                   .unit = "addresses", .min = 1, .max = 32,
                    .help = "Where to listen: 192.0.2.1:25, [2001:db8::1]:25, *:25, "
                            "unix:/run/x.sock"),
     MANSIO_SETTING(.name = "serve", .type = MANSIO_SETTING_STRING, .flags = MANSIO_SETTING_REQUIRED,
@@ -144,9 +144,9 @@ static const struct mansio_setting core_table[] = {
                    CHILDREN(offload_table)),
     MANSIO_SETTING(.name = "watchdog", .type = MANSIO_SETTING_SECTION,
                    .help = "Who holds a worker for too long", CHILDREN(watchdog_table)),
-    MANSIO_SETTING(.name = "listeners", .type = MANSIO_SETTING_MAP,
+    MANSIO_SETTING(.name = "listeners", .type = MANSIO_SETTING_MAP, .max = 512,
                    .help = "Sockets, by a name of your choice", CHILDREN(listener_table)),
-    MANSIO_SETTING(.name = "instances", .type = MANSIO_SETTING_MAP,
+    MANSIO_SETTING(.name = "instances", .type = MANSIO_SETTING_MAP, .max = 4096,
                    .help = "Modules in use, by a name of your choice", CHILDREN(instance_table)),
 };
 

@@ -5,6 +5,7 @@
 #include "core/host/source.h"
 
 #include <mansio/error.h>
+#include <mansio/map.h>
 #include <mansio/str.h>
 
 static int is_spread(struct mansio_str key)
@@ -48,29 +49,37 @@ static void refuse_twice(struct core_problems *problems, const char *inside,
 }
 
 /* Move the entries of one file's `instances` or `listeners` to those gathered. */
-static void merge_entries(struct core_problems *problems, struct core_node *gathered,
-                          struct core_node *more)
+static int merge_entries(struct core_problems *problems, struct core_node *gathered,
+                         struct core_node *more)
 {
     if (gathered->kind != CORE_NODE_MAP && core_node_is_null(gathered)) {
         gathered->kind = CORE_NODE_MAP; /* "instances:" with nothing below, in an earlier file */
     }
     if (more->kind == CORE_NODE_TEXT && core_node_is_null(more)) {
-        return;
+        return 0;
     }
     if (more->kind != CORE_NODE_MAP) {
         core_problems_add(problems, more->at, "%.*s: found %s, expected named sections",
                           MANSIO_STR_ARG(more->key->text), core_node_describe(more));
-        return;
+        return 0;
     }
     if (gathered->kind != CORE_NODE_MAP) {
-        return; /* the check of the whole will say so */
+        return 0; /* the check of the whole will say so */
     }
     const char *inside =
         mansio_str_eq(more->key->text, MANSIO_STR("instances")) ? "instances: " : "listeners: ";
+    /* There may be thousands: by a map, not by a walk for each. */
+    struct mansio_arena *temporary = mansio_arena_new(NULL, "merge", 0);
+    struct mansio_map *names = mansio_map_new(temporary, CORE_YAML_NODES_MAX);
+    int result = 0;
+    for (struct core_node *entry = gathered->first; entry != NULL && result >= 0;
+         entry = entry->next) {
+        result = mansio_map_put(names, entry->key->text, entry);
+    }
     struct core_node *entry = more->first;
-    while (entry != NULL) {
+    while (entry != NULL && result >= 0) {
         struct core_node *next = entry->next;
-        const struct core_node *before = find(gathered, entry->key->text);
+        const struct core_node *before = mansio_map_get(names, entry->key->text);
         if (before != NULL) {
             refuse_twice(problems, inside, entry, before);
         } else {
@@ -78,24 +87,28 @@ static void merge_entries(struct core_problems *problems, struct core_node *gath
         }
         entry = next;
     }
+    mansio_arena_free(temporary);
+    return result < 0 ? result : 0;
 }
 
-static void merge_file(struct core_problems *problems, struct core_node *root,
-                       struct core_node *more)
+static int merge_file(struct core_problems *problems, struct core_node *root,
+                      struct core_node *more)
 {
     struct core_node *entry = more->first;
-    while (entry != NULL) {
+    int result = 0;
+    while (entry != NULL && result == 0) {
         struct core_node *next = entry->next;
         struct core_node *before = find(root, entry->key->text);
         if (before == NULL) {
             append(root, entry);
         } else if (is_spread(entry->key->text)) {
-            merge_entries(problems, before, entry);
+            result = merge_entries(problems, before, entry);
         } else if (!mansio_str_eq(entry->key->text, MANSIO_STR("include"))) {
             refuse_twice(problems, "", entry, before);
         }
         entry = next;
     }
+    return result;
 }
 
 int core_source_merge(struct mansio_arena *arena, const struct core_source *source,
@@ -123,7 +136,10 @@ int core_source_merge(struct mansio_arena *arena, const struct core_source *sour
         if (root == NULL) {
             root = more;
         } else {
-            merge_file(problems, root, more);
+            result = merge_file(problems, root, more);
+        }
+        if (result < 0) {
+            return result;
         }
     }
     MANSIO_ASSERT(root != NULL);
