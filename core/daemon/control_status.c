@@ -67,7 +67,10 @@ static json_t *place_status(const struct core_place *place)
     put_int(row, "pid", (uint64_t)place->child.pid);
     put_int(row, "slot", place->slot);
     put_int(row, "generation", place->generation->number);
-    put(row, "state", json_string(core_place_state_name(place->state)));
+    /* A child that drains by itself (SIGTERM) says so in its slot alone. */
+    int is_draining = slot != NULL && atomic_load(&slot->state) == CORE_SLOT_DRAINING;
+    put(row, "state",
+        json_string(core_place_state_name(is_draining ? CORE_PLACE_DRAINING : place->state)));
     put(row, "started", core_json_time(place->born_wall_us));
     put(row, "uptime", core_json_seconds(mansio_now_us() - place->born_us));
     put_int(row, "restarts", place->restarts);

@@ -85,13 +85,11 @@ struct core_operation *core_reload_submit(struct core_master *master, int is_for
 
 void core_reload_by_misfit(struct core_master *master)
 {
-    CORE_LIST_EACH(link, follower, &master->operations)
-    {
-        if (CORE_CONTAINER(link, struct core_operation, link)->is_automatic) {
-            return;
-        }
+    /* A reload that is under way or waiting will look at the files anyway. If it fails, the place's
+     * next child brings us here again, under its back-off. */
+    if (master->running == NULL && core_list_is_empty(&master->operations)) {
+        (void)core_reload_submit(master, 1, 0, -1);
     }
-    core_reload_submit(master, 1, 0, -1)->is_automatic = 1;
 }
 
 /* Say how it went, to whoever waits, to `status` and to the log. */
@@ -503,7 +501,9 @@ int core_conductor_run(struct core_master *master, int is_resumed)
         struct core_operation *operation =
             CORE_CONTAINER(master->operations.next, struct core_operation, link);
         core_list_remove(&operation->link);
+        master->running = operation;
         reload(master, operation);
+        master->running = NULL;
         if (operation->is_waited_for) {
             mansio_event_set(operation->done);
         } else {

@@ -16,7 +16,6 @@ struct core_operation {
     struct core_list link; /* in the master's queue */
     struct mansio_arena *arena;
     int is_forced;
-    int is_automatic;   /* files changed under a running generation: nobody asked */
     int is_upgraded;    /* begun by the binary before this one */
     json_t *changes;    /* texts: what was found changed */
     struct mansio_event *done;
