@@ -409,6 +409,7 @@ static int main_run(void *arg)
         core_worker_close(&process);
     }
     core_service_close(&process);
+    mansio_group_close(process.group); /* a start() that is still under way ends here */
     core_bus_set_link(NULL, NULL);
     if (process.modules != NULL) {
         core_modules_stop(process.modules);
@@ -496,8 +497,18 @@ int core_child_run(uint32_t role)
     if (rc == 0) {
         rc = mansio_group_spawn(process.group, "beat", beat_run, NULL, NULL);
     }
-    if (rc == 0) {
-        core_loop_run();
+    if (rc < 0) {
+        return 1;
     }
-    return rc < 0 ? 1 : process.exit_code;
+    core_loop_run();
+    mansio_group_close(outer);
+    core_channel_free(process.channel);
+    mansio_arena_free(process.config_arena);
+    mansio_arena_free(process.arena);
+    size_t floating = core_loop_fini();
+    if (floating > 0) {
+        mansio_log(MANSIO_LOG_WARNING, "fibers-left", MANSIO_KV_INT("count", floating),
+                   MANSIO_KV_END);
+    }
+    return process.exit_code;
 }
