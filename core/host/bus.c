@@ -66,14 +66,13 @@ static int check_topic(struct mansio_str topic)
     int is_good = topic.len > 0 && topic.len <= MANSIO_BUS_TOPIC_MAX;
     for (size_t i = 0; is_good && i < topic.len; i++) {
         char c = topic.ptr[i];
-        is_good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-                  c == '/';
+        is_good =
+            (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '/';
     }
     if (!is_good) {
-        return mansio_fail(MANSIO_E_INVALID,
-                           "bus topic \"%.*s\": wanted 1 to %d of a-z, 0-9, '-', '.', '/'",
-                           MANSIO_STR_ARG(mansio_str_sub(topic, 0, MANSIO_BUS_TOPIC_MAX)),
-                           MANSIO_BUS_TOPIC_MAX);
+        return mansio_fail(
+            MANSIO_E_INVALID, "bus topic \"%.*s\": wanted 1 to %d of a-z, 0-9, '-', '.', '/'",
+            MANSIO_STR_ARG(mansio_str_sub(topic, 0, MANSIO_BUS_TOPIC_MAX)), MANSIO_BUS_TOPIC_MAX);
     }
     return 0;
 }
@@ -170,7 +169,7 @@ int mansio_bus_publish(struct mansio_str topic, struct mansio_str payload)
     return 0;
 }
 
-/* ---- subscriptions ----------------------------------------------------------------------------- */
+/* ---- subscriptions -------------------------------------------------------------------------- */
 
 static int find_or_add_topic(struct mansio_str name, struct topic **out)
 {
@@ -225,7 +224,8 @@ int mansio_bus_subscribe(struct mansio_arena *arena, struct mansio_str topic, si
         return rc;
     }
     if (capacity < 1 || capacity > CAPACITY_MAX) {
-        return mansio_fail(MANSIO_E_INVALID, "bus subscription to %.*s: capacity %zu: wanted 1 to %d",
+        return mansio_fail(MANSIO_E_INVALID,
+                           "bus subscription to %.*s: capacity %zu: wanted 1 to %d",
                            MANSIO_STR_ARG(topic), capacity, CAPACITY_MAX);
     }
     rc = find_or_add_topic(topic, &found);

@@ -162,8 +162,8 @@ static void test_refusals(void **state)
     struct mansio_arena *arena = mansio_arena_new(NULL, "test", 0);
     struct mansio_subscription *out = NULL;
     static const char *const bad[] = {
-        "", "Mail", "a b", "a_b", "a\n",
-        "0123456789012345678901234567890123456789012345678901234567890123",
+        "",    "Mail", "a b",
+        "a_b", "a\n",  "0123456789012345678901234567890123456789012345678901234567890123",
     };
     memset(longest, 'x', sizeof longest);
     for (size_t i = 0; i < MANSIO_COUNT(bad); i++) {

@@ -165,7 +165,7 @@ static int refuse(const char *name, uint32_t max)
     return mansio_fail(MANSIO_E_LIMIT, "limit %s: %u reached", name, max);
 }
 
-/* ---- walking the slots ------------------------------------------------------------------------- */
+/* ---- walking the slots ---------------------------------------------------------------------- */
 
 /* The next table that may have entries; NULL at the end. */
 static struct shm_limit_bucket *next_table(uint32_t *slot)
@@ -200,7 +200,7 @@ static uint64_t sum_counts(uint64_t hash)
     return sum;
 }
 
-/* ---- how many at once -------------------------------------------------------------------------- */
+/* ---- how many at once ----------------------------------------------------------------------- */
 
 int mansio_limit_acquire(const char *name, struct mansio_str key, uint32_t max)
 {
@@ -240,7 +240,7 @@ uint32_t mansio_limit_count(const char *name, struct mansio_str key)
     return sum > COUNT_MAX ? COUNT_MAX : (uint32_t)sum;
 }
 
-/* ---- how many in a window ---------------------------------------------------------------------- */
+/* ---- how many in a window ------------------------------------------------------------------- */
 
 /* Both halves of a rate's count, seen from a window: {this one's, the last one's}. */
 static void read_rate(const struct entry *entry, const struct window *window, uint64_t out[2])
@@ -330,7 +330,7 @@ int mansio_limit_rate(const char *name, struct mansio_str key, uint32_t max, int
     return 0;
 }
 
-/* ---- for tests --------------------------------------------------------------------------------- */
+/* ---- for tests ------------------------------------------------------------------------------ */
 
 uint32_t core_limits_used(void)
 {

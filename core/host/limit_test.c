@@ -179,8 +179,7 @@ static void test_entries_are_used_again(void **state)
         }
         assert_int_equal(mansio_limit_acquire("c", key_of(text, i), 1), 0);
         assert_int_equal(mansio_limit_rate("r", key_of(text, i), 1, MANSIO_SECOND), 0);
-        assert_int_equal(mansio_limit_rate("r", key_of(text, i), 1, MANSIO_SECOND),
-                         MANSIO_E_LIMIT);
+        assert_int_equal(mansio_limit_rate("r", key_of(text, i), 1, MANSIO_SECOND), MANSIO_E_LIMIT);
         mansio_limit_release("c", key_of(text, i));
     }
     assert_true(core_limits_used() <= 512);

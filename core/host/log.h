@@ -14,10 +14,11 @@
 enum core_log_format { CORE_LOG_LOGFMT = 0, CORE_LOG_JSON = 1 };
 
 struct core_log_options {
-    uint32_t format;     /* enum core_log_format */
-    uint32_t level;      /* enum mansio_log_level: this and what is graver */
-    int fd;              /* where to; borrowed */
-    const char *process; /* "master", "worker", "service", "check", "ctl": on every line, with pid */
+    uint32_t format; /* enum core_log_format */
+    uint32_t level;  /* enum mansio_log_level: this and what is graver */
+    int fd;          /* where to; borrowed */
+    const char
+        *process; /* "master", "worker", "service", "check", "ctl": on every line, with pid */
     uint32_t generation; /* 0: not on the line */
 };
 

@@ -51,8 +51,8 @@ static size_t clean_key(char out[CORE_LINE_KEY_MAX + 1], const char *key)
     size_t len = 0;
     for (; key != NULL && key[len] != '\0' && len < CORE_LINE_KEY_MAX; len++) {
         char c = key[len];
-        int is_legal = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                       (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
+        int is_legal = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '_' || c == '.' || c == '-';
         out[len] = is_legal ? c : '_';
     }
     if (len == 0) {
@@ -123,8 +123,8 @@ static size_t print_u64(char out[20], uint64_t value)
 static int put_text(struct core_line *line, struct mansio_str value)
 {
     struct mansio_str kept = {value.ptr, cut_at(value)};
-    int is_quoted = line->format == CORE_LOG_JSON || kept.len < value.len ||
-                    core_log_needs_quotes(value);
+    int is_quoted =
+        line->format == CORE_LOG_JSON || kept.len < value.len || core_log_needs_quotes(value);
     size_t room = room_left(line);
     if (room < 48) { /* quotes and the mark of a cut */
         return 0;
@@ -235,8 +235,8 @@ static void put_own(struct core_line *line, const char *key, struct mansio_str v
 static void put_own_int(struct core_line *line, const char *key, int64_t value)
 {
     char digits[24];
-    put_pair(line, mansio_str_from_cstr(key),
-             (struct mansio_str){digits, print_i64(digits, value)}, 1);
+    put_pair(line, mansio_str_from_cstr(key), (struct mansio_str){digits, print_i64(digits, value)},
+             1);
 }
 
 void core_line_head(struct core_line *line, const struct core_log_options *options,

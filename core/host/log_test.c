@@ -104,12 +104,12 @@ static void test_head(void **state)
                    "pid=%ld generation=3 module=smtp instance=\"mx in\" session=abc fiber=conn "
                    "n=5\n",
                    (long)getpid());
-    assert_str(format(CORE_LOG_LOGFMT, &some_context, "delivered", MANSIO_KV_INT("n", 5),
-                      MANSIO_KV_END),
-               wanted);
+    assert_str(
+        format(CORE_LOG_LOGFMT, &some_context, "delivered", MANSIO_KV_INT("n", 5), MANSIO_KV_END),
+        wanted);
 
-    json_t *json = parse(format(CORE_LOG_JSON, &some_context, "delivered", MANSIO_KV_INT("n", 5),
-                                MANSIO_KV_END));
+    json_t *json = parse(
+        format(CORE_LOG_JSON, &some_context, "delivered", MANSIO_KV_INT("n", 5), MANSIO_KV_END));
     assert_json(json, "time", "2025-11-22T01:02:03.456789Z");
     assert_json(json, "level", "info");
     assert_json(json, "event", "delivered");
@@ -179,9 +179,9 @@ static void test_escapes(void **state)
         struct mansio_str value = {cases[i].bytes, cases[i].len};
         char wanted[128];
         (void)snprintf(wanted, sizeof wanted, "v=%s", cases[i].logfmt);
-        assert_str(tail(format(CORE_LOG_LOGFMT, NULL, "e", MANSIO_KV_STR("v", value),
-                               MANSIO_KV_END)),
-                   wanted);
+        assert_str(
+            tail(format(CORE_LOG_LOGFMT, NULL, "e", MANSIO_KV_STR("v", value), MANSIO_KV_END)),
+            wanted);
         json_t *json =
             parse(format(CORE_LOG_JSON, NULL, "e", MANSIO_KV_STR("v", value), MANSIO_KV_END));
         assert_json(json, "v", cases[i].json);
@@ -196,9 +196,9 @@ static void test_keys_are_cleaned(void **state)
                            MANSIO_KV_INT("", 2), MANSIO_KV_INT(NULL, 3), MANSIO_KV_END)),
                "a_b___=1 _=2 _=3");
     /* None passes for what the core says. */
-    json_t *json = parse(format(CORE_LOG_JSON, &some_context, "e",
-                                MANSIO_KV_CSTR("session", "forged"),
-                                MANSIO_KV_CSTR("level", "error"), MANSIO_KV_END));
+    json_t *json =
+        parse(format(CORE_LOG_JSON, &some_context, "e", MANSIO_KV_CSTR("session", "forged"),
+                     MANSIO_KV_CSTR("level", "error"), MANSIO_KV_END));
     assert_json(json, "session", "abc");
     assert_json(json, "session_", "forged");
     assert_json(json, "level", "info");
@@ -210,9 +210,9 @@ static void test_long_values_are_cut(void **state)
     (void)state;
     char filler[3000];
     memset(filler, 'x', sizeof filler);
-    struct mansio_str line = format(CORE_LOG_LOGFMT, NULL, "e",
-                                    MANSIO_KV_STR("v", ((struct mansio_str){filler, 1024})),
-                                    MANSIO_KV_END);
+    struct mansio_str line =
+        format(CORE_LOG_LOGFMT, NULL, "e", MANSIO_KV_STR("v", ((struct mansio_str){filler, 1024})),
+               MANSIO_KV_END);
     assert_int_equal(mansio_str_find(line, MANSIO_STR("...[+")), -1);
     line = format(CORE_LOG_LOGFMT, NULL, "e",
                   MANSIO_KV_STR("v", ((struct mansio_str){filler, sizeof filler})), MANSIO_KV_END);
@@ -251,12 +251,12 @@ static void test_long_lines_are_cut(void **state)
 static void test_unknown_kind_ends_the_line(void **state)
 {
     (void)state;
-    struct mansio_str line = format(CORE_LOG_LOGFMT, NULL, "e", MANSIO_KV_INT("a", 1), 99, "b", 2,
-                                    MANSIO_KV_END);
+    struct mansio_str line =
+        format(CORE_LOG_LOGFMT, NULL, "e", MANSIO_KV_INT("a", 1), 99, "b", 2, MANSIO_KV_END);
     assert_str(tail(line), "a=1 missing=1");
 }
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing -------------------------------------------------------------------------------- */
 
 static char text[1 << 20]; /* what was read back */
 static char page[4096];
@@ -349,8 +349,7 @@ static void check_full(int reader, int writer)
     configure(writer, MANSIO_LOG_INFO);
     for (; core_log_dropped() < before + 3 && logged < 100000; logged++) {
         mansio_log(MANSIO_LOG_INFO, "fill",
-                   MANSIO_KV_STR("v", ((struct mansio_str){filler, sizeof filler})),
-                   MANSIO_KV_END);
+                   MANSIO_KV_STR("v", ((struct mansio_str){filler, sizeof filler})), MANSIO_KV_END);
     }
     assert_int_equal(core_log_dropped(), before + 3);
     read_lines(reader, &lines, &told);

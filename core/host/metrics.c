@@ -24,7 +24,7 @@ enum {
 struct local_row {
     uint32_t value; /* its first value's index; NO_VALUE without shared memory */
     uint32_t type;
-    uint32_t table; /* handle of its table: index of that table's first row */
+    uint32_t table;        /* handle of its table: index of that table's first row */
     uint32_t lowest_shift; /* histograms: the first bucket ends at 1 << this */
 };
 
@@ -57,12 +57,13 @@ static int check_text(const struct mansio_metric *metric)
     }
     if (metric->unit != NULL && strcmp(metric->unit, "seconds") != 0 &&
         strcmp(metric->unit, "bytes") != 0) {
-        return mansio_fail(MANSIO_E_INVALID, "metric %s: unit \"%s\": wanted seconds, bytes or none",
-                           name, metric->unit);
+        return mansio_fail(MANSIO_E_INVALID,
+                           "metric %s: unit \"%s\": wanted seconds, bytes or none", name,
+                           metric->unit);
     }
     if (core_row_values(metric->type) == 0) {
-        return mansio_fail(MANSIO_E_INVALID, "metric %s: type %u is none that this core knows", name,
-                           metric->type);
+        return mansio_fail(MANSIO_E_INVALID, "metric %s: type %u is none that this core knows",
+                           name, metric->type);
     }
     return 0;
 }
@@ -112,7 +113,8 @@ static int place_row(const struct shm_row *row, uint32_t *out_value)
     values = area->values;
     *out_value = area->rows[index].first;
     if (row->type == MANSIO_METRIC_GAUGE) {
-        /* Found again: what a predecessor in this slot (before a binary upgrade) measured is gone. */
+        /* Found again: what a predecessor in this slot (before a binary upgrade) measured is gone.
+         */
         atomic_store_explicit(&values[*out_value], 0, memory_order_relaxed);
     }
     return 0;

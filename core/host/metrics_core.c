@@ -20,22 +20,22 @@ static const struct mansio_metric core_table[] = {
     [CORE_METRIC_LIMITS_REFUSED] =
         MANSIO_METRIC(.name = "limits_refused", .type = MANSIO_METRIC_COUNTER,
                       .help = "requests refused because a limit was reached"),
-    [CORE_METRIC_SESSIONS] = MANSIO_METRIC(.name = "sessions", .type = MANSIO_METRIC_COUNTER,
-                                           .help = "sessions opened"),
+    [CORE_METRIC_SESSIONS] =
+        MANSIO_METRIC(.name = "sessions", .type = MANSIO_METRIC_COUNTER, .help = "sessions opened"),
     [CORE_METRIC_SESSIONS_KILLED] =
         MANSIO_METRIC(.name = "sessions_killed", .type = MANSIO_METRIC_COUNTER,
                       .help = "sessions ended from outside: by administrators or policy"),
     [CORE_METRIC_SESSION_SECONDS] =
         MANSIO_METRIC(.name = "session_duration", .type = MANSIO_METRIC_HISTOGRAM,
                       .unit = "seconds", .help = "how long conns' first sessions lasted"),
-    [CORE_METRIC_BUS_PUBLISHED] = MANSIO_METRIC(.name = "bus_published",
-                                                .type = MANSIO_METRIC_COUNTER,
-                                                .help = "hints published in this process"),
+    [CORE_METRIC_BUS_PUBLISHED] =
+        MANSIO_METRIC(.name = "bus_published", .type = MANSIO_METRIC_COUNTER,
+                      .help = "hints published in this process"),
     [CORE_METRIC_BUS_LOST] =
         MANSIO_METRIC(.name = "bus_lost", .type = MANSIO_METRIC_COUNTER,
                       .help = "hints lost because a subscriber was too slow for its queue"),
-    [CORE_METRIC_FIBERS] = MANSIO_METRIC(.name = "fibers", .type = MANSIO_METRIC_GAUGE,
-                                         .help = "fibers alive"),
+    [CORE_METRIC_FIBERS] =
+        MANSIO_METRIC(.name = "fibers", .type = MANSIO_METRIC_GAUGE, .help = "fibers alive"),
     [CORE_METRIC_FIBERS_PEAK] = MANSIO_METRIC(.name = "fibers_peak", .type = MANSIO_METRIC_GAUGE,
                                               .help = "most fibers alive at once, summed"),
     [CORE_METRIC_STACKS_KEPT] = MANSIO_METRIC(.name = "stacks_kept", .type = MANSIO_METRIC_GAUGE,
@@ -83,10 +83,9 @@ int core_metrics_init(void)
                                             MANSIO_COUNT(refused_table), &refused_handles[i]);
     }
     for (uint32_t level = MANSIO_LOG_ERROR; rc == 0 && level <= MANSIO_LOG_DEBUG; level++) {
-        rc = core_metrics_register_labelled("mansio_core", "level",
-                                            mansio_str_from_cstr(core_log_level_name(level)),
-                                            log_table, MANSIO_COUNT(log_table),
-                                            &log_handles[level]);
+        rc = core_metrics_register_labelled(
+            "mansio_core", "level", mansio_str_from_cstr(core_log_level_name(level)), log_table,
+            MANSIO_COUNT(log_table), &log_handles[level]);
     }
     is_ready = rc == 0;
     return rc;

@@ -82,8 +82,8 @@ static void print_date(struct mansio_buf *out)
     struct tm tm = {0};
     (void)gmtime_r(&now, &tm);
     (void)mansio_buf_printf(out, "Date: %s, %02d %s %d %02d:%02d:%02d GMT\r\n", days[tm.tm_wday],
-                            tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour,
-                            tm.tm_min, tm.tm_sec);
+                            tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
+                            tm.tm_sec);
 }
 
 /* Head and, unless only the head was asked for, body. */
@@ -111,7 +111,7 @@ static int send_answer(struct mansio_stream *stream, struct mansio_arena *arena,
     return rc < 0 ? rc : mansio_stream_flush(stream);
 }
 
-/* ---- what is answered -------------------------------------------------------------------------- */
+/* ---- what is answered ----------------------------------------------------------------------- */
 
 static uint64_t load(const _Atomic uint64_t *field)
 {
@@ -157,8 +157,8 @@ static struct answer answer_health(struct core_shm *shm, struct mansio_arena *ar
                             "{\"status\":\"%s\",\"generation\":%" PRIu64
                             ",\"workers\":{\"starting\":%u,\"accepting\":%u,\"draining\":%u},"
                             "\"conns_open\":%" PRIu64 ",\"sessions_open\":%" PRIu64 "}\n",
-                            health.is_ok ? "ok" : "unavailable", health.generation,
-                            health.starting, health.accepting, health.draining, health.conns_open,
+                            health.is_ok ? "ok" : "unavailable", health.generation, health.starting,
+                            health.accepting, health.draining, health.conns_open,
                             health.sessions_open);
     return (struct answer){health.is_ok ? 200 : 503, TYPE_JSON, mansio_buf_str(body)};
 }
@@ -194,7 +194,7 @@ static struct answer answer_request(const struct core_http_request *request,
     return (struct answer){404, TYPE_TEXT, MANSIO_STR("here are /metrics and /health\n")};
 }
 
-/* ---- the dialogue ------------------------------------------------------------------------------ */
+/* ---- the dialogue --------------------------------------------------------------------------- */
 
 /* Read a request's head. 0, a status to refuse with, or an error that ends the conn in silence. */
 static int read_head(struct mansio_stream *stream, struct core_http_request *request)

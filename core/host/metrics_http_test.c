@@ -74,12 +74,14 @@ static void test_heads(void **state)
         {"GET /\xc3\xbc HTTP/1.1\nHost: x", 400},
         {"GET / HTTP/1.1", 400}, /* RFC 9112 3.2: no Host */
         {"GET / HTTP/1.1\nHost: x\nHost: x", 400},
-        {"GET / HTTP/1.1\nHost : x", 400}, /* RFC 9112 5.1 */
+        {"GET / HTTP/1.1\nHost : x", 400},         /* RFC 9112 5.1 */
         {"GET / HTTP/1.1\nHost: x\n folded", 400}, /* RFC 9112 5.2 */
         {"GET / HTTP/1.1\nHost: x\nno colon", 400},
         {"GET / HTTP/1.1\nHost: x\n: y", 400},
         {"GET / HTTP/1.1\nHost: x\nX: a\rb", 400},
-        {"GET / HTTP/1.1\nHost: x\nX: a\x01" "b", 400},
+        {"GET / HTTP/1.1\nHost: x\nX: a\x01"
+         "b",
+         400},
         {"GET / HTTP/1.1\nHost: x\nContent-Length: 0\nContent-Length: 0", 400},
         {"GET / HTTP/1.1\nHost: x\nContent-Length: +1", 400},
         {"GET / HTTP/1.1\nHost: x\nContent-Length: 0, 0", 400},

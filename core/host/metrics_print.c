@@ -251,7 +251,7 @@ static void print_family(struct mansio_buf *out, struct mansio_str name,
     }
 }
 
-/* ---- what the slots say ------------------------------------------------------------------------ */
+/* ---- what the slots say --------------------------------------------------------------------- */
 
 struct slot_figure {
     const char *name, *help;
@@ -299,8 +299,7 @@ static void print_slot_start(struct mansio_buf *out, const char *name, uint32_t 
                             index, role_name(load(&slot->role), index), load(&slot->generation));
 }
 
-static void print_head(struct mansio_buf *out, const char *name, const char *help,
-                       const char *type)
+static void print_head(struct mansio_buf *out, const char *name, const char *help, const char *type)
 {
     (void)mansio_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
@@ -317,7 +316,8 @@ static void print_slots(struct core_shm *shm, struct mansio_buf *out)
                                     i == 0 ? "running" : state_name(load(&slot->state)));
         }
     }
-    print_head(out, "mansio_process_start_time_seconds", "when it was started, since 1970", "gauge");
+    print_head(out, "mansio_process_start_time_seconds", "when it was started, since 1970",
+               "gauge");
     for (uint32_t i = 0; i < used; i++) {
         const struct core_slot *slot = core_shm_slot(shm, i);
         uint64_t us = load(&slot->started_wall_us);

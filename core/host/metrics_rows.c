@@ -108,8 +108,7 @@ void core_rows_fold(struct shm_area *to, const struct shm_area *from)
         }
         uint32_t values = core_row_values(row.type);
         for (uint32_t v = 0; v < values; v++) {
-            uint64_t n =
-                atomic_load_explicit(&from->values[row.first + v], memory_order_relaxed);
+            uint64_t n = atomic_load_explicit(&from->values[row.first + v], memory_order_relaxed);
             atomic_fetch_add_explicit(&to->values[to->rows[index].first + v], n,
                                       memory_order_relaxed);
         }

@@ -54,7 +54,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* ---- a strict reader --------------------------------------------------------------------------- */
+/* ---- a strict reader ------------------------------------------------------------------------ */
 
 struct sample {
     char name[128];
@@ -254,7 +254,7 @@ static struct mansio_str print(struct core_shm *shm)
     return text;
 }
 
-/* ---- tests ------------------------------------------------------------------------------------- */
+/* ---- tests ---------------------------------------------------------------------------------- */
 
 /* As another process would: its own slot, its own registrations. */
 static uint32_t become(struct core_shm *shm, uint32_t slot, uint64_t generation)
@@ -319,12 +319,12 @@ static void test_slots(void **state)
     atomic_store(&core_shm_slot(shm, 2)->state, CORE_SLOT_DRAINING);
     atomic_store(&core_shm_slot(shm, 2)->sessions_open, 5);
     (void)print(shm);
-    assert_true(value("mansio_process_conns_open",
-                      "slot=\"1\",role=\"worker\",generation=\"3\"") == 10);
-    assert_true(value("mansio_process_conns_open",
-                      "slot=\"2\",role=\"worker\",generation=\"4\"") == 20);
-    assert_true(value("mansio_process_sessions_open",
-                      "slot=\"2\",role=\"worker\",generation=\"4\"") == 5);
+    assert_true(value("mansio_process_conns_open", "slot=\"1\",role=\"worker\",generation=\"3\"") ==
+                10);
+    assert_true(value("mansio_process_conns_open", "slot=\"2\",role=\"worker\",generation=\"4\"") ==
+                20);
+    assert_true(
+        value("mansio_process_sessions_open", "slot=\"2\",role=\"worker\",generation=\"4\"") == 5);
     assert_true(value("mansio_process_up", "slot=\"0\",role=\"master\",generation=\"0\","
                                            "state=\"running\"") == 1);
     assert_true(value("mansio_process_up", "slot=\"2\",role=\"worker\",generation=\"4\","
@@ -342,8 +342,11 @@ static void test_histogram_bounds(void **state)
         int64_t value;
         const char *le; /* the first bucket that has it */
     } cases[] = {
-        {-5, "1"}, {0, "1"},       {1, "1"},           {2, "2"},          {3, "4"},
-        {4, "4"},  {5, "8"},       {1024, "1024"},     {1025, "2048"},    {8388608, "8388608"},
+        {-5, "1"},         {0, "1"},
+        {1, "1"},          {2, "2"},
+        {3, "4"},          {4, "4"},
+        {5, "8"},          {1024, "1024"},
+        {1025, "2048"},    {8388608, "8388608"},
         {8388609, "+Inf"}, {INT64_MAX, "+Inf"},
     };
     for (size_t i = 0; i < MANSIO_COUNT(cases); i++) {
@@ -392,9 +395,8 @@ static void test_escapes(void **state)
     struct core_shm *shm = *state;
     uint32_t handle = 0;
     (void)become(shm, 1, 1);
-    assert_int_equal(core_metrics_register("mansio_x", MANSIO_STR("a\"b\\c\nd\xff"), table, 1,
-                                           &handle),
-                     0);
+    assert_int_equal(
+        core_metrics_register("mansio_x", MANSIO_STR("a\"b\\c\nd\xff"), table, 1, &handle), 0);
     struct mansio_str text = print(shm);
     assert_true(mansio_str_find(text, MANSIO_STR("mansio_x_lines_total{instance="
                                                  "\"a\\\"b\\\\c\\nd?\"} 0\n")) > 0);
@@ -425,9 +427,9 @@ static void test_refuses_bad_tables(void **state)
     core_shm_attach(shm, 0);
     for (size_t i = 0; i < MANSIO_COUNT(cases); i++) {
         uint32_t handle = 77;
-        assert_int_equal(core_metrics_register("mansio_x", MANSIO_STR_NONE, &cases[i].metric, 1,
-                                               &handle),
-                         MANSIO_E_INVALID);
+        assert_int_equal(
+            core_metrics_register("mansio_x", MANSIO_STR_NONE, &cases[i].metric, 1, &handle),
+            MANSIO_E_INVALID);
         assert_non_null(strstr(mansio_error_detail(), cases[i].says));
         assert_int_equal(handle, 77);
     }
@@ -499,9 +501,8 @@ static void test_without_shared_memory(void **state)
     (void)state;
     uint32_t handle = 0;
     core_shm_attach(NULL, 0);
-    assert_int_equal(core_metrics_register("mansio_x", MANSIO_STR_NONE, table,
-                                           MANSIO_COUNT(table), &handle),
-                     0);
+    assert_int_equal(
+        core_metrics_register("mansio_x", MANSIO_STR_NONE, table, MANSIO_COUNT(table), &handle), 0);
     core_metric_add(handle, LINES, 1);
     core_metric_set(handle, DEPTH, 1);
     core_metric_observe(handle, WAIT, 1);

@@ -72,8 +72,8 @@ static struct {
 static struct badge *free_badges;
 
 static const char *const reason_names[] = {
-    [MANSIO_REASON_NONE] = "none",     [MANSIO_REASON_DRAIN] = "drain",
-    [MANSIO_REASON_KILLED] = "killed", [MANSIO_REASON_POLICY] = "policy",
+    [MANSIO_REASON_NONE] = "none",       [MANSIO_REASON_DRAIN] = "drain",
+    [MANSIO_REASON_KILLED] = "killed",   [MANSIO_REASON_POLICY] = "policy",
     [MANSIO_REASON_TIMEOUT] = "timeout", [MANSIO_REASON_FAULT] = "fault",
     [MANSIO_REASON_LIMIT] = "limit",
 };
@@ -99,7 +99,7 @@ size_t core_sessions_count(void)
     return registry.by_id == NULL ? 0 : mansio_map_count(registry.by_id);
 }
 
-/* ---- opening and closing ----------------------------------------------------------------------- */
+/* ---- opening and closing -------------------------------------------------------------------- */
 
 static int check_service(struct mansio_str service)
 {
@@ -242,7 +242,7 @@ void mansio_session_close(struct mansio_session *session)
     close_session(session);
 }
 
-/* ---- serving ----------------------------------------------------------------------------------- */
+/* ---- serving -------------------------------------------------------------------------------- */
 
 /* What the peer is to be told; NONE for nothing: the protocol has said what there was to say, or
  * nobody listens. */
@@ -360,7 +360,7 @@ int core_session_serve(struct mansio_conn *conn, struct mansio_instance *instanc
     return result;
 }
 
-/* ---- from outside ------------------------------------------------------------------------------ */
+/* ---- from outside --------------------------------------------------------------------------- */
 
 void core_sessions_visit(core_session_visit_fn fn, void *arg)
 {
@@ -401,7 +401,7 @@ int core_sessions_kill(struct mansio_str id, uint32_t reason)
     return 0;
 }
 
-/* ---- accessors --------------------------------------------------------------------------------- */
+/* ---- accessors ------------------------------------------------------------------------------ */
 
 struct mansio_str mansio_session_id(const struct mansio_session *session)
 {

@@ -73,8 +73,7 @@ static int serve_conn(void *arg)
 static void start(struct peer *peer)
 {
     int ends[2];
-    const struct core_address address = {.len = sizeof(sa_family_t),
-                                         .u.any.sa_family = AF_UNIX};
+    const struct core_address address = {.len = sizeof(sa_family_t), .u.any.sa_family = AF_UNIX};
     CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
     const struct core_conn_options options = {.listener = MANSIO_STR("inside"),
                                               .fd = ends[0],
@@ -202,8 +201,7 @@ static void test_serves(void **state)
     char head[128];
     run_logged(serve_to_the_end);
     (void)snprintf(head, sizeof head,
-                   "module=echo instance=one session=%s fiber=conn service=echo peer=",
-                   visited_id);
+                   "module=echo instance=one session=%s fiber=conn service=echo peer=", visited_id);
     assert_non_null(strstr(log_text, "level=info event=session-end"));
     assert_non_null(strstr(log_text, head));
     assert_non_null(strstr(log_text, "result=ok reason=none\n"));
@@ -365,8 +363,7 @@ static int serve_many(struct mansio_session *first)
     struct mansio_session *c = NULL;
     struct mansio_session *d = NULL;
     int data = 0;
-    static const char *const bad[] = {"", "Mail", "a_b", "a b",
-                                      "01234567890123456789012345678901"};
+    static const char *const bad[] = {"", "Mail", "a_b", "a b", "01234567890123456789012345678901"};
 
     for (size_t i = 0; i < MANSIO_COUNT(bad); i++) {
         CHECK(mansio_session_open(conn, &instance, mansio_str_from_cstr(bad[i]), &a) ==

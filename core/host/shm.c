@@ -59,8 +59,7 @@ uint32_t core_shm_slots_used(struct core_shm *shm)
 
 static int map_memory(int fd, struct core_shm **out)
 {
-    void *memory =
-        mmap(NULL, sizeof(struct shm_memory), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *memory = mmap(NULL, sizeof(struct shm_memory), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (memory == MAP_FAILED) {
         int err = errno;
         return mansio_fail(MANSIO_E_IO, "shared memory: mmap: %s", strerror(err));
@@ -233,8 +232,14 @@ struct core_slot *core_shm_slot(struct core_shm *shm, uint32_t index)
 static void clear_slot(struct core_slot *slot)
 {
     _Atomic uint64_t *const fields[] = {
-        &slot->pid,         &slot->generation,    &slot->role,            &slot->conns_open,
-        &slot->conns_total, &slot->sessions_open, &slot->started_wall_us, &slot->alive_us,
+        &slot->pid,
+        &slot->generation,
+        &slot->role,
+        &slot->conns_open,
+        &slot->conns_total,
+        &slot->sessions_open,
+        &slot->started_wall_us,
+        &slot->alive_us,
     };
     for (size_t i = 0; i < MANSIO_COUNT(fields); i++) {
         atomic_store_explicit(fields[i], 0, memory_order_relaxed);

@@ -61,8 +61,8 @@ CORE_EXPORT void core_shm_attach(struct core_shm *shm, uint32_t index);
 CORE_EXPORT struct core_shm *core_shm_current(void);
 CORE_EXPORT uint32_t core_shm_index(void);
 
-/* Call it a few times a second from a timer of the loop: a worker whose loop is stuck then no longer
- * counts as the least loaded, which would keep the others from accepting. */
+/* Call it a few times a second from a timer of the loop: a worker whose loop is stuck then no
+ * longer counts as the least loaded, which would keep the others from accepting. */
 CORE_EXPORT void core_shm_beat(void);
 
 /*

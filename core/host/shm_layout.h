@@ -14,8 +14,8 @@
 
 enum {
     SHM_PAGE = 4096,
-    SHM_ROWS_MAX = 1024,                  /* metric rows a slot */
-    SHM_LIMIT_WAYS = 8,                   /* entries a bucket: their hashes are one cache line */
+    SHM_ROWS_MAX = 1024, /* metric rows a slot */
+    SHM_LIMIT_WAYS = 8,  /* entries a bucket: their hashes are one cache line */
     SHM_LIMIT_BUCKETS = CORE_SHM_LIMITS_MAX / SHM_LIMIT_WAYS,
     SHM_HISTOGRAM_BUCKETS = 24,
     SHM_HISTOGRAM_VALUES = SHM_HISTOGRAM_BUCKETS + 2, /* then: larger ones, and the sum */
@@ -25,12 +25,12 @@ enum {
  * NUL-terminated; readers don't trust that. */
 struct shm_row {
     char name[96];
-    char label[32];  /* "" for none */
-    char value[64];  /* of the label */
+    char label[32]; /* "" for none */
+    char value[64]; /* of the label */
     char help[128];
-    char unit[16];   /* "" for a plain count */
-    uint32_t type;   /* enum mansio_metric_type */
-    uint32_t first;  /* index of its first value */
+    char unit[16];  /* "" for a plain count */
+    uint32_t type;  /* enum mansio_metric_type */
+    uint32_t first; /* index of its first value */
     uint64_t reserved[5];
 };
 
@@ -57,9 +57,9 @@ struct shm_slot_lines {
 struct shm_header {
     char magic[8];
     uint64_t version, size, slots, slot_size, area_size, row_size, metrics_max, limits_max;
-    uint64_t key[2];             /* of the limits' hash */
+    uint64_t key[2];                           /* of the limits' hash */
     _Alignas(128) _Atomic uint64_t slots_used; /* slots below this one may be in use */
-    _Atomic uint64_t fold;       /* odd while the master moves a dead worker's counters */
+    _Atomic uint64_t fold; /* odd while the master moves a dead worker's counters */
 };
 
 struct shm_memory {

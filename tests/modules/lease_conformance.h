@@ -21,8 +21,8 @@ struct lease_subject {
     struct mansio_str one, two; /* two names that nobody has used, nor uses meanwhile */
 };
 
-#define LEASE_A MANSIO_STR("node-a")
-#define LEASE_B MANSIO_STR("node-b")
+#define LEASE_A   MANSIO_STR("node-a")
+#define LEASE_B   MANSIO_STR("node-b")
 #define LEASE_TEN (10 * MANSIO_SECOND)
 
 /* Leaves the test with what was not so. */

@@ -32,7 +32,8 @@ struct leases {
 
 static int check_text(const char *what, struct mansio_str text)
 {
-    if (text.len == 0 || text.len > MANSIO_LEASE_NAME_MAX || mansio_str_find_char(text, '\0') >= 0) {
+    if (text.len == 0 || text.len > MANSIO_LEASE_NAME_MAX ||
+        mansio_str_find_char(text, '\0') >= 0) {
         return mansio_fail(MANSIO_E_INVALID, "lease: %s: wanted 1 to %d bytes without NUL", what,
                            MANSIO_LEASE_NAME_MAX);
     }
