@@ -221,6 +221,8 @@ static int start_run(void *arg)
 {
     (void)arg;
     process.start_result = core_modules_start(process.modules, process.role);
+    (void)snprintf(process.start_detail, sizeof process.start_detail, "%s",
+                   process.start_result < 0 ? mansio_error_detail() : "");
     mansio_event_set(process.start_done);
     return process.start_result;
 }
@@ -380,6 +382,9 @@ static int attend(int signal_fd)
         } else if (which == 2) {
             mansio_event_clear(process.start_done);
             rc = process.start_result;
+            if (rc < 0) {
+                rc = mansio_fail(rc, "%s", process.start_detail);
+            }
             process.is_started = rc == 0;
             if (rc == 0) {
                 (void)core_channel_send_text(process.channel, CORE_MESSAGE_READY, 0,

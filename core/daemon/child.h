@@ -7,6 +7,7 @@
 #define MANSIO_CORE_DAEMON_CHILD_H
 
 #include <mansio/base.h>
+#include <mansio/error.h>
 #include <mansio/fiber.h>
 
 struct core_channel;
@@ -44,6 +45,7 @@ struct core_child_process {
     struct mansio_event *drained;
     struct mansio_event *start_done;
     int start_result;
+    char start_detail[MANSIO_ERROR_DETAIL_MAX]; /* why, if it failed: another fiber tells it */
     int exit_code;
 };
 

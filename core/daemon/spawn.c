@@ -6,12 +6,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -93,9 +95,13 @@ static MANSIO_NORETURN void become(const char *role_option, int channel_fd)
     } else if (dup2(channel_fd, CORE_CHANNEL_FD) < 0) {
         _exit(127);
     }
+    /* Ours are close-on-exec; what whoever started us left open is no business of a child's. */
+    (void)close_range(CORE_CHANNEL_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    /* Nothing that a module starts gains what we gave up. */
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL);
     int err = core_privileges_drop_capabilities();
     if (err != 0) {
         give_up("dropping capabilities", err);
