@@ -128,7 +128,9 @@ def test_missing_secret_is_refused(hello, install):
         "settings": {"password": {"file": "nowhere"}},
     }
     result = check(hello)
-    assert result.returncode != 0 and "nowhere" in result.stdout + result.stderr
+    said = result.stdout + result.stderr
+    assert result.returncode != 0
+    assert re.search(rf"{re.escape(str(hello.path))}:\d+:\d+: password: .*No such file", said), said
     hello.config["instances"]["one"]["settings"]["password"] = {"env": "KEEPER_NOT_SET"}
     result = check(hello)
     assert result.returncode != 0 and "KEEPER_NOT_SET" in result.stdout + result.stderr
@@ -140,9 +142,14 @@ def test_json_log(hello):
     with Client(hello.port) as client:
         client.ask("x")
     hello.stop()
-    rows = [json.loads(line) for line in hello.log().splitlines() if line.startswith("{")]
+    # Until the configuration is read nobody knows that it should be JSON.
+    lines = hello.log().splitlines()
+    while not lines[0].startswith("{"):
+        assert "event=" in lines.pop(0)
+    rows = [json.loads(line) for line in lines]
     assert len(rows) >= 3
-    assert len(rows) == len([line for line in hello.log().splitlines() if line.strip()])
+    assert all({"time", "level", "event", "process", "pid"} <= set(row) for row in rows)
+    assert any(row["event"] == "session-end" and row["session"] for row in rows)
 
 
 def test_sample_configuration_is_good(install, hello):

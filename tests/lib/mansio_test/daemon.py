@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -22,9 +23,23 @@ def free_port():
         return s.getsockname()[1]
 
 
+def to_yaml(value, indent=0):
+    """A dictionary as YAML. Texts are quoted, all but durations, which may not be."""
+    pad = "  " * indent
+    if isinstance(value, dict):
+        if not value:
+            return " {}\n"
+        lines = "".join(f"{pad}{key}:{to_yaml(below, indent + 1)}" for key, below in value.items())
+        return ("\n" if indent else "") + lines
+    if isinstance(value, list):
+        return " [" + ", ".join(to_yaml(item).strip() for item in value) + "]\n"
+    if isinstance(value, str) and re.fullmatch(r"\d+(us|ms|s|m|h|d)", value):
+        return f" {value}\n"
+    return f" {json.dumps(value)}\n"
+
+
 class Daemon:
-    """One node. `config` is the configuration as a dictionary; write() puts it on disk, as JSON,
-    which is YAML too. Directory layout: mansio.yaml, modules/, control.sock, log."""
+    """One node. `config` is the configuration as a dictionary; write() puts it on disk. Directory layout: mansio.yaml, modules/, control.sock, log."""
 
     def __init__(self, install, directory, workers=2, environment=None, program=None):
         self.install = install
@@ -67,7 +82,7 @@ class Daemon:
 
     def write(self, text=None):
         made = self.path.with_suffix(".new")
-        made.write_text(text if text is not None else json.dumps(self.config, indent=2) + "\n")
+        made.write_text(text if text is not None else to_yaml(self.config))
         made.rename(self.path)
 
     # ---- process
