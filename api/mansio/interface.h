@@ -38,7 +38,8 @@ MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_interface_provide(struct mansio_insta
  * @param table_size    sizeof the caller's table
  * @param out_provider  the instance to pass to the functions
  * @return 0; MANSIO_E_NOT_FOUND, with wanted and found in the detail; MANSIO_E_INVALID if
- *         several offer it and @p provider is empty
+ *         several offer it and @p provider is empty, for version 0, or for a table without room for
+ *         its size; MANSIO_E_BUG before start()
  * @yields no     @since 1.0
  */
 MANSIO_EXPORT MANSIO_MUST_CHECK int

@@ -264,6 +264,18 @@ static void test_refuses_a_replaced_file(void **state)
                 "wanted the file that this process loaded", "written over in place");
 }
 
+/* What was checked is not what was loaded. */
+static void test_refuses_a_file_replaced_meanwhile(void **state)
+{
+    (void)state;
+    copy_built("replacer.so", here("racing.so"));
+    copy_built("recorder.so", here("racing.new"));
+    assert_int_equal(setenv("REPLACER_FROM", here("racing.new"), 1), 0);
+    assert_int_equal(setenv("REPLACER_TO", here("racing.so"), 1), 0);
+    assert_says(load_one(here("racing.so")), MANSIO_E_BUSY, here("racing.so"),
+                "wanted the file that was checked", "found that it was replaced meanwhile");
+}
+
 /* ---- instances and interfaces -------------------------------------------------------------------
  */
 
@@ -420,6 +432,7 @@ int main(void)
         cmocka_unit_test(test_refuses_before_any_code_runs),
         cmocka_unit_test(test_refuses_what_shows_once_loaded),
         cmocka_unit_test(test_refuses_a_replaced_file),
+        cmocka_unit_test(test_refuses_a_file_replaced_meanwhile),
         cmocka_unit_test(test_refuses_missing_interfaces),
         cmocka_unit_test(test_refuses_a_circle),
         cmocka_unit_test(test_refuses_duplicate_instances),
