@@ -35,9 +35,10 @@ const struct core_value *core_settings_value(const struct mansio_settings *setti
                                              const char *name, uint32_t types)
 {
     size_t index = find_row(settings, name);
-    MANSIO_ASSERT(index < settings->row_count && "the setting is declared");
-    MANSIO_ASSERT((type_bit(core_setting_row(settings->table, index)) & types) != 0 &&
-                  "the setting has this type");
+    int is_declared = index < settings->row_count;
+    MANSIO_ASSERT(is_declared);
+    int has_this_type = (type_bit(core_setting_row(settings->table, index)) & types) != 0;
+    MANSIO_ASSERT(has_this_type);
     return &settings->values[index];
 }
 

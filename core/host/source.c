@@ -234,6 +234,7 @@ static int read_open_file(struct reading *reading, int fd, const char *path, str
     if (result < 0) {
         return result;
     }
+    MANSIO_ASSERT(file != NULL);
     file->from = from;
     file->device = facts.st_dev;
     file->inode = facts.st_ino;
@@ -352,6 +353,7 @@ static int read_file(struct reading *reading, const char *path, struct core_plac
     if (result < 0) {
         return result;
     }
+    MANSIO_ASSERT(file != NULL);
     struct core_node *root = NULL;
     struct mansio_arena *nodes = mansio_arena_new(NULL, "source nodes", 0);
     result = core_yaml_parse(nodes, &file->name, file->bytes, &reading->nodes_left, &root);

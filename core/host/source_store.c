@@ -237,6 +237,7 @@ static int decode_file(struct core_source *source, struct cursor *cursor)
     if (result < 0) {
         return result;
     }
+    MANSIO_ASSERT(file != NULL);
     file->device = device;
     file->inode = inode;
     file->mtime_ns = mtime_ns;

@@ -34,7 +34,8 @@ static int fail_at(int code, struct core_place at, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    return mansio_fail(code, "%s:%u:%u: %s", at.file->path, at.line, at.column, text);
+    (void)mansio_fail(code, "%s:%u:%u: %s", at.file->path, at.line, at.column, text);
+    return code;
 }
 
 static struct core_place place_of(const struct core_file *file, const yaml_mark_t *mark)
@@ -289,6 +290,7 @@ static int on_event(struct reader *reader, const yaml_event_t *event)
         return result < 0 ? result : on_start(reader, CORE_NODE_MAP, at);
     case YAML_SEQUENCE_END_EVENT:
     case YAML_MAPPING_END_EVENT:
+        MANSIO_ASSERT(reader->open != NULL); /* libyaml's events are balanced */
         reader->open = reader->open->parent;
         reader->depth--;
         return 0;
