@@ -105,27 +105,21 @@ def test_exports_public_and_private_names_alone(install):
 
 
 def test_hardening(install):
-    if install.is_sanitized:
-        pytest.skip("sanitizer builds go without")
+    """Sanitizer builds keep what they can."""
     for path in (install.mansiod, install.mansioctl, install.library):
-        dynamic = run("readelf", "-d", path).stdout
-        assert "BIND_NOW" in dynamic or "NOW" in dynamic, path
-        assert "GNU_RELRO" in run("readelf", "-lW", path).stdout, path
-        assert "GNU_STACK      0x000000 0x0000000000000000 0x0000000000000000 0x000000 0x000000 RW " in run(
-            "readelf", "-lW", path
-        ).stdout
+        assert "NOW" in run("readelf", "-d", path).stdout, path
+        headers = run("readelf", "-lW", path).stdout
+        assert "GNU_RELRO" in headers, path
+        stack = re.search(r"GNU_STACK\s+(?:0x\w+\s+){5}(\w+)", headers)
+        assert stack.group(1) == "RW", path
     for path in (install.mansiod, install.mansioctl):
         assert "DYN (Position-Independent Executable file)" in run("readelf", "-h", path).stdout
 
 
 def test_nothing_installed_names_the_source_tree(install):
     """No path of the machine that built it, but for debug information."""
-    if install.is_sanitized:
-        pytest.skip("sanitizers keep file names for their reports")
     for path in [p for p in install.prefix.rglob("*") if p.is_file() and not p.is_symlink()]:
-        if path.suffix == ".la":
-            continue
-        if path.read_bytes()[:4] == b"\x7fELF":
+        if path.suffix == ".la" or path.read_bytes()[:4] == b"\x7fELF":
             continue
         assert str(SOURCE) not in path.read_text(errors="replace"), path
 

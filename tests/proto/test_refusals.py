@@ -1,5 +1,6 @@
 """A bad reload: what runs goes on, and mansioctl's terminal says what is wrong and where."""
 
+import shlex
 import shutil
 import socket
 import subprocess
@@ -92,7 +93,7 @@ def missing_symbol_version(install, target):
     """Built against a later libmansio, which has one function more."""
     later = target.parent / "later"
     later.mkdir(exist_ok=True)
-    (later / "later.c").write_text("int mansio_of_the_future(void);\nint mansio_of_the_future(void) { return 0; }\n")
+    (later / "later.c").write_text("int mansio_of_the_future(void) { return 0; }\n")
     (later / "map").write_text("MANSIO_1.9 { global: mansio_of_the_future; local: *; };\n")
     run(
         "gcc", "-shared", "-fPIC", "-o", later / "libmansio.so", later / "later.c",
@@ -100,8 +101,9 @@ def missing_symbol_version(install, target):
     )
     source = target.with_suffix(".c")
     source.write_text(OTHER_SYMBOL)
-    flags = install.pkg_config("--cflags")
-    run("gcc", "-shared", "-fPIC", *flags, "-o", target, source, "-L", later, "-lmansio")
+    flags = [*install.pkg_config("--cflags"), *shlex.split(install.sanitize)]
+    compiler = shlex.split(install.compiler)
+    run(*compiler, "-shared", "-fPIC", *flags, "-o", target, source, "-L", later, "-lmansio")
 
 
 REFUSALS = [

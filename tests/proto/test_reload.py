@@ -70,8 +70,14 @@ class Steps:
         answer = self.daemon.reload()
         assert answer["outcome"] == "generation"
         assert any(str(target) in change for change in answer["changes"]), answer
+        until("the new build serves", lambda: self.greeting() == f"build {file.stem[-1]}")
+        # Whoever comes after the old workers closed their listeners gets the new one.
+        self.daemon.wait_settled()
+        assert self.greeting() == f"build {file.stem[-1]}"
+
+    def greeting(self):
         with Client(self.daemon.port) as client:
-            assert client.greeting == f"build {file.stem.rpartition('-')[2]}"
+            return client.greeting
 
     def refused(self):
         self.daemon.config["workers"], good = "some", self.daemon.config["workers"]
