@@ -149,9 +149,6 @@ static int fill(struct mansio_stream *stream, size_t held_max, uint32_t flags)
 {
     struct core_stream_input *in = &stream->in;
     int is_idle = (flags & MANSIO_READ_IDLE) && held(in) == 0 && !in->is_skipping;
-    if (is_idle && mansio_fiber_stop_reason() != MANSIO_REASON_NONE) {
-        in->wants = 0; /* the wait will end at once: what came meanwhile goes first */
-    }
     for (;;) {
         if (in->wants == 0 || in->end_code != 0) {
             int n = core_stream_receive(stream, held_max);
@@ -162,7 +159,7 @@ static int fill(struct mansio_stream *stream, size_t held_max, uint32_t flags)
         send_gathered(stream);
         int rc = wait_for_input(stream, is_idle);
         in->wants = 0;
-        if (rc == MANSIO_E_STOPPING) {
+        if (rc == MANSIO_E_STOPPING) { /* what came meanwhile goes first */
             int n = core_stream_receive(stream, held_max);
             in->is_stop_held = n > 0;
             return n != 0 ? n : mansio_fail(MANSIO_E_STOPPING, "asked to stop");

@@ -351,6 +351,12 @@ static int read_too_late(void *arg)
     CHECK(mansio_stream_flush(pair.b) == 0);
     CHECK(mansio_stream_read_line(pair.a, 5, 0, &s) == MANSIO_E_LIMIT);
     CHECK(mansio_stream_read_line(pair.a, 6, 0, &s) == 4);
+    /* What ends no line of the strict kind may end one of the other. */
+    CHECK(mansio_stream_write(pair.b, MANSIO_STR("bare\nrest")) == 0);
+    CHECK(mansio_stream_flush(pair.b) == 0);
+    CHECK(mansio_stream_read_line(pair.a, 100, 0, &s) == MANSIO_E_TIMEOUT);
+    CHECK(mansio_stream_read_line(pair.a, 100, MANSIO_READ_BARE_LF, &s) == 4);
+    CHECK(memcmp(s.ptr, "bare", 4) == 0);
     mansio_arena_free(pair.arena);
     return 0;
 }

@@ -328,9 +328,17 @@ static int write_beside_reader(void *arg)
     struct testing_script script = {.input = "a\r\nb\r\n", .window = 4};
     struct mansio_stream *stream = testing_script_stream(arena, &script);
     struct mansio_fiber *reader = NULL;
+    /* What it can't send before it waits, the reader sends when the peer takes it. */
+    CHECK(mansio_stream_write(stream, MANSIO_STR("* -1\n* 0\n")) == 0);
     CHECK(mansio_group_spawn(group, "reader", read_lines, stream, &reader) == 0);
     testing_settle();
-    CHECK(stream->in.is_waiting);
+    CHECK(stream->in.is_waiting && script.sent_len == 4 && core_stream_unsent(stream) == 5);
+    script.window = 5;
+    script_watch(&script.base, script.watched);
+    testing_settle();
+    CHECK(stream->in.is_waiting && script.sent_len == 9 && core_stream_unsent(stream) == 0);
+    script.sent_len = 0;
+    script.window = 4;
 
     /* The reader sleeps and won't send this before it waits: it goes at once. */
     CHECK(mansio_stream_write(stream, MANSIO_STR("* 1\n")) == 0);
