@@ -147,16 +147,21 @@ enum core_match core_match(const struct core_plan *plan, const struct core_plan 
     if (!is_same_binary(plan, facts)) {
         return CORE_MATCH_BINARY;
     }
-    if (plan->file_count != facts->file_count) {
-        return CORE_MATCH_MODULES;
+    size_t owed = 0;
+    for (size_t i = 0; i < plan->file_count; i++) {
+        owed += plan->files[i].kind == CORE_PLAN_FILE_MODULE;
     }
     for (size_t i = 0; i < facts->file_count; i++) {
+        if (facts->files[i].kind != CORE_PLAN_FILE_MODULE) {
+            continue;
+        }
         const struct core_plan_file *file = find_file(plan, &facts->files[i]);
         if (file == NULL || !file_eq(file, &facts->files[i])) {
             return CORE_MATCH_MODULES;
         }
+        owed--;
     }
-    return CORE_MATCH_SAME;
+    return owed == 0 ? CORE_MATCH_SAME : CORE_MATCH_MODULES;
 }
 
 const char *core_decision_name(enum core_decision decision)

@@ -22,7 +22,8 @@ enum core_decision {
 enum core_decision core_decide(const struct core_build_ids *own, const struct core_plan *running,
                                const struct core_plan *checked, int is_forced, json_t *changes);
 
-/* What a child has mapped, against the plan of its generation. */
+/* What a child has mapped, against the plan of its generation: modules and binaries. Other files
+ * don't count here: a module may write to one that a setting names, and children come and go. */
 enum core_match {
     CORE_MATCH_SAME = 0,
     CORE_MATCH_MODULES = 1, /* other modules or files: a generation N+1 must be checked */

@@ -29,15 +29,18 @@ struct parts {
 static void fill(struct parts *parts)
 {
     memset(parts, 0, sizeof *parts);
-    parts->files[0] = (struct core_plan_file){.path = MANSIO_STR("/m/hello.so"),
+    parts->files[0] = (struct core_plan_file){.kind = CORE_PLAN_FILE_MODULE,
+                                              .path = MANSIO_STR("/m/hello.so"),
                                               .what = MANSIO_STR("module hello"),
                                               .build_id = MANSIO_STR("b1"),
                                               .device = 1,
                                               .inode = UINT64_MAX,
                                               .mtime_ns = 3,
                                               .size = 4};
-    parts->files[1] = (struct core_plan_file){
-        .path = MANSIO_STR("/k/key.pem"), .what = MANSIO_STR("file of one: key"), .inode = 9};
+    parts->files[1] = (struct core_plan_file){.kind = CORE_PLAN_FILE_DATA,
+                                              .path = MANSIO_STR("/k/key.pem"),
+                                              .what = MANSIO_STR("file of one: key"),
+                                              .inode = 9};
     parts->listeners[0] = (struct core_plan_listener){.name = MANSIO_STR("smtp"),
                                                       .instance = MANSIO_STR("one"),
                                                       .address_text = MANSIO_STR("*:25"),
@@ -111,9 +114,15 @@ static void file_gone(struct parts *p)
 }
 static void file_added(struct parts *p)
 {
-    p->files[2] = (struct core_plan_file){.path = MANSIO_STR("/m/x.so"),
+    p->files[2] = (struct core_plan_file){.kind = CORE_PLAN_FILE_MODULE,
+                                          .path = MANSIO_STR("/m/x.so"),
                                           .what = MANSIO_STR("module x")};
     p->plan.file_count = 3;
+}
+static void module_gone(struct parts *p)
+{
+    p->files[0] = p->files[1];
+    p->plan.file_count = 1;
 }
 static void listener_gone(struct parts *p)
 {
@@ -253,9 +262,15 @@ static void matches_what_is_mapped(void **state)
         void (*change)(struct parts *parts);
         enum core_match match;
     } cases[] = {
-        {same, CORE_MATCH_SAME},           {mtime, CORE_MATCH_MODULES},
-        {file_gone, CORE_MATCH_MODULES},   {file_added, CORE_MATCH_MODULES},
-        {daemon_replaced, CORE_MATCH_BINARY}, {all_replaced, CORE_MATCH_BINARY},
+        {same, CORE_MATCH_SAME},
+        {key, CORE_MATCH_SAME},
+        {file_gone, CORE_MATCH_SAME},
+        {mtime, CORE_MATCH_MODULES},
+        {module_gone, CORE_MATCH_MODULES},
+        {file_added, CORE_MATCH_MODULES},
+        {daemon_replaced, CORE_MATCH_BINARY},
+        {library_replaced, CORE_MATCH_BINARY},
+        {all_replaced, CORE_MATCH_BINARY},
     };
     struct parts before;
     struct parts after;
@@ -290,7 +305,7 @@ static void refuses_broken_plans(void **state)
         {"user", "7", "\"user\": text"},
         {"listeners", "{}", "\"listeners\": list"},
         {"listeners", "[{}]", "\"name\": text"},
-        {"files", "[7]", "\"path\": text"},
+        {"files", "[7]", "\"kind\": whole number"},
     };
     struct parts parts;
     fill(&parts);

@@ -20,6 +20,7 @@ enum { FILES_MAX = 4096, DEPTH_MAX = 16, WHAT_MAX = 256 };
 struct walk {
     struct core_plan *plan;
     const char *owner; /* "core", or the instance's name */
+    int is_core;
 };
 
 static struct mansio_str keep(struct core_plan *plan, struct mansio_str s)
@@ -59,6 +60,7 @@ static void add_module(struct core_plan *plan, const struct core_module_file *fi
         what = MANSIO_STR("module");
     }
     *row = (struct core_plan_file){
+        .kind = CORE_PLAN_FILE_MODULE,
         .path = keep(plan, file->path),
         .what = what,
         .build_id = keep_cstr(plan, file->build_id),
@@ -87,6 +89,7 @@ static void add_path(const struct walk *walk, const char *setting, struct mansio
         what = MANSIO_STR("file");
     }
     *row = (struct core_plan_file){
+        .kind = CORE_PLAN_FILE_DATA,
         .path = keep(walk->plan, path),
         .what = what,
         .device = st.st_dev,
@@ -102,12 +105,21 @@ static const struct mansio_setting *row_at(const struct mansio_setting *table, s
     return (const void *)((const char *)table + index * table->size);
 }
 
+/* Sections of the core's whose files are ours to write, not to read. */
+static int is_written(const char *section)
+{
+    return strcmp(section, "log") == 0 || strcmp(section, "control") == 0;
+}
+
 /* Depth is bounded by the table's, which the loader has checked. */
 static void walk_settings(const struct walk *walk, const struct mansio_settings *settings,
                           const struct mansio_setting *table, size_t count, unsigned depth)
 {
     for (size_t i = 0; settings != NULL && depth < DEPTH_MAX && i < count; i++) {
         const struct mansio_setting *row = row_at(table, i);
+        if (walk->is_core && depth == 0 && is_written(row->name)) {
+            continue;
+        }
         if (row->type == MANSIO_SETTING_PATH) {
             add_path(walk, row->name, mansio_settings_str(settings, row->name));
         } else if (row->type == MANSIO_SETTING_SECTION) {
@@ -162,7 +174,7 @@ void core_facts_collect(struct core_plan *plan, const struct core_config *config
     MANSIO_ASSERT(plan->files != NULL && plan->instances != NULL);
     size_t rows = 0;
     const struct mansio_setting *table = core_config_table(&rows);
-    struct walk walk = {.plan = plan, .owner = "core"};
+    struct walk walk = {.plan = plan, .owner = "core", .is_core = 1};
     walk_settings(&walk, config->settings, table, rows, 0);
     for (size_t i = 0; i < count; i++) {
         add_instance(plan, core_modules_instance(modules, i));

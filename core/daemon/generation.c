@@ -171,4 +171,8 @@ void core_generation_renew(struct core_generation *generation, struct core_plan 
     close(generation->source_fd);
     generation->plan = plan;
     generation->source_fd = source_fd;
+    for (size_t i = 0; i < generation->place_count; i++) {
+        struct core_place *place = &generation->places[i];
+        place->is_stale = place->state == CORE_PLACE_STARTING;
+    }
 }

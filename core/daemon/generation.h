@@ -47,6 +47,7 @@ struct core_place {
     struct core_backoff backoff;
     struct mansio_event *poke; /* look again at the generation's state */
     int is_restored;           /* its child is from before a binary upgrade */
+    int is_stale;              /* its child starts with settings that were live-changed since */
     int is_misfit;             /* its child has mapped other files than were checked */
 };
 

@@ -166,6 +166,7 @@ int main(int argc, char **argv)
     }
     struct core_master_options master = {
         .config_path = directory != NULL ? absolute : path,
+        .invoked_as = argv[0],
         .resume_fd = arguments.resume_fd,
     };
     rc = core_master_run(&master);

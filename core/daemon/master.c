@@ -298,7 +298,7 @@ int core_master_run(const struct core_master_options *options)
     struct core_logging logging = {
         .format = CORE_LOG_LOGFMT, .level = MANSIO_LOG_INFO, .process = "master"};
     core_logging_set(&logging);
-    int rc = core_spawn_init();
+    int rc = core_spawn_init(options->invoked_as);
     if (rc == 0) {
         rc = run(&master, options);
     }

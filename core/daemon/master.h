@@ -30,6 +30,7 @@ enum core_master_state {
 
 struct core_master_options {
     const char *config_path; /* absolute */
+    const char *invoked_as;  /* argv[0] */
     int resume_fd;           /* state of the binary before; -1: a first start */
 };
 

@@ -179,6 +179,7 @@ static int give_birth(struct core_place *place)
     if (rc < 0) {
         return rc;
     }
+    place->is_stale = 0;
     place->deadline_us = mansio_deadline_in(START_US);
     struct core_slot *slot = core_shm_slot(master->shm, place->slot);
     atomic_store(&slot->pid, (uint64_t)place->child.pid);
@@ -262,6 +263,18 @@ static void on_failed(struct core_place *place, const struct core_message *messa
                MANSIO_KV_STR("reason", message->payload), MANSIO_KV_END);
 }
 
+/* Settings were changed while it started: it gets them now. */
+static void refresh(struct core_place *place)
+{
+    if (place->is_stale) {
+        struct core_message message = {.type = CORE_MESSAGE_RECONFIGURE,
+                                       .fd_count = 1,
+                                       .fds = {place->generation->source_fd}};
+        (void)core_channel_send(place->channel, &message);
+        place->is_stale = 0;
+    }
+}
+
 static void on_message(struct core_place *place, struct core_message *message)
 {
     switch (message->type) {
@@ -272,6 +285,7 @@ static void on_message(struct core_place *place, struct core_message *message)
         if (place->state == CORE_PLACE_STARTING) {
             place->deadline_us = MANSIO_NEVER;
             set_state(place, CORE_PLACE_READY);
+            refresh(place);
             if (place->generation->state == CORE_GENERATION_READY) {
                 core_place_accept(place);
             }

@@ -23,7 +23,8 @@ struct member {
 #define MEMBER(type, kind, name) {#name, kind, offsetof(struct type, name)}
 
 static const struct member file_members[] = {
-    MEMBER(core_plan_file, TEXT, path),     MEMBER(core_plan_file, TEXT, what),
+    MEMBER(core_plan_file, U32, kind),      MEMBER(core_plan_file, TEXT, path),
+    MEMBER(core_plan_file, TEXT, what),
     MEMBER(core_plan_file, TEXT, build_id), MEMBER(core_plan_file, U64, device),
     MEMBER(core_plan_file, U64, inode),     MEMBER(core_plan_file, I64, mtime_ns),
     MEMBER(core_plan_file, I64, size),

@@ -20,7 +20,10 @@ enum core_settings_change {
 
 /* A file whose replacement means a new generation: a module, or a key, certificate or other
  * regular file that a PATH setting names. */
+enum core_plan_file_kind { CORE_PLAN_FILE_MODULE = 1, CORE_PLAN_FILE_DATA = 2 };
+
 struct core_plan_file {
+    uint32_t kind;             /* enum core_plan_file_kind */
     struct mansio_str path;
     struct mansio_str what;     /* "module hello" or "file of tls.certificate" */
     struct mansio_str build_id; /* of modules; may be empty */

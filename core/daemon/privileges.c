@@ -20,6 +20,7 @@
 
 #include <mansio/arena.h>
 #include <mansio/error.h>
+#include <mansio/str.h>
 
 static int set_capabilities(uint32_t low_mask)
 {
@@ -45,37 +46,61 @@ int core_privileges_needed(struct mansio_str user)
     return geteuid() == 0 && user.len > 0;
 }
 
-static int find_ids(struct mansio_str user, struct mansio_str group, uid_t *out_uid, gid_t *out_gid,
-                    const char **out_name)
+/* A user as the configuration says it: a name, or a number. */
+static int find_user(struct mansio_str user, struct passwd **out)
 {
     MANSIO_SCRATCH_BEGIN(scratch);
-    const char *user_name = NULL;
-    const char *group_name = NULL;
-    int rc = mansio_cstr(scratch, user, &user_name);
+    const char *name = NULL;
+    uint32_t number = 0;
+    int rc = mansio_cstr(scratch, user, &name);
     if (rc == 0) {
-        rc = mansio_cstr(scratch, group, &group_name);
-    }
-    struct passwd *pw = rc == 0 ? getpwnam(user_name) : NULL;
-    if (rc == 0 && pw == NULL) {
-        rc = mansio_fail(MANSIO_E_NOT_FOUND, "user \"%s\": no such user", user_name);
-    }
-    if (rc == 0 && pw->pw_uid == 0) {
-        rc = mansio_fail(MANSIO_E_INVALID, "user \"%s\": that is root", user_name);
-    }
-    struct group *gr = NULL;
-    if (rc == 0 && group.len > 0) {
-        gr = getgrnam(group_name);
-        if (gr == NULL) {
-            rc = mansio_fail(MANSIO_E_NOT_FOUND, "group \"%s\": no such group", group_name);
+        *out = getpwnam(name);
+        if (*out == NULL && mansio_parse_u32(user, UINT32_MAX - 1, &number) == 0) {
+            *out = getpwuid(number);
         }
-    }
-    if (rc == 0) {
-        *out_uid = pw->pw_uid;
-        *out_gid = gr != NULL ? gr->gr_gid : pw->pw_gid;
-        *out_name = pw->pw_name; /* libc's, until the next getpwnam() */
+        if (*out == NULL) {
+            rc = mansio_fail(MANSIO_E_NOT_FOUND, "user \"%s\": no such user", name);
+        } else if ((*out)->pw_uid == 0) {
+            rc = mansio_fail(MANSIO_E_INVALID, "user \"%s\": that is root", name);
+        }
     }
     MANSIO_SCRATCH_END(scratch);
     return rc;
+}
+
+static int find_group(struct mansio_str group, gid_t *out)
+{
+    MANSIO_SCRATCH_BEGIN(scratch);
+    const char *name = NULL;
+    uint32_t number = 0;
+    int rc = mansio_cstr(scratch, group, &name);
+    if (rc == 0) {
+        const struct group *gr = getgrnam(name);
+        if (gr != NULL) {
+            *out = gr->gr_gid;
+        } else if (mansio_parse_u32(group, UINT32_MAX - 1, &number) == 0) {
+            *out = number;
+        } else {
+            rc = mansio_fail(MANSIO_E_NOT_FOUND, "group \"%s\": no such group", name);
+        }
+    }
+    MANSIO_SCRATCH_END(scratch);
+    return rc;
+}
+
+/* The name is libc's, until the next getpwnam(). */
+static int find_ids(struct mansio_str user, struct mansio_str group, uid_t *out_uid, gid_t *out_gid,
+                    const char **out_name)
+{
+    struct passwd *pw = NULL;
+    int rc = find_user(user, &pw);
+    if (rc < 0) {
+        return rc;
+    }
+    *out_uid = pw->pw_uid;
+    *out_gid = pw->pw_gid;
+    *out_name = pw->pw_name;
+    return group.len > 0 ? find_group(group, out_gid) : 0;
 }
 
 static int fail_errno(const char *what)

@@ -146,7 +146,7 @@ static int check(struct core_master *master, struct core_operation *operation, i
     };
     struct mansio_str reason = MANSIO_STR_NONE;
     int rc = core_check(operation->arena, &request, &out->plan, &out->source_fd, &reason);
-    if (rc < 0) {
+    if (rc < 0 && rc != MANSIO_E_CANCELLED) {
         refuse(operation, "refused", reason);
     }
     return rc;
@@ -377,7 +377,7 @@ static int reload_round(struct core_master *master, struct core_operation *opera
         drop(&checked);
     }
     if (rc < 0) {
-        if (operation->reason.len == 0 && rc != MANSIO_E_BUSY) {
+        if (operation->reason.len == 0 && rc != MANSIO_E_BUSY && rc != MANSIO_E_CANCELLED) {
             refuse(operation, "refused", MANSIO_STR_NONE);
         }
         return rc;
@@ -385,6 +385,16 @@ static int reload_round(struct core_master *master, struct core_operation *opera
     conclude(master, operation,
              operation->is_upgraded ? "upgraded" : core_decision_name(decision), message);
     return 0;
+}
+
+static void conclude_failed(struct core_master *master, struct core_operation *operation, int rc)
+{
+    if (rc == MANSIO_E_CANCELLED || master->state == CORE_MASTER_STOPPING) {
+        refuse(operation, "stopping", MANSIO_STR("the daemon is stopping"));
+    } else if (operation->reason.len == 0) {
+        refuse(operation, "refused", MANSIO_STR_NONE);
+    }
+    conclude(master, operation, "refused", "");
 }
 
 static void reload(struct core_master *master, struct core_operation *operation)
@@ -396,12 +406,9 @@ static void reload(struct core_master *master, struct core_operation *operation)
         rc = reload_round(master, operation);
     }
     if (rc < 0) {
-        if (operation->reason.len == 0) {
-            refuse(operation, "refused", MANSIO_STR_NONE);
-        }
-        conclude(master, operation, "refused", "");
+        conclude_failed(master, operation, rc);
     }
-    if (master->state != CORE_MASTER_STOPPING) {
+    if (rc != MANSIO_E_CANCELLED && master->state != CORE_MASTER_STOPPING) {
         master->state = CORE_MASTER_RUNNING;
         char status[STATUS_TEXT_MAX];
         snprintf(status, sizeof status, "Generation %u",
@@ -488,6 +495,15 @@ static int start(struct core_master *master)
     return 0;
 }
 
+static void finish(struct core_operation *operation)
+{
+    if (operation->is_waited_for) {
+        mansio_event_set(operation->done);
+    } else {
+        core_operation_free(operation);
+    }
+}
+
 int core_conductor_run(struct core_master *master, int is_resumed)
 {
     int rc = is_resumed ? 0 : start(master);
@@ -504,11 +520,14 @@ int core_conductor_run(struct core_master *master, int is_resumed)
         master->running = operation;
         reload(master, operation);
         master->running = NULL;
-        if (operation->is_waited_for) {
-            mansio_event_set(operation->done);
-        } else {
-            core_operation_free(operation);
-        }
+        finish(operation);
+    }
+    while (!core_list_is_empty(&master->operations)) {
+        struct core_operation *operation =
+            CORE_CONTAINER(master->operations.next, struct core_operation, link);
+        core_list_remove(&operation->link);
+        conclude_failed(master, operation, MANSIO_E_CANCELLED);
+        finish(operation);
     }
     return rc;
 }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -40,7 +41,16 @@ static int is_for_master_alone(const char *variable)
     return 0;
 }
 
-int core_spawn_init(void)
+static int is_this_binary(const char *path)
+{
+    struct stat ours;
+    struct stat theirs;
+    return path != NULL && path[0] == '/' && strlen(path) < sizeof self_path &&
+           stat("/proc/self/exe", &ours) == 0 && stat(path, &theirs) == 0 &&
+           ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+}
+
+int core_spawn_init(const char *invoked_as)
 {
     static const char deleted[] = " (deleted)";
     ssize_t n = readlink("/proc/self/exe", self_path, sizeof self_path - 1);
@@ -52,6 +62,9 @@ int core_spawn_init(void)
     size_t cut = sizeof deleted - 1;
     if ((size_t)n > cut && strcmp(self_path + n - cut, deleted) == 0) {
         self_path[(size_t)n - cut] = '\0'; /* replaced since: its successor is at the same path */
+    }
+    if (is_this_binary(invoked_as)) {
+        memcpy(self_path, invoked_as, strlen(invoked_as) + 1);
     }
     size_t count = 0;
     while (environ[count] != NULL) {

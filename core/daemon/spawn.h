@@ -16,11 +16,12 @@ struct core_child {
     int pidfd; /* readable once it has ended */
 };
 
-/* Once, before threads and children: what is executed, and the environment without what is meant
+/* Once, before threads and children: what is executed (@p invoked_as if that is an absolute path
+ * to this very binary: an upgrade may turn a symbolic link; else where the binary lies), and the environment without what is meant
  * for the master alone (NOTIFY_SOCKET, LISTEN_FDS, WATCHDOG_USEC and kin). */
-MANSIO_MUST_CHECK int core_spawn_init(void);
+MANSIO_MUST_CHECK int core_spawn_init(const char *invoked_as);
 
-/* The path of the running binary, as it was when we started. */
+/* What is executed: for children, checks and upgrades. */
 const char *core_spawn_path(void);
 
 /* @p role: "worker", "service", "check". A failure in the child (no such file, ...) comes as a

@@ -194,7 +194,7 @@ int core_upgrade(struct core_master *master, struct core_operation *operation)
     }
     char resume[OPTION_MAX];
     snprintf(resume, sizeof resume, "--resume=%d", state_fd);
-    const char *argv[] = {"mansiod", "--config", master->config_path, resume, NULL};
+    const char *argv[] = {core_spawn_path(), "--config", master->config_path, resume, NULL};
     mansio_log(MANSIO_LOG_INFO, "upgrading", MANSIO_KV_CSTR("binary", core_spawn_path()),
                MANSIO_KV_END);
     set_all_cloexec(master, operation, 0);
