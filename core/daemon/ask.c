@@ -37,8 +37,7 @@ static void forget(struct ask *ask, const struct core_place *place)
 void core_ask_answered(struct core_place *place, const struct core_message *message)
 {
     struct core_master *master = place->generation->master;
-    CORE_LIST_EACH(link, follower, &master->asks)
-    {
+    CORE_LIST_EACH (link, follower, &master->asks) {
         struct ask *ask = CORE_CONTAINER(link, struct ask, link);
         if (ask->id != message->id) {
             continue;
@@ -65,8 +64,7 @@ void core_ask_answered(struct core_place *place, const struct core_message *mess
 void core_ask_gone(struct core_place *place)
 {
     struct core_master *master = place->generation->master;
-    CORE_LIST_EACH(link, follower, &master->asks)
-    {
+    CORE_LIST_EACH (link, follower, &master->asks) {
         forget(CORE_CONTAINER(link, struct ask, link), place);
     }
 }
@@ -76,8 +74,7 @@ static void send_all(struct core_master *master, struct ask *ask,
 {
     struct core_message message = *question;
     message.id = ask->id;
-    CORE_LIST_EACH(link, follower, &master->generations)
-    {
+    CORE_LIST_EACH (link, follower, &master->generations) {
         struct core_generation *generation = CORE_CONTAINER(link, struct core_generation, link);
         for (size_t i = 0; i < generation->place_count; i++) {
             struct core_place *place = &generation->places[i];

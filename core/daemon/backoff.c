@@ -5,8 +5,8 @@
 
 #include <mansio/time.h>
 
-#define FIRST_US (500 * MANSIO_MS)
-#define MOST_US (30 * MANSIO_SECOND)
+#define FIRST_US   (500 * MANSIO_MS)
+#define MOST_US    (30 * MANSIO_SECOND)
 #define HEALTHY_US (60 * MANSIO_SECOND)
 
 int64_t core_backoff_next(struct core_backoff *backoff, int64_t lived_us)

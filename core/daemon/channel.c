@@ -32,7 +32,7 @@ struct core_channel {
     char *buffer;
 };
 
-/* ---- framing: version, type, id, length, number of descriptors -------------------------------- */
+/* ---- framing: version, type, id, length, number of descriptors ------------------------------- */
 
 void core_message_encode(const struct core_message *message,
                          unsigned char out[CORE_MESSAGE_HEADER_SIZE])
@@ -85,7 +85,7 @@ int core_message_decode(struct mansio_str bytes, struct core_message *out)
     return 0;
 }
 
-/* ---- the socket ------------------------------------------------------------------------------- */
+/* ---- the socket ------------------------------------------------------------------------------ */
 
 union control {
     struct cmsghdr header;
@@ -218,7 +218,7 @@ int core_channel_pair(int *out_master, int *out_child)
     return 0;
 }
 
-/* ---- the queue -------------------------------------------------------------------------------- */
+/* ---- the queue ------------------------------------------------------------------------------- */
 
 static void queued_free(struct queued *entry)
 {
@@ -228,8 +228,8 @@ static void queued_free(struct queued *entry)
 
 static int enqueue(struct core_channel *channel, const struct core_message *message)
 {
-    size_t most = message->type == CORE_MESSAGE_BUS ? CORE_CHANNEL_BULK_MAX
-                                                    : CORE_CHANNEL_QUEUE_MAX;
+    size_t most =
+        message->type == CORE_MESSAGE_BUS ? CORE_CHANNEL_BULK_MAX : CORE_CHANNEL_QUEUE_MAX;
     if (channel->queued >= most) {
         return mansio_fail(MANSIO_E_LIMIT, "channel: %zu messages wait already", channel->queued);
     }
@@ -323,7 +323,7 @@ size_t core_channel_queued(const struct core_channel *channel)
     return channel->queued;
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct core_channel *core_channel_new(int fd)
 {
@@ -371,8 +371,7 @@ int core_channel_step(struct core_channel *channel, struct mansio_waitable *cons
         }
         struct mansio_waitable *sources[2 + OTHERS_MAX] = {
             channel->readable,
-            channel->first != NULL ? channel->writable
-                                   : mansio_event_waitable(channel->queue_grew),
+            channel->first != NULL ? channel->writable : mansio_event_waitable(channel->queue_grew),
         };
         for (size_t i = 0; i < count; i++) {
             sources[2 + i] = others[i];

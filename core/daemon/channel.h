@@ -17,36 +17,36 @@
 #include <sys/types.h>
 
 enum {
-    CORE_MESSAGE_VERSION = 1,        /* of the framing and of every message's form */
+    CORE_MESSAGE_VERSION = 1, /* of the framing and of every message's form */
     CORE_MESSAGE_HEADER_SIZE = 16,
     CORE_MESSAGE_PAYLOAD_MAX = 32768,
     CORE_MESSAGE_FDS_MAX = 4,
-    CORE_CHANNEL_QUEUE_MAX = 1024,   /* messages that wait to be sent */
-    CORE_CHANNEL_BULK_MAX = 256,     /* beyond this, hints of the bus are dropped */
-    CORE_CHANNEL_FD = 3,             /* where a child finds its end */
+    CORE_CHANNEL_QUEUE_MAX = 1024, /* messages that wait to be sent */
+    CORE_CHANNEL_BULK_MAX = 256,   /* beyond this, hints of the bus are dropped */
+    CORE_CHANNEL_FD = 3,           /* where a child finds its end */
 };
 
 enum core_message_type {
     /* master to child */
-    CORE_MESSAGE_SETUP = 1,     /* JSON; descriptors: source, shared memory */
-    CORE_MESSAGE_LISTENER = 2,  /* id: row of the configuration; descriptor: the socket */
-    CORE_MESSAGE_LOAD = 3,      /* that was all: load modules */
-    CORE_MESSAGE_START = 4,     /* what was loaded is what was checked: start */
-    CORE_MESSAGE_ACCEPT = 5,    /* open listeners */
-    CORE_MESSAGE_DRAIN = 6,     /* JSON: spread_us, deadline_us, both from now */
+    CORE_MESSAGE_SETUP = 1,       /* JSON; descriptors: source, shared memory */
+    CORE_MESSAGE_LISTENER = 2,    /* id: row of the configuration; descriptor: the socket */
+    CORE_MESSAGE_LOAD = 3,        /* that was all: load modules */
+    CORE_MESSAGE_START = 4,       /* what was loaded is what was checked: start */
+    CORE_MESSAGE_ACCEPT = 5,      /* open listeners */
+    CORE_MESSAGE_DRAIN = 6,       /* JSON: spread_us, deadline_us, both from now */
     CORE_MESSAGE_RECONFIGURE = 7, /* descriptor: source */
-    CORE_MESSAGE_SESSIONS = 8,  /* JSON: the arguments of sessions.list */
-    CORE_MESSAGE_KILL = 9,      /* a session's id */
-    CORE_MESSAGE_KICK = 10,     /* the balance may have changed: look again */
-    CORE_MESSAGE_CHECK = 11,    /* JSON; descriptors: running source, state, shared memory */
+    CORE_MESSAGE_SESSIONS = 8,    /* JSON: the arguments of sessions.list */
+    CORE_MESSAGE_KILL = 9,        /* a session's id */
+    CORE_MESSAGE_KICK = 10,       /* the balance may have changed: look again */
+    CORE_MESSAGE_CHECK = 11,      /* JSON; descriptors: running source, state, shared memory */
 
     /* both ways */
-    CORE_MESSAGE_BUS = 20,      /* topic, NUL, payload */
+    CORE_MESSAGE_BUS = 20, /* topic, NUL, payload */
 
     /* child to master */
-    CORE_MESSAGE_STAGE = 30,    /* text: what it does now */
-    CORE_MESSAGE_FAILED = 31,   /* text: why it gives up */
-    CORE_MESSAGE_LOADED = 32,   /* descriptor: JSON facts of what is mapped */
+    CORE_MESSAGE_STAGE = 30,  /* text: what it does now */
+    CORE_MESSAGE_FAILED = 31, /* text: why it gives up */
+    CORE_MESSAGE_LOADED = 32, /* descriptor: JSON facts of what is mapped */
     CORE_MESSAGE_READY = 33,
     CORE_MESSAGE_DRAINED = 34,
     CORE_MESSAGE_ANSWER = 35,   /* id of the question; JSON; more follow */

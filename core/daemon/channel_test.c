@@ -18,7 +18,7 @@
 #include <mansio/error.h>
 #include <mansio/str.h>
 
-/* ---- framing ---------------------------------------------------------------------------------- */
+/* ---- framing --------------------------------------------------------------------------------- */
 
 static void encodes_and_decodes(void **state)
 {
@@ -41,8 +41,8 @@ static void refuses_broken_frames(void **state)
     (void)state;
     static const struct {
         const char *what;
-        size_t length;  /* of the bytes that came */
-        size_t offset;  /* of the byte that is changed */
+        size_t length; /* of the bytes that came */
+        size_t offset; /* of the byte that is changed */
         unsigned char value;
         const char *detail;
     } rows[] = {
@@ -70,7 +70,7 @@ static void refuses_broken_frames(void **state)
     }
 }
 
-/* ---- a channel -------------------------------------------------------------------------------- */
+/* ---- a channel ------------------------------------------------------------------------------- */
 
 /* Collected in a fiber, judged outside. */
 struct seen {
@@ -98,15 +98,14 @@ static int exchange(void *arg)
     seen->results[1] = core_channel_step(b, NULL, 0, mansio_deadline_in(MANSIO_SECOND), &out);
     struct stat x, y;
     seen->is_same_file = out.fd_count == 1 && fstat(file, &x) == 0 && fstat(out.fds[0], &y) == 0 &&
-                         x.st_ino == y.st_ino &&
-                         (fcntl(out.fds[0], F_GETFD) & FD_CLOEXEC) != 0;
+                         x.st_ino == y.st_ino && (fcntl(out.fds[0], F_GETFD) & FD_CLOEXEC) != 0;
     core_message_close_fds(&out);
     close(file);
 
     /* More than the socket holds is queued, in order; hints are refused before the rest. */
     for (uint32_t i = 1; i <= MANY; i++) {
-        struct core_message message = {.type = CORE_MESSAGE_ANSWER, .id = i,
-                                       .payload = {payload, 2048}};
+        struct core_message message = {
+            .type = CORE_MESSAGE_ANSWER, .id = i, .payload = {payload, 2048}};
         seen->results[2] |= core_channel_send(a, &message);
     }
     seen->queued_peak = core_channel_queued(a);

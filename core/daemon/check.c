@@ -120,10 +120,9 @@ static void explain(struct checking *checking, int rc, int status)
                                  "the checking process took too long while %.*s",
                                  MANSIO_STR_ARG(checking->stage));
     } else {
-        rc = mansio_arena_printf(checking->arena, &checking->reason,
-                                 "the checking process died while %.*s: %s",
-                                 MANSIO_STR_ARG(checking->stage),
-                                 core_spawn_status_text(status, text));
+        rc = mansio_arena_printf(
+            checking->arena, &checking->reason, "the checking process died while %.*s: %s",
+            MANSIO_STR_ARG(checking->stage), core_spawn_status_text(status, text));
     }
     if (rc < 0) {
         checking->reason = MANSIO_STR("the checking process died");
@@ -138,10 +137,9 @@ static int take_plan(struct checking *checking, struct core_plan **out_plan)
         rc = core_plan_from_json(json, out_plan);
         json_decref(json);
     }
-    if (rc < 0 &&
-        mansio_arena_printf(checking->arena, &checking->reason,
-                            "the checking process's plan can't be read: %s",
-                            mansio_error_detail()) < 0) {
+    if (rc < 0 && mansio_arena_printf(checking->arena, &checking->reason,
+                                      "the checking process's plan can't be read: %s",
+                                      mansio_error_detail()) < 0) {
         checking->reason = MANSIO_STR("the checking process's plan can't be read");
     }
     return rc;

@@ -15,10 +15,10 @@ struct core_source;
 
 struct core_check_request {
     const char *config_path;
-    int running_fd;  /* source that runs, to compare with; -1: none */
+    int running_fd; /* source that runs, to compare with; -1: none */
     uint32_t running_generation;
-    int state_fd;    /* the master's state, which a new binary must be able to read; -1: none */
-    int shm_fd;      /* with state_fd */
+    int state_fd; /* the master's state, which a new binary must be able to read; -1: none */
+    int shm_fd;   /* with state_fd */
 };
 
 /* Run one. On success the plan and the source are the caller's. On failure @p out_reason says why,
@@ -44,7 +44,6 @@ MANSIO_MUST_CHECK int core_plan_from_config(struct core_plan *plan,
 
 /* All that is wrong with a configuration, one problem a line: for after a failed read, parse or
  * load. @p source may be NULL. */
-struct mansio_str core_check_problems(struct mansio_arena *arena,
-                                      const struct core_source *source);
+struct mansio_str core_check_problems(struct mansio_arena *arena, const struct core_source *source);
 
 #endif

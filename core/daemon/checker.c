@@ -98,7 +98,7 @@ static int read_as_user(struct checker *checker)
     return read_config(checker);
 }
 
-/* ---- comparing with what runs ----------------------------------------------------------------- */
+/* ---- comparing with what runs ---------------------------------------------------------------- */
 
 static const struct core_config_instance *find_row(const struct core_config *config,
                                                    struct mansio_str name)
@@ -116,8 +116,8 @@ static int compare_instance(const struct checker *checker, struct mansio_arena *
                             const struct core_config *running, struct mansio_instance *instance)
 {
     const struct core_config_instance *row = find_row(running, mansio_instance_name(instance));
-    const struct core_config_instance *now = find_row(checker->config,
-                                                      mansio_instance_name(instance));
+    const struct core_config_instance *now =
+        find_row(checker->config, mansio_instance_name(instance));
     if (row == NULL || now == NULL || !mansio_str_eq(row->module, now->module)) {
         return CORE_SETTINGS_OTHERS;
     }
@@ -153,7 +153,7 @@ static int compare(const struct checker *checker, int running_fd)
     return most;
 }
 
-/* ---- the plan --------------------------------------------------------------------------------- */
+/* ---- the plan -------------------------------------------------------------------------------- */
 
 int core_plan_from_config(struct core_plan *plan, const struct core_config *config)
 {
@@ -171,14 +171,14 @@ int core_plan_from_config(struct core_plan *plan, const struct core_config *conf
     if (config->has_metrics) {
         char text[CORE_ADDRESS_TEXT_MAX];
         size_t len = core_address_print(&config->metrics_address, text);
-        int rc = mansio_arena_copy(plan->arena, (struct mansio_str){text, len},
-                                   &plan->metrics_address);
+        int rc =
+            mansio_arena_copy(plan->arena, (struct mansio_str){text, len}, &plan->metrics_address);
         if (rc < 0) {
             return rc;
         }
     }
-    plan->listeners = mansio_arena_try_alloc(
-        plan->arena, (config->listener_count + 1) * sizeof *plan->listeners);
+    plan->listeners =
+        mansio_arena_try_alloc(plan->arena, (config->listener_count + 1) * sizeof *plan->listeners);
     if (plan->listeners == NULL) {
         return MANSIO_E_LIMIT;
     }
@@ -303,7 +303,7 @@ static int check_here(void *arg)
     return 0;
 }
 
-/* ---- explaining ------------------------------------------------------------------------------- */
+/* ---- explaining ------------------------------------------------------------------------------ */
 
 static int is_explained(struct core_modules *modules, size_t index)
 {
@@ -325,9 +325,8 @@ static int explain_here(void *arg)
     const struct mansio_setting *table = core_config_table(&rows);
     core_settings_explain(text, "core", table, rows);
     int rc = checker->config_path != NULL ? check_all(checker) : 0;
-    for (size_t i = 0; rc == 0 && checker->modules != NULL &&
-                       i < core_modules_count(checker->modules);
-         i++) {
+    for (size_t i = 0;
+         rc == 0 && checker->modules != NULL && i < core_modules_count(checker->modules); i++) {
         if (is_explained(checker->modules, i)) {
             continue;
         }
@@ -347,7 +346,7 @@ static int explain_here(void *arg)
     return 0;
 }
 
-/* ---- running ---------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static int run(struct checker *checker, mansio_fiber_fn fn)
 {
@@ -382,11 +381,9 @@ static int take_request(struct checker *checker)
     const char *path = NULL;
     json_int_t generation = 0;
     if (checker->request.type != CORE_MESSAGE_CHECK ||
-        json_unpack(json, "{s:s, s:b, s:b, s:I}", "config", &path, "running",
-                    &checker->has_running, "state", &checker->has_state, "generation",
-                    &generation) != 0 ||
-        checker->request.fd_count !=
-            (size_t)(checker->has_running + 2 * checker->has_state)) {
+        json_unpack(json, "{s:s, s:b, s:b, s:I}", "config", &path, "running", &checker->has_running,
+                    "state", &checker->has_state, "generation", &generation) != 0 ||
+        checker->request.fd_count != (size_t)(checker->has_running + 2 * checker->has_state)) {
         json_decref(json);
         return mansio_fail(MANSIO_E_INVALID, "check: the request is none");
     }

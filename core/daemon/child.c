@@ -32,7 +32,7 @@
 #include <mansio/module.h>
 #include <mansio/str.h>
 
-#define BEAT_US (250 * MANSIO_MS)
+#define BEAT_US   (250 * MANSIO_MS)
 #define ORPHAN_US (5 * MANSIO_SECOND) /* to finish what is in hand once the master is gone */
 
 enum { SAMPLE_BEATS = 4 };
@@ -56,7 +56,7 @@ void core_child_set_log(const struct core_child_process *self)
     core_logging_set(&logging);
 }
 
-/* ---- before the loop -------------------------------------------------------------------------- */
+/* ---- before the loop ------------------------------------------------------------------------- */
 
 static int take_setup(struct core_message *message)
 {
@@ -69,8 +69,8 @@ static int take_setup(struct core_message *message)
     int64_t slot = 0;
     int64_t index = 0;
     if (message->type != CORE_MESSAGE_SETUP || message->fd_count != 2) {
-        rc = mansio_fail(MANSIO_E_INVALID, "child: SETUP expected, found message %u",
-                         message->type);
+        rc =
+            mansio_fail(MANSIO_E_INVALID, "child: SETUP expected, found message %u", message->type);
     }
     if (rc == 0) {
         rc = core_json_get_int(json, "generation", 1, UINT32_MAX, &generation);
@@ -119,8 +119,8 @@ static int set_up(void)
     process.slot = core_shm_slot(process.shm, process.slot_index);
     core_shm_attach(process.shm, process.slot_index);
     process.listener_fd_count = process.config->listener_count + 1;
-    process.listener_fds = mansio_arena_try_alloc(
-        process.arena, process.listener_fd_count * sizeof *process.listener_fds);
+    process.listener_fds = mansio_arena_try_alloc(process.arena, process.listener_fd_count *
+                                                                     sizeof *process.listener_fds);
     MANSIO_ASSERT(process.listener_fds != NULL);
     for (size_t i = 0; i < process.listener_fd_count; i++) {
         process.listener_fds[i] = -1;
@@ -129,7 +129,7 @@ static int set_up(void)
     return core_metrics_init();
 }
 
-/* ---- draining --------------------------------------------------------------------------------- */
+/* ---- draining -------------------------------------------------------------------------------- */
 
 /* Modules that have a drain() finish by themselves: their fibers end. */
 static void wait_modules(void)
@@ -188,7 +188,7 @@ static void drain(int64_t spread_us, int64_t within_us)
     }
 }
 
-/* ---- messages --------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 static void on_listener(struct core_message *message)
 {
@@ -276,8 +276,7 @@ static int on_message(struct core_message *message)
         on_listener(message);
         return 0;
     case CORE_MESSAGE_LOAD: {
-        int rc = core_modules_load(process.arena, process.config, process.source,
-                                   &process.modules);
+        int rc = core_modules_load(process.arena, process.config, process.source, &process.modules);
         return rc < 0 ? rc : tell_facts();
     }
     case CORE_MESSAGE_START:
@@ -323,7 +322,7 @@ static void publish(void *arg, struct mansio_str topic, struct mansio_str payloa
                                  (struct mansio_str){text, topic.len + 1 + payload.len});
 }
 
-/* ---- fibers of the process -------------------------------------------------------------------- */
+/* ---- fibers of the process ------------------------------------------------------------------- */
 
 static int beat_run(void *arg)
 {
@@ -343,10 +342,9 @@ static int beat_run(void *arg)
 /* Tell the master why there is nothing to be made of us. */
 static void give_up(int rc)
 {
-    struct mansio_str text =
-        process.config_arena != NULL
-            ? core_child_problems(&process)
-            : mansio_str_from_cstr(mansio_error_detail());
+    struct mansio_str text = process.config_arena != NULL
+                                 ? core_child_problems(&process)
+                                 : mansio_str_from_cstr(mansio_error_detail());
     mansio_log(MANSIO_LOG_ERROR, "child-failed", MANSIO_KV_CODE("error", rc), MANSIO_KV_END);
     (void)core_channel_send_text(process.channel, CORE_MESSAGE_FAILED, 0, text);
     process.exit_code = 1;
@@ -372,9 +370,9 @@ static int attend(int signal_fd)
     int rc = 0;
     while (rc == 0 && !mansio_event_is_set(process.drained)) {
         struct core_message message;
-        int which = is_orphaned ? mansio_wait(others, 3, MANSIO_NEVER, 0)
-                                : core_channel_step(process.channel, others, 3, MANSIO_NEVER,
-                                                    &message);
+        int which = is_orphaned
+                        ? mansio_wait(others, 3, MANSIO_NEVER, 0)
+                        : core_channel_step(process.channel, others, 3, MANSIO_NEVER, &message);
         which += is_orphaned && which >= 0;
         if (which == 0) {
             rc = on_message(&message);

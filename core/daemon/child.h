@@ -66,13 +66,13 @@ void core_service_shut(struct core_child_process *process);
 void core_service_close(struct core_child_process *process);
 
 /* The master's questions: answered at once, or in parts. May yield. child_ask.c */
-void core_child_on_sessions(struct core_child_process *process,
-                            const struct core_message *message);
+void core_child_on_sessions(struct core_child_process *process, const struct core_message *message);
 void core_child_on_kill(struct core_child_process *process, const struct core_message *message);
 void core_child_on_reconfigure(struct core_child_process *process,
                                const struct core_message *message);
 
-/* What is wrong with its configuration, or else the last failure's detail; in the config's arena. */
+/* What is wrong with its configuration, or else the last failure's detail; in the config's arena.
+ */
 struct mansio_str core_child_problems(const struct core_child_process *process);
 
 /* Log as the configuration says. */

@@ -41,7 +41,7 @@ static void answer(struct core_child_process *process, uint32_t type, uint32_t i
     free(text);
 }
 
-/* ---- sessions --------------------------------------------------------------------------------- */
+/* ---- sessions -------------------------------------------------------------------------------- */
 
 struct listing {
     struct mansio_str service, instance; /* empty: any */
@@ -114,7 +114,7 @@ void core_child_on_kill(struct core_child_process *process, const struct core_me
            json_pack("{s:i}", "killed", rc == 0 ? 1 : 0));
 }
 
-/* ---- live settings ---------------------------------------------------------------------------- */
+/* ---- live settings --------------------------------------------------------------------------- */
 
 static int reconfigure(struct core_child_process *process, int fd)
 {
@@ -132,7 +132,8 @@ static int reconfigure(struct core_child_process *process, int fd)
         mansio_arena_free(arena);
         return rc;
     }
-    mansio_arena_free(process->config_arena); /* instances have their values in arenas of their own */
+    mansio_arena_free(
+        process->config_arena); /* instances have their values in arenas of their own */
     process->config_arena = arena;
     process->source = source;
     process->config = config;

@@ -23,8 +23,8 @@
 #include <mansio/str.h>
 
 #define REQUEST_US (30 * MANSIO_SECOND)
-#define WRITE_US (30 * MANSIO_SECOND)
-#define PAUSE_US (100 * MANSIO_MS)
+#define WRITE_US   (30 * MANSIO_SECOND)
+#define PAUSE_US   (100 * MANSIO_MS)
 
 enum { REQUEST_MAX_BYTES = 65536, CLIENTS_MAX = 64, GROUPS_MAX = 1024 };
 
@@ -56,7 +56,7 @@ int core_control_address(const struct core_plan *plan, struct core_address *out)
     return core_address_parse((struct mansio_str){text, (size_t)n}, out);
 }
 
-/* ---- who asks --------------------------------------------------------------------------------- */
+/* ---- who asks -------------------------------------------------------------------------------- */
 
 /* The socket's mode says who may look. To change something takes root, the service's user, or its
  * group. */
@@ -78,7 +78,7 @@ static int may_change(const struct client *client)
     return 0;
 }
 
-/* ---- lines ------------------------------------------------------------------------------------ */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 /* 1 with a line (without its LF) at the start of the buffer, 0 at the end. */
 static int read_line(struct client *client, size_t *out_len)
@@ -91,8 +91,7 @@ static int read_line(struct client *client, size_t *out_len)
             return 1;
         }
         if (client->filled == REQUEST_MAX_BYTES) {
-            return mansio_fail(MANSIO_E_LIMIT, "a request is at most %d bytes",
-                               REQUEST_MAX_BYTES);
+            return mansio_fail(MANSIO_E_LIMIT, "a request is at most %d bytes", REQUEST_MAX_BYTES);
         }
         ssize_t n = recv(client->fd, client->buffer + client->filled,
                          REQUEST_MAX_BYTES - client->filled, MSG_DONTWAIT);
@@ -161,7 +160,7 @@ static int write_error(struct client *client, const char *code, struct mansio_st
     return write_json(client, json_pack("{s:b, s:o}", "ok", 0, "error", error));
 }
 
-/* ---- commands --------------------------------------------------------------------------------- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 static void run_status(struct client *client, const json_t *args,
                        struct core_control_answer *answer)
@@ -189,8 +188,7 @@ static void run_sessions_kill(struct client *client, const json_t *args,
     core_control_sessions_kill(client->control->master, args, answer);
 }
 
-static void run_stop(struct client *client, const json_t *args,
-                     struct core_control_answer *answer)
+static void run_stop(struct client *client, const json_t *args, struct core_control_answer *answer)
 {
     core_master_stop(client->control->master);
     if (json_is_true(json_object_get(args, "quick"))) {
@@ -203,9 +201,8 @@ static void run_reload(struct client *client, const json_t *args,
                        struct core_control_answer *answer)
 {
     (void)answer; /* comes when the operation is done */
-    client->operation = core_reload_submit(client->control->master,
-                                           json_is_true(json_object_get(args, "force")), 1,
-                                           client->fd);
+    client->operation = core_reload_submit(
+        client->control->master, json_is_true(json_object_get(args, "force")), 1, client->fd);
 }
 
 struct command {
@@ -237,8 +234,7 @@ static const struct command *find_command(const char *name)
 static int finish_operation(struct client *client)
 {
     struct core_operation *operation = client->operation;
-    struct mansio_waitable *sources[2] = {mansio_event_waitable(operation->done),
-                                          client->readable};
+    struct mansio_waitable *sources[2] = {mansio_event_waitable(operation->done), client->readable};
     int rc = 0;
     while (rc >= 0 && !mansio_event_is_set(operation->done)) {
         rc = mansio_wait(sources, sources[1] != NULL ? 2 : 1, MANSIO_NEVER, 0);
@@ -313,7 +309,7 @@ static int run_request(struct client *client, struct mansio_str line)
     return rc;
 }
 
-/* ---- connections ------------------------------------------------------------------------------ */
+/* ---- connections ----------------------------------------------------------------------------- */
 
 static int client_run(void *arg)
 {

@@ -37,7 +37,7 @@ static void put_int(json_t *object, const char *name, uint64_t value)
     put(object, name, json_integer((json_int_t)value));
 }
 
-/* ---- status ----------------------------------------------------------------------------------- */
+/* ---- status ---------------------------------------------------------------------------------- */
 
 struct sums {
     uint64_t conns, sessions;
@@ -85,8 +85,7 @@ static void put_generations(struct core_master *master, json_t *status)
     json_t *generations = json_array();
     json_t *processes = json_array();
     struct sums total = {0, 0};
-    CORE_LIST_EACH(link, follower, &master->generations)
-    {
+    CORE_LIST_EACH (link, follower, &master->generations) {
         struct core_generation *generation = CORE_CONTAINER(link, struct core_generation, link);
         struct sums sums = sums_of(generation);
         total.conns += sums.conns;
@@ -107,8 +106,9 @@ static void put_generations(struct core_master *master, json_t *status)
     }
     put(status, "generations", generations);
     put(status, "processes", processes);
-    put(status, "totals", json_pack("{s:I, s:I}", "conns", (json_int_t)total.conns, "sessions",
-                                    (json_int_t)total.sessions));
+    put(status, "totals",
+        json_pack("{s:I, s:I}", "conns", (json_int_t)total.conns, "sessions",
+                  (json_int_t)total.sessions));
 }
 
 static json_t *listeners_status(const struct core_master *master)
@@ -179,7 +179,7 @@ json_t *core_control_modules(struct core_master *master)
     return result;
 }
 
-/* ---- sessions --------------------------------------------------------------------------------- */
+/* ---- sessions -------------------------------------------------------------------------------- */
 
 static void fail(struct core_control_answer *answer, const char *code, const char *message)
 {
@@ -229,8 +229,8 @@ void core_control_sessions_list(struct core_master *master, const json_t *args,
              "sessions.list: service and instance are texts, limit is 1 to 100000");
         return;
     }
-    json_t *json = json_pack("{s:s, s:s, s:I}", "service", service, "instance", instance, "limit",
-                             limit);
+    json_t *json =
+        json_pack("{s:s, s:s, s:I}", "service", service, "instance", instance, "limit", limit);
     char *text = json_dumps(json, JSON_COMPACT);
     json_decref(json);
     struct core_message question = {
@@ -239,8 +239,8 @@ void core_control_sessions_list(struct core_master *master, const json_t *args,
     };
     json_t *answers = NULL;
     json_t *silent = NULL;
-    int rc = core_ask(master, &question, NULL, NULL, mansio_deadline_in(SESSIONS_US), &answers,
-                      &silent);
+    int rc =
+        core_ask(master, &question, NULL, NULL, mansio_deadline_in(SESSIONS_US), &answers, &silent);
     free(text);
     if (rc < 0) {
         fail(answer, "internal", mansio_error_detail());
@@ -266,8 +266,8 @@ void core_control_sessions_kill(struct core_master *master, const json_t *args,
     };
     json_t *answers = NULL;
     json_t *silent = NULL;
-    int rc = core_ask(master, &question, NULL, NULL, mansio_deadline_in(SESSIONS_US), &answers,
-                      &silent);
+    int rc =
+        core_ask(master, &question, NULL, NULL, mansio_deadline_in(SESSIONS_US), &answers, &silent);
     if (rc < 0) {
         fail(answer, "internal", mansio_error_detail());
         return;

@@ -50,8 +50,8 @@ static void fill(struct parts *parts)
                                                       .address_text = MANSIO_STR("unix:/run/l"),
                                                       .backlog = 10,
                                                       .unix_mode = 0660};
-    parts->instances[0] = (struct core_plan_instance){.name = MANSIO_STR("one"),
-                                                      .path = MANSIO_STR("/m/hello.so")};
+    parts->instances[0] =
+        (struct core_plan_instance){.name = MANSIO_STR("one"), .path = MANSIO_STR("/m/hello.so")};
     parts->plan = (struct core_plan){
         .daemon_build_id = MANSIO_STR("d1"),
         .library_build_id = MANSIO_STR("l1"),
@@ -186,8 +186,7 @@ static const struct {
     {"mtime", mtime, 0, CORE_DECISION_GENERATION, "module hello (/m/hello.so)"},
     {"build id", build_id, 0, CORE_DECISION_GENERATION, "module hello (/m/hello.so)"},
     {"key", key, 0, CORE_DECISION_GENERATION, "file of one: key (/k/key.pem)"},
-    {"file gone", file_gone, 0, CORE_DECISION_GENERATION,
-     "file of one: key (/k/key.pem, removed)"},
+    {"file gone", file_gone, 0, CORE_DECISION_GENERATION, "file of one: key (/k/key.pem, removed)"},
     {"file added", file_added, 0, CORE_DECISION_GENERATION, "module x (/m/x.so, added)"},
     {"listener gone", listener_gone, 0, CORE_DECISION_GENERATION, "listeners"},
     {"listener moved", listener_moved, 0, CORE_DECISION_GENERATION, "listeners"},

@@ -44,8 +44,8 @@ struct core_generation *core_generation_new(struct core_master *master, uint32_t
         .group = mansio_group_new("generation"),
         .changed = mansio_event_new(arena),
     };
-    generation->places = mansio_arena_try_alloc(arena, generation->place_count *
-                                                           sizeof *generation->places);
+    generation->places =
+        mansio_arena_try_alloc(arena, generation->place_count * sizeof *generation->places);
     MANSIO_ASSERT(generation->places != NULL);
     for (uint32_t i = 0; i < generation->place_count; i++) {
         int is_service = i == plan->workers;
@@ -117,8 +117,10 @@ int core_generation_wait_ready(struct core_generation *generation, int64_t deadl
         struct mansio_waitable *source = mansio_event_waitable(generation->changed);
         int rc = mansio_wait(&source, 1, deadline_us, 0);
         if (rc == MANSIO_E_TIMEOUT) {
-            return mansio_fail(MANSIO_E_TIMEOUT, "generation %u: %zu of %zu processes were ready "
-                               "in time", generation->number, ready, generation->place_count);
+            return mansio_fail(MANSIO_E_TIMEOUT,
+                               "generation %u: %zu of %zu processes were ready "
+                               "in time",
+                               generation->number, ready, generation->place_count);
         }
         if (rc < 0) {
             return rc;

@@ -27,10 +27,10 @@ enum core_generation_state {
 enum core_place_state {
     CORE_PLACE_WAITING = 1, /* no child: its next one is held back */
     CORE_PLACE_STARTING = 2,
-    CORE_PLACE_READY = 3,   /* started, may not accept yet */
+    CORE_PLACE_READY = 3, /* started, may not accept yet */
     CORE_PLACE_ACCEPTING = 4,
     CORE_PLACE_DRAINING = 5,
-    CORE_PLACE_GONE = 6,    /* its fiber has ended */
+    CORE_PLACE_GONE = 6, /* its fiber has ended */
 };
 
 struct core_place {
@@ -38,7 +38,7 @@ struct core_place {
     uint32_t index; /* of a worker; 0 for the service process */
     uint32_t role;  /* enum mansio_role */
     enum core_place_state state;
-    struct core_child child; /* pid 0: none */
+    struct core_child child;      /* pid 0: none */
     struct core_channel *channel; /* NULL: none */
     uint32_t slot;                /* of shared memory; 0: none */
     uint32_t restarts;

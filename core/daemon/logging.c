@@ -34,8 +34,7 @@ void core_logging_set(const struct core_logging *logging)
     }
     file_fd = fd;
     if (logging->file.len > 0 && fd < 0) {
-        mansio_log(MANSIO_LOG_ERROR, "log-file-not-opened",
-                   MANSIO_KV_STR("path", logging->file), MANSIO_KV_CSTR("error", strerror(err)),
-                   MANSIO_KV_END);
+        mansio_log(MANSIO_LOG_ERROR, "log-file-not-opened", MANSIO_KV_STR("path", logging->file),
+                   MANSIO_KV_CSTR("error", strerror(err)), MANSIO_KV_END);
     }
 }

@@ -99,8 +99,7 @@ static int parse(int argc, char **argv, struct arguments *out)
             out->resume_fd = (int)fd;
             break;
         case OPTION_VERSION:
-            printf("mansiod " PACKAGE_VERSION " (ABI %d.%d)\n", MANSIO_ABI_MAJOR,
-                   MANSIO_ABI_MINOR);
+            printf("mansiod " PACKAGE_VERSION " (ABI %d.%d)\n", MANSIO_ABI_MAJOR, MANSIO_ABI_MINOR);
             return 1;
         case OPTION_HELP:
             fputs(help, stdout);
@@ -111,8 +110,7 @@ static int parse(int argc, char **argv, struct arguments *out)
         }
     }
     if (optind < argc) {
-        fprintf(stderr, "mansiod: unexpected argument '%s'\nTry 'mansiod --help'.\n",
-                argv[optind]);
+        fprintf(stderr, "mansiod: unexpected argument '%s'\nTry 'mansiod --help'.\n", argv[optind]);
         return 1 + EXIT_USAGE;
     }
     return 0;
@@ -147,8 +145,7 @@ int main(int argc, char **argv)
     if (arguments.is_explain) {
         return core_checker_explain(arguments.config_path);
     }
-    const char *path =
-        arguments.config_path != NULL ? arguments.config_path : MANSIO_CONFIG_FILE;
+    const char *path = arguments.config_path != NULL ? arguments.config_path : MANSIO_CONFIG_FILE;
     if (arguments.is_check) {
         return core_checker_run_here(path);
     }

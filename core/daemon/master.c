@@ -88,8 +88,7 @@ static void judge_descriptors(const struct core_plan *plan)
 {
     static uint64_t judged;
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && plan->conns_max > 0 &&
-        judged != plan->conns_max &&
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && plan->conns_max > 0 && judged != plan->conns_max &&
         limit.rlim_cur < plan->conns_max / plan->workers + DESCRIPTORS_SPARE) {
         judged = plan->conns_max;
         mansio_log(MANSIO_LOG_WARNING, "descriptors-limited",
@@ -112,7 +111,7 @@ void core_master_adopt(struct core_master *master, const struct core_plan *plan)
     }
 }
 
-/* ---- stopping --------------------------------------------------------------------------------- */
+/* ---- stopping -------------------------------------------------------------------------------- */
 
 void core_master_stop(struct core_master *master)
 {
@@ -123,8 +122,7 @@ void core_master_stop(struct core_master *master)
 
 static void drain_all(struct core_master *master)
 {
-    CORE_LIST_EACH(link, follower, &master->generations)
-    {
+    CORE_LIST_EACH (link, follower, &master->generations) {
         struct core_generation *generation = CORE_CONTAINER(link, struct core_generation, link);
         int64_t within_us = generation->plan->drain_deadline_us;
         if (master->stop_requests > 1 && within_us > QUICK_US) {
@@ -180,7 +178,7 @@ static int stop_run(void *arg)
     return 0;
 }
 
-/* ---- signals ---------------------------------------------------------------------------------- */
+/* ---- signals --------------------------------------------------------------------------------- */
 
 static void on_signal(struct core_master *master, int number)
 {
@@ -224,7 +222,7 @@ static int watch_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static int conductor_run(void *arg)
 {

@@ -41,24 +41,24 @@ struct core_master {
     enum core_master_state state;
     struct core_shm *shm;
     struct core_sockets *sockets;
-    struct core_control *control; /* NULL until the first plan is known */
-    struct mansio_group *group;   /* of the master's own fibers */
-    struct core_list generations; /* oldest first */
+    struct core_control *control;    /* NULL until the first plan is known */
+    struct mansio_group *group;      /* of the master's own fibers */
+    struct core_list generations;    /* oldest first */
     struct core_generation *current; /* in service; NULL until there is one */
     uint32_t last_number;
 
-    struct core_list operations;     /* reload.h: waiting, oldest first */
-    struct mansio_event *operated;   /* there is one */
-    struct core_operation *running;  /* the one in hand */
+    struct core_list operations;    /* reload.h: waiting, oldest first */
+    struct mansio_event *operated;  /* there is one */
+    struct core_operation *running; /* the one in hand */
 
-    struct core_list asks;           /* ask.h */
+    struct core_list asks; /* ask.h */
     uint32_t last_ask;
 
     uint64_t reloads, upgrades, crashes;
     int64_t started_us, started_wall_us;
-    json_t *last_reload;             /* as in control.md; NULL: none yet */
+    json_t *last_reload;                      /* as in control.md; NULL: none yet */
     struct mansio_event *generations_changed; /* one has ended */
-    int stop_requests;               /* SIGTERM so often */
+    int stop_requests;                        /* SIGTERM so often */
     int exit_code;
 };
 

@@ -25,9 +25,8 @@
 #include <mansio/module.h>
 
 #define START_US (60 * MANSIO_SECOND) /* from fork to READY */
-#define EXIT_US (5 * MANSIO_SECOND)   /* from the channel's end to the process's */
+#define EXIT_US  (5 * MANSIO_SECOND)  /* from the channel's end to the process's */
 #define GRACE_US (3 * MANSIO_SECOND)  /* past a drain's deadline: goodbyes and stop() */
-
 
 enum { REASON_MAX = 512 };
 
@@ -84,14 +83,14 @@ static void fail_start(struct core_place *place, const char *reason)
     mansio_event_set(generation->changed);
 }
 
-/* ---- from fork to the first message ----------------------------------------------------------- */
+/* ---- from fork to the first message ---------------------------------------------------------- */
 
 static int send_setup(struct core_place *place)
 {
     struct core_generation *generation = place->generation;
-    json_t *setup = json_pack("{s:I, s:I, s:I, s:I}", "generation",
-                              (json_int_t)generation->number, "slot", (json_int_t)place->slot,
-                              "index", (json_int_t)place->index, "role", (json_int_t)place->role);
+    json_t *setup = json_pack("{s:I, s:I, s:I, s:I}", "generation", (json_int_t)generation->number,
+                              "slot", (json_int_t)place->slot, "index", (json_int_t)place->index,
+                              "role", (json_int_t)place->role);
     char *text = json_dumps(setup, JSON_COMPACT);
     json_decref(setup);
     MANSIO_ASSERT(text != NULL);
@@ -116,8 +115,7 @@ static int send_sockets(struct core_place *place)
     for (size_t i = 0; rc >= 0 && place->role == MANSIO_ROLE_WORKER && i < plan->listener_count;
          i++) {
         const struct core_plan_listener *listener = &plan->listeners[i];
-        struct core_socket_want want = {&listener->address, listener->backlog,
-                                        listener->unix_mode};
+        struct core_socket_want want = {&listener->address, listener->backlog, listener->unix_mode};
         struct core_message message = {
             .type = CORE_MESSAGE_LISTENER, .id = (uint32_t)i, .fd_count = 1};
         rc = core_sockets_open(sockets, &want, &message.fds[0]);
@@ -192,11 +190,11 @@ static int give_birth(struct core_place *place)
     if (rc >= 0) {
         rc = send_sockets(place);
     }
-    return rc < 0 ? rc : core_channel_send_text(place->channel, CORE_MESSAGE_LOAD, 0,
-                                                MANSIO_STR_NONE);
+    return rc < 0 ? rc
+                  : core_channel_send_text(place->channel, CORE_MESSAGE_LOAD, 0, MANSIO_STR_NONE);
 }
 
-/* ---- messages --------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 /* What the child has mapped must be what was checked; else the master checks anew. */
 static void on_loaded(struct core_place *place, struct core_message *message)
@@ -226,9 +224,8 @@ static void on_loaded(struct core_place *place, struct core_message *message)
     const char *what = match == CORE_MATCH_BINARY ? "mansiod or libmansio was replaced on disk"
                                                   : "module files were replaced on disk";
     mansio_log(MANSIO_LOG_WARNING, "process-misfit", MANSIO_KV_CSTR("role", role_name(place)),
-               MANSIO_KV_INT("child", place->child.pid),
-               MANSIO_KV_INT("gen", generation->number), MANSIO_KV_CSTR("reason", what),
-               MANSIO_KV_END);
+               MANSIO_KV_INT("child", place->child.pid), MANSIO_KV_INT("gen", generation->number),
+               MANSIO_KV_CSTR("reason", what), MANSIO_KV_END);
     fail_start(place, what);
     core_spawn_signal(&place->child, SIGKILL);
     if (generation->state == CORE_GENERATION_READY) {
@@ -238,15 +235,13 @@ static void on_loaded(struct core_place *place, struct core_message *message)
 
 static void relay(struct core_place *from, const struct core_message *message)
 {
-    CORE_LIST_EACH(link, follower, &from->generation->master->generations)
-    {
+    CORE_LIST_EACH (link, follower, &from->generation->master->generations) {
         struct core_generation *generation = CORE_CONTAINER(link, struct core_generation, link);
         for (size_t i = 0; i < generation->place_count; i++) {
             struct core_place *place = &generation->places[i];
             if (place != from && place->channel != NULL && place->state >= CORE_PLACE_READY) {
                 /* A hint that is lost costs latency alone. */
-                (void)core_channel_send_text(place->channel, CORE_MESSAGE_BUS, 0,
-                                             message->payload);
+                (void)core_channel_send_text(place->channel, CORE_MESSAGE_BUS, 0, message->payload);
             }
         }
     }
@@ -267,9 +262,8 @@ static void on_failed(struct core_place *place, const struct core_message *messa
 static void refresh(struct core_place *place)
 {
     if (place->is_stale) {
-        struct core_message message = {.type = CORE_MESSAGE_RECONFIGURE,
-                                       .fd_count = 1,
-                                       .fds = {place->generation->source_fd}};
+        struct core_message message = {
+            .type = CORE_MESSAGE_RECONFIGURE, .fd_count = 1, .fds = {place->generation->source_fd}};
         (void)core_channel_send(place->channel, &message);
         place->is_stale = 0;
     }
@@ -334,7 +328,7 @@ void core_place_drain(struct core_place *place, int64_t spread_us, int64_t deadl
     mansio_event_set(place->poke);
 }
 
-/* ---- a child's life --------------------------------------------------------------------------- */
+/* ---- a child's life -------------------------------------------------------------------------- */
 
 /* From birth until its end is certain. Yields. */
 static int attend(struct core_place *place)
@@ -362,8 +356,7 @@ static int attend(struct core_place *place)
             mansio_log(MANSIO_LOG_ERROR, "process-overdue",
                        MANSIO_KV_CSTR("role", role_name(place)),
                        MANSIO_KV_INT("child", place->child.pid),
-                       MANSIO_KV_CSTR("state", core_place_state_name(place->state)),
-                       MANSIO_KV_END);
+                       MANSIO_KV_CSTR("state", core_place_state_name(place->state)), MANSIO_KV_END);
             fail_start(place, "not ready in time");
             core_spawn_signal(&place->child, SIGKILL);
             place->deadline_us = MANSIO_NEVER;
@@ -394,8 +387,7 @@ static void obituary(struct core_place *place, int status)
     mansio_log(is_clean || is_planned ? MANSIO_LOG_INFO : MANSIO_LOG_ERROR, "process-ended",
                MANSIO_KV_CSTR("role", role_name(place)), MANSIO_KV_INT("index", place->index),
                MANSIO_KV_INT("child", place->child.pid),
-               MANSIO_KV_INT("gen", place->generation->number),
-               MANSIO_KV_CSTR("status", text),
+               MANSIO_KV_INT("gen", place->generation->number), MANSIO_KV_CSTR("status", text),
                MANSIO_KV_DURATION("lived", mansio_now_us() - place->born_us), MANSIO_KV_END);
     char reason[REASON_MAX];
     snprintf(reason, sizeof reason, "ended while starting: %s", text);
@@ -446,8 +438,7 @@ static int place_run(void *arg)
         kick_others(place);
         place->restarts++;
         place->is_misfit = 0;
-        int64_t pause_us =
-            core_backoff_next(&place->backoff, mansio_now_us() - place->born_us);
+        int64_t pause_us = core_backoff_next(&place->backoff, mansio_now_us() - place->born_us);
         int64_t until_us = mansio_deadline_in(pause_us);
         while (!is_over(place) && mansio_now_us() < until_us) {
             mansio_event_clear(place->poke);

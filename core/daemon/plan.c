@@ -20,20 +20,22 @@ struct member {
     size_t offset;
 };
 
-#define MEMBER(type, kind, name) {#name, kind, offsetof(struct type, name)}
+#define MEMBER(type, kind, name)                                                                   \
+    {                                                                                              \
+#name, kind, offsetof(struct type, name)                                                   \
+    }
 
 static const struct member file_members[] = {
-    MEMBER(core_plan_file, U32, kind),      MEMBER(core_plan_file, TEXT, path),
-    MEMBER(core_plan_file, TEXT, what),
-    MEMBER(core_plan_file, TEXT, build_id), MEMBER(core_plan_file, U64, device),
-    MEMBER(core_plan_file, U64, inode),     MEMBER(core_plan_file, I64, mtime_ns),
-    MEMBER(core_plan_file, I64, size),
+    MEMBER(core_plan_file, U32, kind),     MEMBER(core_plan_file, TEXT, path),
+    MEMBER(core_plan_file, TEXT, what),    MEMBER(core_plan_file, TEXT, build_id),
+    MEMBER(core_plan_file, U64, device),   MEMBER(core_plan_file, U64, inode),
+    MEMBER(core_plan_file, I64, mtime_ns), MEMBER(core_plan_file, I64, size),
 };
 
 static const struct member listener_members[] = {
-    MEMBER(core_plan_listener, TEXT, name),        MEMBER(core_plan_listener, TEXT, instance),
-    MEMBER(core_plan_listener, TEXT, service),     MEMBER(core_plan_listener, TEXT, address_text),
-    MEMBER(core_plan_listener, U32, backlog),      MEMBER(core_plan_listener, U32, unix_mode),
+    MEMBER(core_plan_listener, TEXT, name),    MEMBER(core_plan_listener, TEXT, instance),
+    MEMBER(core_plan_listener, TEXT, service), MEMBER(core_plan_listener, TEXT, address_text),
+    MEMBER(core_plan_listener, U32, backlog),  MEMBER(core_plan_listener, U32, unix_mode),
 };
 
 static const struct member instance_members[] = {
@@ -51,12 +53,18 @@ static const struct member fact_members[] = {
 };
 
 static const struct member plan_members[] = {
-    MEMBER(core_plan, U32, settings_change),   MEMBER(core_plan, U32, workers),
-    MEMBER(core_plan, TEXT, user),             MEMBER(core_plan, TEXT, group),
-    MEMBER(core_plan, TEXT, control_path),     MEMBER(core_plan, U32, control_mode),
-    MEMBER(core_plan, TEXT, metrics_address),  MEMBER(core_plan, I64, drain_spread_us),
-    MEMBER(core_plan, I64, drain_deadline_us), MEMBER(core_plan, U32, log_format),
-    MEMBER(core_plan, U32, log_level),         MEMBER(core_plan, TEXT, log_file),
+    MEMBER(core_plan, U32, settings_change),
+    MEMBER(core_plan, U32, workers),
+    MEMBER(core_plan, TEXT, user),
+    MEMBER(core_plan, TEXT, group),
+    MEMBER(core_plan, TEXT, control_path),
+    MEMBER(core_plan, U32, control_mode),
+    MEMBER(core_plan, TEXT, metrics_address),
+    MEMBER(core_plan, I64, drain_spread_us),
+    MEMBER(core_plan, I64, drain_deadline_us),
+    MEMBER(core_plan, U32, log_format),
+    MEMBER(core_plan, U32, log_level),
+    MEMBER(core_plan, TEXT, log_file),
     MEMBER(core_plan, U64, conns_max),
 };
 
@@ -69,7 +77,7 @@ struct rows {
 
 #define ROWS(list, count, table, type)                                                             \
     {                                                                                              \
-        #list, table, MANSIO_COUNT(table), sizeof(struct type), offsetof(struct core_plan, list),  \
+#list, table, MANSIO_COUNT(table), sizeof(struct type), offsetof(struct core_plan, list),  \
             offsetof(struct core_plan, count)                                                      \
     }
 
@@ -79,7 +87,7 @@ static const struct rows listener_rows =
 static const struct rows instance_rows =
     ROWS(instances, instance_count, instance_members, core_plan_instance);
 
-/* ---- to JSON ---------------------------------------------------------------------------------- */
+/* ---- to JSON --------------------------------------------------------------------------------- */
 
 static void put_members(json_t *object, const struct member *members, size_t count,
                         const void *base)
@@ -136,7 +144,7 @@ json_t *core_plan_to_json(const struct core_plan *plan)
     return object;
 }
 
-/* ---- and back --------------------------------------------------------------------------------- */
+/* ---- and back -------------------------------------------------------------------------------- */
 
 static int get_members(struct mansio_arena *arena, const json_t *object,
                        const struct member *members, size_t count, void *base)

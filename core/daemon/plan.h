@@ -23,7 +23,7 @@ enum core_settings_change {
 enum core_plan_file_kind { CORE_PLAN_FILE_MODULE = 1, CORE_PLAN_FILE_DATA = 2 };
 
 struct core_plan_file {
-    uint32_t kind;             /* enum core_plan_file_kind */
+    uint32_t kind; /* enum core_plan_file_kind */
     struct mansio_str path;
     struct mansio_str what;     /* "module hello" or "file of tls.certificate" */
     struct mansio_str build_id; /* of modules; may be empty */
@@ -46,19 +46,19 @@ struct core_plan_instance {
 };
 
 struct core_plan {
-    struct mansio_arena *arena;      /* the plan's own; core_plan_free() */
+    struct mansio_arena *arena; /* the plan's own; core_plan_free() */
     struct mansio_str daemon_build_id, library_build_id;
-    uint32_t settings_change;        /* enum core_settings_change, against the running source */
+    uint32_t settings_change; /* enum core_settings_change, against the running source */
 
     uint32_t workers;
-    struct mansio_str user, group;   /* empty: stay who we are */
+    struct mansio_str user, group; /* empty: stay who we are */
     struct mansio_str control_path;
     uint32_t control_mode;
     struct mansio_str metrics_address; /* empty: none */
     int64_t drain_spread_us, drain_deadline_us;
     uint32_t log_format, log_level;
-    struct mansio_str log_file;        /* empty: standard error */
-    uint64_t conns_max;              /* of the node; 0: no limit */
+    struct mansio_str log_file; /* empty: standard error */
+    uint64_t conns_max;         /* of the node; 0: no limit */
 
     struct core_plan_listener *listeners;
     size_t listener_count;

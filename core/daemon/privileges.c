@@ -137,8 +137,7 @@ int core_privileges_become(struct mansio_str user, struct mansio_str group, int 
     if (err != 0) {
         return mansio_fail(MANSIO_E_IO, "capset: %s", strerror(err));
     }
-    if (keep_bind &&
-        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BIND_SERVICE, 0, 0) != 0) {
+    if (keep_bind && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BIND_SERVICE, 0, 0) != 0) {
         return fail_errno("prctl(PR_CAP_AMBIENT_RAISE)");
     }
     if (setresuid(0, 0, 0) == 0) {

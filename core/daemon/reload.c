@@ -26,11 +26,11 @@
 #include <mansio/log.h>
 #include <mansio/str.h>
 
-#define READY_US (70 * MANSIO_SECOND)     /* a place has 60 s */
-#define BIND_START_US (60 * MANSIO_SECOND) /* an earlier master's workers end within seconds */
+#define READY_US       (70 * MANSIO_SECOND) /* a place has 60 s */
+#define BIND_START_US  (60 * MANSIO_SECOND) /* an earlier master's workers end within seconds */
 #define BIND_RELOAD_US (2 * MANSIO_SECOND)
-#define SLOTS_US (10 * MANSIO_SECOND)      /* beyond the drain's deadline */
-#define LIVE_US (10 * MANSIO_SECOND)
+#define SLOTS_US       (10 * MANSIO_SECOND) /* beyond the drain's deadline */
+#define LIVE_US        (10 * MANSIO_SECOND)
 
 enum { MISFIT_ROUNDS = 3, STATUS_TEXT_MAX = 128 };
 
@@ -40,7 +40,7 @@ struct checked {
     int source_fd;
 };
 
-/* ---- operations ------------------------------------------------------------------------------- */
+/* ---- operations ------------------------------------------------------------------------------ */
 
 static struct core_operation *operation_new(void)
 {
@@ -101,9 +101,8 @@ static void conclude(struct core_master *master, struct core_operation *operatio
     if (is_ok) {
         operation->result = json_object();
         json_object_set_new(operation->result, "outcome", json_string(outcome));
-        json_object_set_new(
-            operation->result, "generation",
-            json_integer(master->current != NULL ? master->current->number : 0));
+        json_object_set_new(operation->result, "generation",
+                            json_integer(master->current != NULL ? master->current->number : 0));
         json_object_set_new(operation->result, "message", core_json_str(text));
         json_object_set(operation->result, "changes", operation->changes);
     } else {
@@ -132,7 +131,7 @@ static void refuse(struct core_operation *operation, const char *code, struct ma
     }
 }
 
-/* ---- steps ------------------------------------------------------------------------------------ */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 static int check(struct core_master *master, struct core_operation *operation, int state_fd,
                  struct checked *out)
@@ -224,7 +223,8 @@ static int is_wanted_by(const struct core_plan *plan, const struct core_address 
             return 1;
         }
     }
-    return (plan->metrics_address.len > 0 && core_address_parse(plan->metrics_address, &other) == 0 &&
+    return (plan->metrics_address.len > 0 &&
+            core_address_parse(plan->metrics_address, &other) == 0 &&
             core_address_eq(&other, address)) ||
            (core_control_address(plan, &other) == 0 && core_address_eq(&other, address));
 }
@@ -242,8 +242,7 @@ static int wait_slots(struct core_master *master, size_t needed)
     while (core_master_free_slots(master) < needed) {
         if (deadline_us == MANSIO_NEVER) {
             int64_t longest_us = 0;
-            CORE_LIST_EACH(link, follower, &master->generations)
-            {
+            CORE_LIST_EACH (link, follower, &master->generations) {
                 struct core_generation *old = CORE_CONTAINER(link, struct core_generation, link);
                 if (old->state == CORE_GENERATION_DRAINING) {
                     int64_t within_us = old->plan->drain_deadline_us;
@@ -282,8 +281,8 @@ static int replace_generation(struct core_master *master, struct checked *checke
         drop(checked);
         return rc;
     }
-    struct core_generation *generation = core_generation_new(master, ++master->last_number,
-                                                             checked->plan, checked->source_fd);
+    struct core_generation *generation =
+        core_generation_new(master, ++master->last_number, checked->plan, checked->source_fd);
     rc = core_generation_launch(generation);
     if (rc >= 0) {
         rc = core_generation_wait_ready(generation, mansio_deadline_in(READY_US));
@@ -345,7 +344,7 @@ static int apply_live(struct core_master *master, struct checked *checked)
     return rc;
 }
 
-/* ---- operations ------------------------------------------------------------------------------- */
+/* ---- operations ------------------------------------------------------------------------------ */
 
 /* One round of a reload. MANSIO_E_BUSY: files changed meanwhile, do it again. */
 static int reload_round(struct core_master *master, struct core_operation *operation)
@@ -356,9 +355,9 @@ static int reload_round(struct core_master *master, struct core_operation *opera
         return rc;
     }
     json_array_clear(operation->changes);
-    enum core_decision decision = core_decide(&master->build_ids, master->current->plan,
-                                              checked.plan, operation->is_forced,
-                                              operation->changes);
+    enum core_decision decision =
+        core_decide(&master->build_ids, master->current->plan, checked.plan, operation->is_forced,
+                    operation->changes);
     char message[STATUS_TEXT_MAX] = "nothing changed";
     if (decision == CORE_DECISION_UPGRADE) {
         drop(&checked);
@@ -382,8 +381,8 @@ static int reload_round(struct core_master *master, struct core_operation *opera
         }
         return rc;
     }
-    conclude(master, operation,
-             operation->is_upgraded ? "upgraded" : core_decision_name(decision), message);
+    conclude(master, operation, operation->is_upgraded ? "upgraded" : core_decision_name(decision),
+             message);
     return 0;
 }
 
@@ -417,7 +416,7 @@ static void reload(struct core_master *master, struct core_operation *operation)
     }
 }
 
-/* ---- the first start -------------------------------------------------------------------------- */
+/* ---- the first start ------------------------------------------------------------------------- */
 
 /* The directory of the control socket, as systemd's RuntimeDirectory= would have it. */
 static int make_directory(const struct core_plan *plan)

@@ -16,14 +16,14 @@ struct core_operation {
     struct core_list link; /* in the master's queue */
     struct mansio_arena *arena;
     int is_forced;
-    int is_upgraded;    /* begun by the binary before this one */
-    json_t *changes;    /* texts: what was found changed */
+    int is_upgraded; /* begun by the binary before this one */
+    json_t *changes; /* texts: what was found changed */
     struct mansio_event *done;
-    json_t *result;     /* as in control.md; NULL: refused, for reason */
+    json_t *result; /* as in control.md; NULL: refused, for reason */
     struct mansio_str reason;
-    const char *code;   /* of the refusal, as in control.md */
-    int is_waited_for;  /* who waits frees it; otherwise the conductor does */
-    int client_fd;      /* the waiting client's connection, to be kept over exec; -1: none */
+    const char *code;  /* of the refusal, as in control.md */
+    int is_waited_for; /* who waits frees it; otherwise the conductor does */
+    int client_fd;     /* the waiting client's connection, to be kept over exec; -1: none */
 };
 
 /* The conductor: the first start (or, with @p is_resumed, what the binary before had begun), then

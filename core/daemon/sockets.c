@@ -22,7 +22,7 @@
 #include <mansio/str.h>
 
 #define PAUSE_FIRST_US (20 * MANSIO_MS)
-#define PAUSE_MOST_US (MANSIO_SECOND)
+#define PAUSE_MOST_US  (MANSIO_SECOND)
 
 struct held_socket {
     struct held_socket *next;
@@ -103,7 +103,7 @@ static void add(struct core_sockets *sockets, const struct core_address *address
     sockets->first = held;
 }
 
-/* ---- from systemd ----------------------------------------------------------------------------- */
+/* ---- from systemd ---------------------------------------------------------------------------- */
 
 static int inherit_one(struct core_sockets *sockets, int fd)
 {
@@ -122,8 +122,7 @@ static int inherit_one(struct core_sockets *sockets, int fd)
     add(sockets, &address, fd, -1, 1);
     char text[CORE_ADDRESS_TEXT_MAX];
     core_address_print(&address, text);
-    mansio_log(MANSIO_LOG_INFO, "socket-inherited", MANSIO_KV_CSTR("address", text),
-               MANSIO_KV_END);
+    mansio_log(MANSIO_LOG_INFO, "socket-inherited", MANSIO_KV_CSTR("address", text), MANSIO_KV_END);
     return 0;
 }
 
@@ -149,7 +148,7 @@ int core_sockets_is_inherited(const struct core_sockets *sockets,
     return held != NULL && held->is_inherited;
 }
 
-/* ---- our own ---------------------------------------------------------------------------------- */
+/* ---- our own --------------------------------------------------------------------------------- */
 
 /* Lock the path of a unix socket and remove what an earlier process left there. */
 static int take_path(const struct core_address *address, int *out_lock_fd)
@@ -165,8 +164,7 @@ static int take_path(const struct core_address *address, int *out_lock_fd)
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         err = errno;
         close(fd);
-        return mansio_fail(err == EWOULDBLOCK ? MANSIO_E_BUSY : MANSIO_E_IO,
-                           "lock %s: %s", path,
+        return mansio_fail(err == EWOULDBLOCK ? MANSIO_E_BUSY : MANSIO_E_IO, "lock %s: %s", path,
                            err == EWOULDBLOCK ? "held by another process" : strerror(err));
     }
     const char *socket_path = address->u.local.sun_path;
@@ -265,7 +263,7 @@ void core_sockets_prune(struct core_sockets *sockets, core_sockets_wanted_fn is_
     }
 }
 
-/* ---- over a binary upgrade -------------------------------------------------------------------- */
+/* ---- over a binary upgrade ------------------------------------------------------------------- */
 
 json_t *core_sockets_to_json(const struct core_sockets *sockets)
 {

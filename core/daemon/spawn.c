@@ -30,8 +30,8 @@ static char **child_environment;
 static int is_for_master_alone(const char *variable)
 {
     static const char *const names[] = {
-        "NOTIFY_SOCKET=", "LISTEN_FDS=",    "LISTEN_PID=", "LISTEN_FDNAMES=",
-        "WATCHDOG_USEC=", "WATCHDOG_PID=",
+        "NOTIFY_SOCKET=",  "LISTEN_FDS=",    "LISTEN_PID=",
+        "LISTEN_FDNAMES=", "WATCHDOG_USEC=", "WATCHDOG_PID=",
     };
     for (size_t i = 0; i < MANSIO_COUNT(names); i++) {
         if (strncmp(variable, names[i], strlen(names[i])) == 0) {

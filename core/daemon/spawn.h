@@ -17,8 +17,9 @@ struct core_child {
 };
 
 /* Once, before threads and children: what is executed (@p invoked_as if that is an absolute path
- * to this very binary: an upgrade may turn a symbolic link; else where the binary lies), and the environment without what is meant
- * for the master alone (NOTIFY_SOCKET, LISTEN_FDS, WATCHDOG_USEC and kin). */
+ * to this very binary: an upgrade may turn a symbolic link; else where the binary lies), and the
+ * environment without what is meant for the master alone (NOTIFY_SOCKET, LISTEN_FDS, WATCHDOG_USEC
+ * and kin). */
 MANSIO_MUST_CHECK int core_spawn_init(const char *invoked_as);
 
 /* What is executed: for children, checks and upgrades. */

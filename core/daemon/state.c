@@ -11,8 +11,8 @@ static const char format[] = "mansiod-state";
 
 int core_state_store(json_t *content, int *out_fd)
 {
-    json_t *envelope = json_pack("{s:s, s:i, s:o}", "format", format, "version",
-                                 CORE_STATE_VERSION, "content", content);
+    json_t *envelope = json_pack("{s:s, s:i, s:o}", "format", format, "version", CORE_STATE_VERSION,
+                                 "content", content);
     int rc = core_json_store(envelope, "mansio-state", out_fd);
     json_decref(envelope);
     return rc;

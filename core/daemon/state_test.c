@@ -17,7 +17,8 @@
 static void comes_back_as_it_was(void **state)
 {
     (void)state;
-    json_t *content = json_pack("{s:i, s:[i, i], s:s}", "fd", 7, "list", 1, 2, "text", "Gr\xc3\xbc");
+    json_t *content =
+        json_pack("{s:i, s:[i, i], s:s}", "fd", 7, "list", 1, 2, "text", "Gr\xc3\xbc");
     json_t *copy = json_deep_copy(content);
     json_t *found = NULL;
     int fd = -1;

@@ -34,7 +34,7 @@
 
 enum { OPTION_MAX = 32 };
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static json_t *place_to_json(const struct core_place *place)
 {
@@ -57,8 +57,8 @@ static json_t *generation_to_json(const struct core_generation *generation)
     return json_pack("{s:I, s:I, s:I, s:o, s:i, s:o}", "number", (json_int_t)generation->number,
                      "state", (json_int_t)generation->state, "since_wall_us",
                      (json_int_t)generation->since_wall_us, "plan",
-                     core_plan_to_json(generation->plan), "source", generation->source_fd,
-                     "places", places);
+                     core_plan_to_json(generation->plan), "source", generation->source_fd, "places",
+                     places);
 }
 
 static json_t *operation_to_json(const struct core_operation *operation)
@@ -70,30 +70,27 @@ static json_t *operation_to_json(const struct core_operation *operation)
 static json_t *to_json(const struct core_master *master, const struct core_operation *first)
 {
     json_t *generations = json_array();
-    CORE_LIST_EACH(link, follower, &master->generations)
-    {
-        json_array_append_new(generations, generation_to_json(CORE_CONTAINER(
-                                               link, struct core_generation, link)));
+    CORE_LIST_EACH (link, follower, &master->generations) {
+        json_array_append_new(
+            generations, generation_to_json(CORE_CONTAINER(link, struct core_generation, link)));
     }
     json_t *operations = json_array();
     json_array_append_new(operations, operation_to_json(first));
-    CORE_LIST_EACH(at, next, &master->operations)
-    {
+    CORE_LIST_EACH (at, next, &master->operations) {
         json_array_append_new(operations,
                               operation_to_json(CORE_CONTAINER(at, struct core_operation, link)));
     }
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:o, s:o, s:o, s:O?}",
-                     "last_number", (json_int_t)master->last_number, "current",
-                     (json_int_t)master->current->number, "reloads", (json_int_t)master->reloads,
-                     "upgrades", (json_int_t)master->upgrades, "crashes",
-                     (json_int_t)master->crashes, "started_us", (json_int_t)master->started_us,
-                     "started_wall_us", (json_int_t)master->started_wall_us, "shm",
-                     core_shm_fd(master->shm), "sockets", core_sockets_to_json(master->sockets),
-                     "generations", generations, "operations", operations, "last_reload",
-                     master->last_reload);
+    return json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:o, s:o, s:o, s:O?}", "last_number",
+        (json_int_t)master->last_number, "current", (json_int_t)master->current->number, "reloads",
+        (json_int_t)master->reloads, "upgrades", (json_int_t)master->upgrades, "crashes",
+        (json_int_t)master->crashes, "started_us", (json_int_t)master->started_us,
+        "started_wall_us", (json_int_t)master->started_wall_us, "shm", core_shm_fd(master->shm),
+        "sockets", core_sockets_to_json(master->sockets), "generations", generations, "operations",
+        operations, "last_reload", master->last_reload);
 }
 
-/* ---- descriptors over exec -------------------------------------------------------------------- */
+/* ---- descriptors over exec ------------------------------------------------------------------- */
 
 static void set_cloexec(int fd, int is_cloexec)
 {
@@ -108,12 +105,10 @@ static void set_all_cloexec(struct core_master *master, const struct core_operat
     core_sockets_set_cloexec(master->sockets, is_cloexec);
     set_cloexec(core_shm_fd(master->shm), is_cloexec);
     set_cloexec(first->client_fd, is_cloexec);
-    CORE_LIST_EACH(at, next, &master->operations)
-    {
+    CORE_LIST_EACH (at, next, &master->operations) {
         set_cloexec(CORE_CONTAINER(at, struct core_operation, link)->client_fd, is_cloexec);
     }
-    CORE_LIST_EACH(link, follower, &master->generations)
-    {
+    CORE_LIST_EACH (link, follower, &master->generations) {
         struct core_generation *generation = CORE_CONTAINER(link, struct core_generation, link);
         set_cloexec(generation->source_fd, is_cloexec);
         for (size_t i = 0; i < generation->place_count; i++) {
@@ -124,7 +119,7 @@ static void set_all_cloexec(struct core_master *master, const struct core_operat
     }
 }
 
-/* ---- becoming the new binary ------------------------------------------------------------------ */
+/* ---- becoming the new binary ----------------------------------------------------------------- */
 
 static int validate(struct core_master *master, struct core_operation *operation)
 {
@@ -159,8 +154,7 @@ static void flush_all(struct core_master *master)
     int64_t deadline_us = mansio_deadline_in(FLUSH_US);
     for (;;) {
         size_t queued = 0;
-        CORE_LIST_EACH(link, follower, &master->generations)
-        {
+        CORE_LIST_EACH (link, follower, &master->generations) {
             struct core_generation *generation = CORE_CONTAINER(link, struct core_generation, link);
             for (size_t i = 0; i < generation->place_count; i++) {
                 if (generation->places[i].channel != NULL) {
@@ -207,7 +201,7 @@ int core_upgrade(struct core_master *master, struct core_operation *operation)
                        strerror(err));
 }
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static int restore_place(struct core_place *place, const json_t *json)
 {
@@ -216,9 +210,9 @@ static int restore_place(struct core_place *place, const json_t *json)
     int channel = -1;
     if (json_unpack((json_t *)(uintptr_t)json,
                     "{s:I, s:I, s:I, s:I, s:i, s:I, s:I, s:I, s:I, s:I, s:I}", "index", &index,
-                    "role", &role, "state", &state, "pid", &pid, "channel", &channel, "slot",
-                    &slot, "restarts", &restarts, "born_us", &born_us, "born_wall_us",
-                    &born_wall_us, "deadline_us", &deadline_us, "backoff_us", &backoff_us) != 0) {
+                    "role", &role, "state", &state, "pid", &pid, "channel", &channel, "slot", &slot,
+                    "restarts", &restarts, "born_us", &born_us, "born_wall_us", &born_wall_us,
+                    "deadline_us", &deadline_us, "backoff_us", &backoff_us) != 0) {
         return mansio_fail(MANSIO_E_INVALID, "state: a place is none");
     }
     place->index = (uint32_t)index;
@@ -253,8 +247,8 @@ static int restore_generation(struct core_master *master, const json_t *json, ui
     json_t *places = NULL;
     struct core_plan *plan = NULL;
     if (json_unpack((json_t *)(uintptr_t)json, "{s:I, s:I, s:I, s:o, s:i, s:o}", "number", &number,
-                    "state", &state, "since_wall_us", &since_wall_us, "plan", &plan_json,
-                    "source", &source_fd, "places", &places) != 0) {
+                    "state", &state, "since_wall_us", &since_wall_us, "plan", &plan_json, "source",
+                    &source_fd, "places", &places) != 0) {
         return mansio_fail(MANSIO_E_INVALID, "state: a generation is none");
     }
     int rc = core_plan_from_json(plan_json, &plan);
@@ -308,8 +302,8 @@ static int restore_operations(struct core_master *master, const json_t *list)
 
 static int restore(struct core_master *master, const json_t *state)
 {
-    json_int_t last_number = 0, current = 0, reloads = 0, upgrades = 0, crashes = 0,
-               started_us = 0, started_wall_us = 0;
+    json_int_t last_number = 0, current = 0, reloads = 0, upgrades = 0, crashes = 0, started_us = 0,
+               started_wall_us = 0;
     int shm_fd = -1;
     json_t *sockets = NULL, *generations = NULL, *operations = NULL, *last_reload = NULL;
     if (json_unpack((json_t *)(uintptr_t)state,

@@ -33,7 +33,8 @@ struct core_child_listener {
     uint32_t conns_max;
 };
 
-/* What a conn was counted in as, kept in its arena: limits are live, and are given back as taken. */
+/* What a conn was counted in as, kept in its arena: limits are live, and are given back as taken.
+ */
 struct counted {
     int is_node, is_listener, is_address;
 };
