@@ -30,7 +30,6 @@ struct core_stream_input {
     uint8_t is_skipping;  /* in the middle of a line that is too long */
     uint8_t skip_has_cr;  /* whose last byte so far was a CR */
     uint8_t scanned_bare; /* scanned was found with MANSIO_READ_BARE_LF */
-    uint8_t is_stop_held; /* a stop request met input: it is kept for the next idle wait */
 };
 
 /* Gathered bytes that are not sent yet: data[start..end) of size. Freed when empty. */

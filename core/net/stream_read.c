@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include <mansio/error.h>
+#include <mansio/time.h>
 
 #include "core/base/alloc.h"
 
@@ -131,10 +132,6 @@ static void send_gathered(struct mansio_stream *stream)
 static int wait_for_input(struct mansio_stream *stream, int is_idle)
 {
     struct core_stream_input *in = &stream->in;
-    if (is_idle && in->is_stop_held) {
-        in->is_stop_held = 0;
-        return mansio_fail(MANSIO_E_STOPPING, "asked to stop");
-    }
     if (held(in) == 0) {
         release(in);
     }
@@ -161,7 +158,9 @@ static int fill(struct mansio_stream *stream, size_t held_max, uint32_t flags)
         in->wants = 0;
         if (rc == MANSIO_E_STOPPING) { /* what came meanwhile goes first */
             int n = core_stream_receive(stream, held_max);
-            in->is_stop_held = n > 0;
+            if (n > 0) { /* asked anew: the next idle wait, here or elsewhere, tells */
+                mansio_fiber_stop(mansio_fiber_self(), mansio_fiber_stop_reason(), MANSIO_NEVER);
+            }
             return n != 0 ? n : mansio_fail(MANSIO_E_STOPPING, "asked to stop");
         }
         if (rc < 0) {

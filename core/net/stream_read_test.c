@@ -452,11 +452,69 @@ static int stop_crossing(void *arg)
     return 0;
 }
 
+/* What a request kept back for a line's sake ends is the fiber's next idle wait, whatever that is
+ * for: the line may have been the one that makes the protocol wait for something else. */
+static int stop_after_line(void *arg)
+{
+    (void)arg;
+    struct testing_pair pair = testing_pair_new();
+    struct mansio_event *news = mansio_event_new(pair.arena);
+    struct mansio_waitable *sources[] = {mansio_event_waitable(news)};
+    struct mansio_str s;
+    mansio_stream_set_deadline(pair.a, mansio_now_us());
+    CHECK(mansio_stream_write(pair.b, MANSIO_STR("part")) == 0);
+    CHECK(mansio_stream_flush(pair.b) == 0);
+    mansio_fiber_stop(mansio_fiber_self(), MANSIO_REASON_DRAIN, MANSIO_NEVER);
+    CHECK(mansio_stream_read(pair.a, 100, MANSIO_READ_IDLE, &s) == 4);
+    CHECK(mansio_wait(sources, 1, mansio_now_us(), MANSIO_WAIT_IDLE) == MANSIO_E_STOPPING);
+    CHECK(mansio_wait(sources, 1, mansio_now_us(), MANSIO_WAIT_IDLE) == MANSIO_E_TIMEOUT);
+    mansio_arena_free(pair.arena);
+    return 0;
+}
+
+struct line_and_wait {
+    struct mansio_stream *stream;
+    struct mansio_event *news;
+    int line, wait;
+};
+
+static int read_then_wait(void *arg)
+{
+    struct line_and_wait *both = arg;
+    struct mansio_waitable *sources[] = {mansio_event_waitable(both->news)};
+    struct mansio_str s;
+    both->line = mansio_stream_read_line(both->stream, 100, MANSIO_READ_IDLE, &s);
+    both->wait = mansio_wait(sources, 1, mansio_now_us(), MANSIO_WAIT_IDLE);
+    return 0;
+}
+
+static int stop_crossing_before_wait(void *arg)
+{
+    (void)arg;
+    struct testing_pair pair = testing_pair_new();
+    struct mansio_group *group = mansio_group_new("readers");
+    struct line_and_wait both = {.stream = pair.a, .news = mansio_event_new(pair.arena)};
+    struct mansio_fiber *reader = NULL;
+    CHECK(mansio_group_spawn(group, "reader", read_then_wait, &both, &reader) == 0);
+    testing_settle();
+    mansio_fiber_stop(reader, MANSIO_REASON_DRAIN, MANSIO_NEVER);
+    CHECK(mansio_stream_write(pair.b, MANSIO_STR("IDLE\r\n")) == 0);
+    CHECK(mansio_stream_flush(pair.b) == 0);
+    CHECK(mansio_fiber_join(reader, SOON, NULL) == 0);
+    CHECK(both.line == 4);
+    CHECK(both.wait == MANSIO_E_STOPPING);
+    mansio_group_close(group);
+    mansio_arena_free(pair.arena);
+    return 0;
+}
+
 static void stops_only_when_nothing_has_come(void **state)
 {
     (void)state;
     run_fiber(stop_idle, NULL);
     run_fiber(stop_crossing, NULL);
+    run_fiber(stop_after_line, NULL);
+    run_fiber(stop_crossing_before_wait, NULL);
 }
 
 /* ---- readable, and two readers -------------------------------------------------------------- */
