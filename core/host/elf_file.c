@@ -149,6 +149,14 @@ static struct mansio_str string_at(const struct reader *r, uint64_t offset)
     return (struct mansio_str){start, (size_t)(end - start)};
 }
 
+/* A symbol's name, cut if it is very long: there may be millions, all in the same string. */
+static struct mansio_str symbol_name_at(const struct reader *r, uint64_t offset)
+{
+    struct mansio_str rest = mansio_str_sub(r->strings, offset, CORE_ELF_SYMBOL_MAX);
+    const char *end = rest.len > 0 ? memchr(rest.ptr, 0, rest.len) : NULL;
+    return end != NULL ? (struct mansio_str){rest.ptr, (size_t)(end - rest.ptr)} : rest;
+}
+
 /* ---- header and program headers ----------------------------------------------------------------
  */
 
@@ -489,7 +497,7 @@ static int read_symbols(const struct reader *r, struct core_elf *out)
         ElfW(Half) version = 0;
         (void)take(symbols, i * sizeof symbol, &symbol, sizeof symbol);
         (void)take(versions, i * sizeof version, &version, sizeof version);
-        struct mansio_str name = string_at(r, symbol.st_name);
+        struct mansio_str name = symbol_name_at(r, symbol.st_name);
         if (symbol.st_shndx == SHN_UNDEF) {
             note_reference(out, name, version & VERSION_INDEX_MASK);
         } else if (mansio_str_eq(name, DESCRIPTOR_SYMBOL)) {

@@ -15,6 +15,7 @@
 enum {
     CORE_ELF_NEEDED_MAX = 64,   /* libraries that one file may name */
     CORE_ELF_VERSIONS_MAX = 32, /* version nodes of libmansio that one file may name */
+    CORE_ELF_SYMBOL_MAX = 4096, /* bytes of a symbol's name that are read; C++ has longer ones */
     CORE_ELF_MACHINE_NAME_MAX = 24,
 };
 

@@ -282,6 +282,32 @@ static void assert_refused(const char *why)
     assert_int_equal(elf.bits, 7); /* untouched */
 }
 
+/* Names may share one long string, so that a file of 64 MiB has terabytes of them to look through:
+ * no more of each is read than anybody needs. */
+static void test_cuts_endless_names(void **state)
+{
+    (void)state;
+    enum { STRINGS = 65536 };
+    make();
+    char *file = calloc(1, sizeof m + STRINGS);
+    assert_non_null(file);
+    m.segments[0].p_filesz = sizeof m + STRINGS;
+    set_dynamic(1, DT_STRTAB, sizeof m);
+    set_dynamic(2, DT_STRSZ, STRINGS);
+    memcpy(file + sizeof m, m.strings, sizeof m.strings);
+    memset(file + sizeof m + sizeof m.strings, 'x', STRINGS - sizeof m.strings - 1);
+    memcpy(file + sizeof m + sizeof m.strings, "mansio_", 7);
+    m.symbols[3].st_name = sizeof m.strings;
+    memcpy(file, &m, sizeof m);
+
+    struct core_elf elf;
+    assert_int_equal(core_elf_read(FILE_NAME, (struct mansio_str){file, sizeof m + STRINGS}, &elf),
+                     0);
+    assert_int_equal(elf.unversioned.len, CORE_ELF_SYMBOL_MAX);
+    assert_true(elf.has_descriptor);
+    free(file);
+}
+
 static void test_refuses_lies(void **state)
 {
     (void)state;
@@ -387,6 +413,7 @@ int main(void)
         cmocka_unit_test(test_reads_all_facts),
         cmocka_unit_test(test_sees_what_is_unlike),
         cmocka_unit_test(test_names_foreign_files),
+        cmocka_unit_test(test_cuts_endless_names),
         cmocka_unit_test(test_refuses_lies),
         cmocka_unit_test(test_refuses_what_is_no_elf_file),
         cmocka_unit_test(test_refuses_every_truncation),
