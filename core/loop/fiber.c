@@ -270,11 +270,18 @@ int mansio_group_spawn(struct mansio_group *group, const char *name, mansio_fibe
 
 /* ---- the steps of a wait ---- */
 
+/* Whether a fiber runs on this very thread: an offload thread has a context of its own, and what
+ * it takes for itself must not be the fiber that the loop happens to run meanwhile. */
+static inline bool is_running_here(const struct mansio_fiber *fiber)
+{
+    return fiber != NULL && core_context_current() == &fiber->context;
+}
+
 struct mansio_fiber *core_fiber_running(void)
 {
     struct mansio_fiber *self =
         atomic_load_explicit(&core_scheduler.running, memory_order_relaxed);
-    MANSIO_ASSERT(self != NULL);
+    MANSIO_ASSERT(is_running_here(self));
     return self;
 }
 
@@ -433,7 +440,9 @@ int mansio_fiber_join(struct mansio_fiber *fiber, int64_t deadline_us, int *out_
 
 struct mansio_fiber *mansio_fiber_self(void)
 {
-    return atomic_load_explicit(&core_scheduler.running, memory_order_relaxed);
+    struct mansio_fiber *self =
+        atomic_load_explicit(&core_scheduler.running, memory_order_relaxed);
+    return is_running_here(self) ? self : NULL;
 }
 
 const char *mansio_fiber_name(void)

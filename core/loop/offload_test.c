@@ -2,6 +2,7 @@
 #include "core/loop/testing.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -227,6 +228,47 @@ static void no_job_is_forgotten(void **state)
     run_fiber(storm, NULL);
 }
 
+/* While a fiber holds the loop, a thread is still outside fibers: what belongs to that fiber must
+ * not be taken for its own. */
+static atomic_int is_looked;
+
+static int look_for_self(void *arg)
+{
+    *(int *)arg = mansio_fiber_self() == NULL && mansio_fiber_name()[0] == '\0' &&
+                  mansio_fiber_stop_reason() == MANSIO_REASON_NONE;
+    atomic_store(&is_looked, 1);
+    return 0;
+}
+
+static int hold_until_looked(void *arg)
+{
+    (void)arg;
+    mansio_fiber_stop(mansio_fiber_self(), MANSIO_REASON_DRAIN, MANSIO_NEVER);
+    while (!atomic_load(&is_looked)) {
+        sched_yield();
+    }
+    return 0;
+}
+
+static int look_while_held(void *arg)
+{
+    (void)arg;
+    struct mansio_group *group = mansio_group_new("holders");
+    int is_outside = 0;
+    CHECK(mansio_group_spawn(group, "holder", hold_until_looked, NULL, NULL) == 0);
+    CHECK(mansio_offload(look_for_self, &is_outside, MANSIO_NEVER, NULL) == 0);
+    CHECK(is_outside);
+    mansio_group_close(group);
+    return 0;
+}
+
+static void a_thread_is_outside_fibers(void **state)
+{
+    (void)state;
+    atomic_store(&is_looked, 0);
+    run_fiber(look_while_held, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +277,7 @@ int main(void)
         cmocka_unit_test(what_has_begun_is_waited_for),
         cmocka_unit_test(without_threads_it_is_refused),
         cmocka_unit_test(no_job_is_forgotten),
+        cmocka_unit_test(a_thread_is_outside_fibers),
     };
     return cmocka_run_group_tests_name("offload", tests, NULL, NULL);
 }
