@@ -13,12 +13,17 @@ import xml.etree.ElementTree as tree
 NAMED = 30  # failures listed by name; the rest are counted
 
 
+def lines_of(log):
+    return log.read_text(errors="replace").splitlines() if log.exists() else []
+
+
 def failures_of(log):
     """What a TAP program says failed; automake's .trs file holds only kinds."""
-    if not log.exists():
-        return []
-    lines = log.read_text(errors="replace").splitlines()
-    return [line for line in lines if line.startswith("not ok")]
+    return [line for line in lines_of(log) if line.startswith("not ok") and "# SKIP" not in line]
+
+
+def skips_of(log):
+    return [line for line in lines_of(log) if line.startswith("ok ") and "# SKIP" in line]
 
 
 def read_trs(directory):
@@ -33,11 +38,11 @@ def read_trs(directory):
         ]
         if not kinds:
             results.append(("ERROR", f"{program}: no result"))
-        said = failures_of(path.with_suffix(".log"))
+        said = {"SKIP": skips_of(path.with_suffix(".log"))}
+        bad = failures_of(path.with_suffix(".log"))
         for kind in kinds:
-            bad = kind not in ("PASS", "XFAIL", "SKIP")
-            what = (said.pop(0) if said else "see its log") if bad else kind
-            results.append((kind, f"{program}: {what}"))
+            names = [] if kind in ("PASS", "XFAIL") else said.get(kind, bad)
+            results.append((kind, f"{program}: {names.pop(0) if names else 'see its log'}"))
     return results
 
 

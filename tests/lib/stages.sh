@@ -66,7 +66,10 @@ check() {
 check_and_install() {
     local rc=0
     check "$1" || rc=$?
-    make install || rc=$?
+    make install >install.log 2>&1 || {
+        rc=1
+        tail -n 30 install.log
+    }
     return "$rc"
 }
 
