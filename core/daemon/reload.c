@@ -1,6 +1,6 @@
 /*
- * The conductor: starting and reloading. See reload.h. Whatever fails before the new generation is
- * ready leaves everything as it was. Owns operations that nobody waits for.
+ * The conductor: starting and reloading. See reload.h; what is asked of it is operation.c. Whatever
+ * fails before the new generation is ready leaves everything as it was.
  */
 #include "core/daemon/reload.h"
 
@@ -40,97 +40,6 @@ struct checked {
     int source_fd;
 };
 
-/* ---- operations ------------------------------------------------------------------------------ */
-
-static struct core_operation *operation_new(void)
-{
-    struct mansio_arena *arena = mansio_arena_new(NULL, "operation", 0);
-    struct core_operation *operation = mansio_arena_alloc(arena, sizeof *operation);
-    operation->arena = arena;
-    operation->changes = json_array();
-    operation->done = mansio_event_new(arena);
-    operation->client_fd = -1;
-    core_list_init(&operation->link);
-    return operation;
-}
-
-void core_operation_free(struct core_operation *operation)
-{
-    json_decref(operation->changes);
-    json_decref(operation->result);
-    mansio_arena_free(operation->arena);
-}
-
-void core_operation_abandon(struct core_operation *operation)
-{
-    if (mansio_event_is_set(operation->done)) {
-        core_operation_free(operation);
-    } else {
-        operation->is_waited_for = 0;
-        operation->client_fd = -1;
-    }
-}
-
-struct core_operation *core_reload_submit(struct core_master *master, int is_forced,
-                                          int is_waited_for, int client_fd)
-{
-    struct core_operation *operation = operation_new();
-    operation->is_forced = is_forced;
-    operation->is_waited_for = is_waited_for;
-    operation->client_fd = client_fd;
-    core_list_push_back(&master->operations, &operation->link);
-    mansio_event_set(master->operated);
-    return operation;
-}
-
-void core_reload_by_misfit(struct core_master *master)
-{
-    /* A reload that is under way or waiting will look at the files anyway. If it fails, the place's
-     * next child brings us here again, under its back-off. */
-    if (master->running == NULL && core_list_is_empty(&master->operations)) {
-        (void)core_reload_submit(master, 1, 0, -1);
-    }
-}
-
-/* Say how it went, to whoever waits, to `status` and to the log. */
-static void conclude(struct core_master *master, struct core_operation *operation,
-                     const char *outcome, const char *message)
-{
-    struct mansio_str text = mansio_str_from_cstr(message);
-    int is_ok = operation->reason.len == 0;
-    if (is_ok) {
-        operation->result = json_object();
-        json_object_set_new(operation->result, "outcome", json_string(outcome));
-        json_object_set_new(operation->result, "generation",
-                            json_integer(master->current != NULL ? master->current->number : 0));
-        json_object_set_new(operation->result, "message", core_json_str(text));
-        json_object_set(operation->result, "changes", operation->changes);
-    } else {
-        text = operation->reason;
-    }
-    json_decref(master->last_reload);
-    master->last_reload = json_object();
-    json_object_set_new(master->last_reload, "at", core_json_time(mansio_wall_us()));
-    json_object_set_new(master->last_reload, "ok", json_boolean(is_ok));
-    json_object_set_new(master->last_reload, "outcome", json_string(is_ok ? outcome : "refused"));
-    json_object_set_new(master->last_reload, "message", core_json_str(text));
-    mansio_log(is_ok ? MANSIO_LOG_INFO : MANSIO_LOG_ERROR, is_ok ? "reloaded" : "reload-refused",
-               MANSIO_KV_CSTR("outcome", is_ok ? outcome : "refused"),
-               MANSIO_KV_STR("message", text), MANSIO_KV_END);
-}
-
-static void refuse(struct core_operation *operation, const char *code, struct mansio_str reason)
-{
-    operation->code = code;
-    if (reason.len == 0) {
-        reason = mansio_str_from_cstr(mansio_error_detail());
-    }
-    if (mansio_arena_copy(operation->arena, reason, &operation->reason) < 0 ||
-        operation->reason.len == 0) {
-        operation->reason = MANSIO_STR("refused");
-    }
-}
-
 /* ---- steps ----------------------------------------------------------------------------------- */
 
 static int check(struct core_master *master, struct core_operation *operation, int state_fd,
@@ -146,7 +55,7 @@ static int check(struct core_master *master, struct core_operation *operation, i
     struct mansio_str reason = MANSIO_STR_NONE;
     int rc = core_check(operation->arena, &request, &out->plan, &out->source_fd, &reason);
     if (rc < 0 && rc != MANSIO_E_CANCELLED) {
-        refuse(operation, "refused", reason);
+        core_operation_refuse(operation, "refused", reason);
     }
     return rc;
 }
@@ -377,23 +286,24 @@ static int reload_round(struct core_master *master, struct core_operation *opera
     }
     if (rc < 0) {
         if (operation->reason.len == 0 && rc != MANSIO_E_BUSY && rc != MANSIO_E_CANCELLED) {
-            refuse(operation, "refused", MANSIO_STR_NONE);
+            core_operation_refuse(operation, "refused", MANSIO_STR_NONE);
         }
         return rc;
     }
-    conclude(master, operation, operation->is_upgraded ? "upgraded" : core_decision_name(decision),
-             message);
+    core_operation_conclude(master, operation,
+                            operation->is_upgraded ? "upgraded" : core_decision_name(decision),
+                            message);
     return 0;
 }
 
 static void conclude_failed(struct core_master *master, struct core_operation *operation, int rc)
 {
     if (rc == MANSIO_E_CANCELLED || master->state == CORE_MASTER_STOPPING) {
-        refuse(operation, "stopping", MANSIO_STR("the daemon is stopping"));
+        core_operation_refuse(operation, "stopping", MANSIO_STR("the daemon is stopping"));
     } else if (operation->reason.len == 0) {
-        refuse(operation, "refused", MANSIO_STR_NONE);
+        core_operation_refuse(operation, "refused", MANSIO_STR_NONE);
     }
-    conclude(master, operation, "refused", "");
+    core_operation_conclude(master, operation, "refused", "");
 }
 
 static void reload(struct core_master *master, struct core_operation *operation)
@@ -465,7 +375,7 @@ static int start_round(struct core_master *master, struct core_operation *operat
 
 static int start(struct core_master *master)
 {
-    struct core_operation *operation = operation_new();
+    struct core_operation *operation = core_operation_new();
     int rc = MANSIO_E_BUSY;
     for (int round = 0; rc == MANSIO_E_BUSY && round < MISFIT_ROUNDS; round++) {
         rc = start_round(master, operation);
@@ -476,7 +386,7 @@ static int start(struct core_master *master)
     }
     if (rc < 0) {
         if (operation->reason.len == 0) {
-            refuse(operation, "refused", MANSIO_STR_NONE);
+            core_operation_refuse(operation, "refused", MANSIO_STR_NONE);
         }
         fprintf(stderr, "mansiod: %.*s\n", MANSIO_STR_ARG(operation->reason));
         mansio_log(MANSIO_LOG_ERROR, "not-started", MANSIO_KV_STR("reason", operation->reason),

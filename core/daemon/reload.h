@@ -38,6 +38,14 @@ struct core_operation *core_reload_submit(struct core_master *master, int is_for
 /* A child of the generation in service has found other files than were checked. */
 void core_reload_by_misfit(struct core_master *master);
 
+/* For the conductor: make one; refuse it, with a code of control.md and a reason (empty: the last
+ * failure's detail); say how it went, to whoever waits, to `status` and to the log. */
+struct core_operation *core_operation_new(void);
+void core_operation_refuse(struct core_operation *operation, const char *code,
+                           struct mansio_str reason);
+void core_operation_conclude(struct core_master *master, struct core_operation *operation,
+                             const char *outcome, const char *message);
+
 /* Nobody waits any more: the client has gone. */
 void core_operation_abandon(struct core_operation *operation);
 void core_operation_free(struct core_operation *operation);
