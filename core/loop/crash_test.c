@@ -14,6 +14,12 @@
 
 #include <mansio/offload.h>
 
+#ifdef HAVE_VALGRIND_VALGRIND_H
+#include <valgrind/valgrind.h>
+#else
+#define RUNNING_ON_VALGRIND 0
+#endif
+
 static int out; /* the pipe to the test */
 
 static void say(const char *what, const struct core_context *holder)
@@ -156,16 +162,20 @@ static void each_death_names_its_holder(void **state)
         int (*fn)(void *);
         int signal_number;
         const char *says;
+        int is_endless_in_valgrind; /* it retries such a fault for ever instead of dying */
     } cases[] = {
-        {deep, SIGSEGV, "overflow victim vandal"},
-        {far, SIGSEGV, "overflow victim vandal"},
-        {write_nowhere, SIGSEGV, "segv victim vandal"},
-        {give_up, SIGABRT, "abort victim vandal"},
-        {killed, SIGFPE, "fpe victim vandal"},
-        {crash_in_a_thread, SIGSEGV, "segv offload vandal"},
+        {deep, SIGSEGV, "overflow victim vandal", 0},
+        {far, SIGSEGV, "overflow victim vandal", 1},
+        {write_nowhere, SIGSEGV, "segv victim vandal", 0},
+        {give_up, SIGABRT, "abort victim vandal", 0},
+        {killed, SIGFPE, "fpe victim vandal", 0},
+        {crash_in_a_thread, SIGSEGV, "segv offload vandal", 1},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < MANSIO_COUNT(cases); i++) {
         char said[256];
+        if (RUNNING_ON_VALGRIND && cases[i].is_endless_in_valgrind) {
+            continue;
+        }
         int status = die(cases[i].fn, said, sizeof said);
         if (strcmp(said, cases[i].says) != 0) {
             print_message("# case %zu\n", i);
