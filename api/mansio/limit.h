@@ -2,7 +2,8 @@
  * Limits that all workers of a node share, over both generations of a reload, in shared memory.
  *
  * They are exact within a worker and near enough between workers: two that ask in the same
- * instant may both be let in. What a worker held is freed when it dies.
+ * instant may both be let in. What a worker held is freed when it dies. A worker's table holds some
+ * 45,000 keys; when it is full, rates with few events are forgotten to make room for others.
  */
 #ifndef MANSIO_LIMIT_H
 #define MANSIO_LIMIT_H
@@ -16,7 +17,7 @@
  * @param key   of whom; any bytes, only a keyed hash is kept
  * @param max   most at once on this node
  * @return 0, then owed one mansio_limit_release(); MANSIO_E_LIMIT when @p max are in, or when the
- *         table is full (counted as a metric)
+ *         table is full of what is in (counted as a metric)
  * @yields no     @since 1.0
  */
 MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_limit_acquire(const char *name, struct mansio_str key,

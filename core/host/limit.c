@@ -9,8 +9,8 @@
  * hash names, and nowhere else: a lookup reads two cache lines of hashes at most, an entry that
  * is done with is free at once, and there are no tombstones to clear away. The two-choices rule
  * (the emptier bucket takes the newcomer) lets the table fill to 70 % before a bucket runs over
- * (measured; with one choice it is 20 %). The hash is keyed with a secret of the node, so peers
- * can't aim at one bucket.
+ * (measured; with one choice it is 20 %). After that, rates give way to newcomers. The hash is
+ * keyed with a secret of the node, so peers can't aim at one bucket.
  *
  * A rate is a sliding window made of two: all of this window's events, and the part of the last
  * one's that the window, sliding, still covers. That is exact if the last window's events were
@@ -118,7 +118,39 @@ static int is_usable(const struct shm_limit_bucket *bucket, size_t way, uint64_t
     return load(&bucket->hash[way]) == 0 || load(&bucket->until[way]) <= now_us;
 }
 
-/* A place for a new entry in the emptier of its buckets; 0 if both are full. */
+/* Of a rate: how much would be forgotten with it. */
+static uint64_t events_of(const struct shm_limit_bucket *bucket, size_t way)
+{
+    uint64_t count = load(&bucket->count[way]);
+    return (count & UINT32_MAX) + (count >> 32);
+}
+
+/* The rate of least consequence in the one of two full buckets that has more of them, for the same
+ * reason that the emptier one takes newcomers; 0 if they hold counts alone. */
+static int find_victim(struct shm_limit_bucket *const buckets[2], struct entry *out)
+{
+    size_t most = 0;
+    for (int b = 0; b < 2; b++) {
+        size_t rates = 0;
+        struct entry least = {0};
+        for (size_t way = 0; way < SHM_LIMIT_WAYS; way++) {
+            if (load(&buckets[b]->until[way]) == UINT64_MAX) {
+                continue;
+            }
+            if (rates++ == 0 || events_of(buckets[b], way) < events_of(buckets[b], least.way)) {
+                least = (struct entry){buckets[b], way};
+            }
+        }
+        if (rates > most) {
+            most = rates;
+            *out = least;
+        }
+    }
+    return most > 0;
+}
+
+/* A place for a new entry in the emptier of its buckets. If both are full, a rate has to go: else
+ * who makes up keys could keep everybody out. 0 if there is none. */
 static int find_room(uint64_t hash, uint64_t now_us, struct entry *out)
 {
     struct shm_limit_bucket *buckets[2];
@@ -137,6 +169,10 @@ static int find_room(uint64_t hash, uint64_t now_us, struct entry *out)
             best = usable;
             *out = (struct entry){buckets[b], first};
         }
+    }
+    if (best == 0 && find_victim(buckets, out)) {
+        core_count(CORE_METRIC_LIMITS_FORGOTTEN, 1);
+        return 1;
     }
     return best > 0;
 }

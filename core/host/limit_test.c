@@ -155,7 +155,7 @@ static void test_full_table(void **state)
                   CORE_SHM_LIMITS_MAX);
     assert_true(held > CORE_SHM_LIMITS_MAX * 5 / 10); /* one choice: about a fifth */
     assert_true(held < CORE_SHM_LIMITS_MAX);
-    assert_non_null(strstr(mansio_error_detail(), "16384 entries has no room"));
+    assert_non_null(strstr(mansio_error_detail(), "65536 entries has no room"));
     assert_int_equal(core_limits_used(), held);
     for (unsigned i = 0; i < held; i++) {
         assert_int_equal(mansio_limit_count("full", key_of(text, i)), 1);
@@ -168,12 +168,35 @@ static void test_full_table(void **state)
     assert_int_equal(mansio_limit_acquire("full", key_of(text, held), 1), 0);
 }
 
-/* A table that lives long: keys come and go a hundred times its size, and room stays. */
+/* Somebody with many addresses fails from each: that neither keeps others out nor is he, who fails
+ * often from one, forgotten for it. */
+static void test_rates_give_way(void **state)
+{
+    (void)state;
+    struct mansio_str often = MANSIO_STR("often");
+    char text[16];
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(mansio_limit_rate("fails", often, 5, 3600 * MANSIO_SECOND), 0);
+    }
+    for (unsigned i = 0; i < 2 * CORE_SHM_LIMITS_MAX; i++) {
+        assert_int_equal(mansio_limit_rate("fails", key_of(text, i), 5, 3600 * MANSIO_SECOND), 0);
+    }
+    assert_int_equal(mansio_limit_rate("fails", often, 5, 3600 * MANSIO_SECOND), MANSIO_E_LIMIT);
+    for (unsigned i = 0; i < CORE_SHM_LIMITS_MAX / 2; i++) {
+        assert_int_equal(mansio_limit_acquire("conns", key_of(text, i), 1), 0);
+        assert_int_equal(mansio_limit_acquire("conns", key_of(text, i), 1), MANSIO_E_LIMIT);
+    }
+    for (unsigned i = 0; i < CORE_SHM_LIMITS_MAX / 2; i++) {
+        mansio_limit_release("conns", key_of(text, i));
+    }
+}
+
+/* A table that lives long: keys come and go without end, and room stays. */
 static void test_entries_are_used_again(void **state)
 {
     (void)state;
     char text[16];
-    for (unsigned i = 0; i < 100 * CORE_SHM_LIMITS_MAX / 16; i++) {
+    for (unsigned i = 0; i < 25 * CORE_SHM_LIMITS_MAX / 16; i++) {
         if (i % 512 == 0) {
             fake_now_us += 3 * MANSIO_SECOND;
         }
@@ -307,6 +330,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_window_range, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused_events_dont_count, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_table, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rates_give_way, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_entries_are_used_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_processes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_release_without_acquire_is_a_mistake, set_up,

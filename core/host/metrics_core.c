@@ -17,6 +17,9 @@ static const struct mansio_metric core_table[] = {
     [CORE_METRIC_LIMITS_FULL] =
         MANSIO_METRIC(.name = "limits_full", .type = MANSIO_METRIC_COUNTER,
                       .help = "requests refused because the table of limits had no room"),
+    [CORE_METRIC_LIMITS_FORGOTTEN] =
+        MANSIO_METRIC(.name = "limits_forgotten", .type = MANSIO_METRIC_COUNTER,
+                      .help = "rates forgotten early because the table of limits had no room"),
     [CORE_METRIC_LIMITS_REFUSED] =
         MANSIO_METRIC(.name = "limits_refused", .type = MANSIO_METRIC_COUNTER,
                       .help = "requests refused because a limit was reached"),

@@ -96,10 +96,10 @@ static void test_refuses_other_layouts(void **state)
     } cases[] = {
         {whole, offsetof(struct shm_header, magic), 0, "not Mansio's"},
         {whole, offsetof(struct shm_header, version), CORE_SHM_VERSION + 1,
-         "layout version: wanted 1, found 2"},
+         "layout version: wanted 2, found 3"},
         {whole, offsetof(struct shm_header, slots), 12, "slots: wanted 130, found 12"},
         {whole, offsetof(struct shm_header, row_size), 1, "row size: wanted 384, found 1"},
-        {whole, offsetof(struct shm_header, limits_max), 7, "limits a slot: wanted 16384, found 7"},
+        {whole, offsetof(struct shm_header, limits_max), 7, "limits a slot: wanted 65536, found 7"},
         {whole - 4096, offsetof(struct shm_header, version), CORE_SHM_VERSION, "size: wanted"},
         {64, offsetof(struct shm_header, version), CORE_SHM_VERSION, "size: wanted"},
     };
