@@ -150,7 +150,8 @@ MANSIO_EXPORT void mansio_instance_set_data(struct mansio_instance *instance, vo
 /**
  * Define a module, once, at file scope.
  *
- * @param module_name     string literal
+ * @param module_name     string literal: as name above; core, process, build and what begins with
+ *                        these and a '-' are the core's own
  * @param module_version  string literal
  * @param required        string literal: interfaces it can't do without, "store/1 directory/1"
  * @param ...             designated initialisers of struct mansio_module

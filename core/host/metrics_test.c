@@ -64,7 +64,7 @@ struct sample {
 };
 
 struct page {
-    struct sample samples[4096];
+    struct sample samples[20000];
     size_t count;
 };
 
@@ -185,7 +185,7 @@ static void check_bucket(const struct sample *sample, double *last_le, double *l
 
 static void read_page(struct mansio_str text)
 {
-    static char seen[512][128];
+    static char seen[1024][128];
     size_t families = 0;
     char family[128] = "";
     char type[32] = "";
@@ -246,7 +246,7 @@ static double value(const char *name, const char *labels)
 
 static struct mansio_str print(struct core_shm *shm)
 {
-    struct mansio_buf *out = mansio_buf_new(arena, 1 << 20);
+    struct mansio_buf *out = mansio_buf_new(arena, 1 << 22);
     core_metrics_print(shm, out);
     assert_int_equal(mansio_buf_status(out), 0);
     struct mansio_str text = mansio_buf_str(out);

@@ -33,6 +33,21 @@ int core_name_is_valid(struct mansio_str name)
     return 1;
 }
 
+/* Words that the core's own metrics begin with, mansio_core_...: as a module's name, or the first
+ * part of one, they would give one series two meanings. */
+static int is_reserved(struct mansio_str name)
+{
+    static const char *const words[] = {"core", "process", "build"};
+    struct mansio_str first = name;
+    (void)mansio_str_split(&name, '-', &first);
+    for (size_t i = 0; i < MANSIO_COUNT(words); i++) {
+        if (mansio_str_eq(first, mansio_str_from_cstr(words[i]))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static uint32_t number_at(struct mansio_str note, size_t offset)
 {
     uint32_t out;
@@ -104,6 +119,12 @@ int core_note_read(const char *file, struct mansio_str description, struct core_
     };
     if (!core_name_is_valid(note.name)) {
         return malformed(file, "a name that isn't 1 to 31 lower-case letters, digits and '-'");
+    }
+    if (is_reserved(note.name)) {
+        return mansio_fail(MANSIO_E_INVALID,
+                           "%s: wanted a name that doesn't begin with core, process or build, found "
+                           "\"%.*s\"",
+                           file, MANSIO_STR_ARG(note.name));
     }
     if (note.version.len == 0) {
         return malformed(file, "no version, or one that isn't plain text");

@@ -109,6 +109,14 @@ static void test_refuses_malformed_notes(void **state)
     assert_refused(&note, sizeof note, MANSIO_E_INVALID, "found a name");
     note = make(""), note.name[31] = 'x';
     assert_refused(&note, sizeof note, MANSIO_E_INVALID, "found a name");
+    note = make(""), memcpy(note.name, "core", 5); /* its metrics would pass for the core's own */
+    assert_refused(&note, sizeof note, MANSIO_E_INVALID, "found \"core\"");
+    note = make(""), memcpy(note.name, "process", 8);
+    assert_refused(&note, sizeof note, MANSIO_E_INVALID, "found \"process\"");
+    note = make(""), memcpy(note.name, "build", 6);
+    assert_refused(&note, sizeof note, MANSIO_E_INVALID, "found \"build\"");
+    note = make(""), memcpy(note.name, "core-mail", 10);
+    assert_refused(&note, sizeof note, MANSIO_E_INVALID, "found \"core-mail\"");
     note = make(""), note.version[1] = '\n';
     assert_refused(&note, sizeof note, MANSIO_E_INVALID, "found no version");
     note = make(""), memset(note.required, 'x', sizeof note.required);

@@ -14,7 +14,7 @@
 enum {
     CORE_SHM_VERSION = 2,
     CORE_SHM_SLOTS = 130,          /* 0: master; two generations of workers and service processes */
-    CORE_SHM_METRICS_MAX = 2048,   /* values a slot */
+    CORE_SHM_METRICS_MAX = 16384,  /* values a slot: 630 histograms; untouched ones cost nothing */
     CORE_SHM_LIMITS_MAX = 65536,   /* limit entries a slot: a worker's conns, each of another peer */
     CORE_SHM_STALE_US = 1000000,   /* an accepting worker that says nothing for so long is stuck */
 };
