@@ -77,6 +77,20 @@ def test_libevent_comes_before_libev(install):
     assert order.index("libevent_core-2.1") < order.index("libev")
 
 
+@pytest.mark.parametrize("first", ["libevent_core", "libev"])
+def test_the_order_matters(tmp_path, first):
+    """Why: the same module works in a host that has libevent first, and not in one that has libev.
+    Should the second ever pass, libev has stopped exporting these names, and the order may go."""
+    source = SOURCE / "tests/proto/modules/libevent_order.c"
+    module, host = tmp_path / "module.so", tmp_path / "host"
+    run("gcc", "-g", "-fPIC", "-shared", "-DMODULE", "-o", module, source, "-levent_core")
+    libraries = ["-levent_core", "-lev"] if first == "libevent_core" else ["-lev", "-levent_core"]
+    run("gcc", "-g", "-o", host, source, "-Wl,--no-as-needed", *libraries)
+    result = run(host, module, check=False, timeout=60)
+    worked = result.returncode == 0 and result.stdout == "100 rounds\n"
+    assert worked == (first == "libevent_core"), (result.returncode, result.stdout, result.stderr)
+
+
 def test_programs_find_their_library(install):
     for program in (install.mansiod, install.mansioctl):
         assert "libmansio.so.1" in needed(program)

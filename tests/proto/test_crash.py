@@ -175,7 +175,7 @@ def test_module_with_libevent_beside_libev(hello, tmp_path):
     clients = [Client(port) for _ in range(20)]
     for _ in range(50):
         for client in clients:
-            assert client.ask("x") == "2 events"
+            assert client.ask("x") == "3 events"
     for client in clients:
         client.close()
     assert [row["pid"] for row in hello.workers()] == before

@@ -1,11 +1,13 @@
 /*
  * A module that uses libevent beside the core's libev: both export event_set() and its kin, and
- * with the wrong one first the heap is corrupted. Each line runs a libevent timer.
+ * with the wrong one first the heap is corrupted. Each line runs libevent's timers and a pair of
+ * bufferevents, inside a fiber.
  */
 #include <mansio/interface.h>
 #include <mansio/protocol.h>
 #include <mansio/str.h>
 
+#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/event_compat.h>
 #include <event2/event_struct.h>
@@ -14,6 +16,12 @@ static void fired(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     ++*(int *)arg;
+}
+
+static void readable(struct bufferevent *buffered, void *arg)
+{
+    char text[8];
+    *(int *)arg += bufferevent_read(buffered, text, sizeof(text)) == 5;
 }
 
 /* The old interface, whose names libev exports too, and the new one. */
@@ -31,7 +39,18 @@ static int count_events(void)
     event_add(&old, &now);
     struct event *timer = event_new(base, -1, 0, fired, &count);
     event_add(timer, &now);
-    event_base_loop(base, EVLOOP_ONCE);
+    struct bufferevent *pair[2];
+    if (bufferevent_pair_new(base, 0, pair) != 0) {
+        return -1;
+    }
+    bufferevent_setcb(pair[1], readable, NULL, NULL, &count);
+    bufferevent_enable(pair[1], EV_READ);
+    bufferevent_write(pair[0], "hello", 5);
+    for (int turns = 0; count < 3 && turns < 100; turns++) {
+        event_base_loop(base, EVLOOP_NONBLOCK);
+    }
+    bufferevent_free(pair[0]);
+    bufferevent_free(pair[1]);
     event_free(timer);
     event_base_free(base);
     return count;
