@@ -40,6 +40,7 @@ struct core_child_process {
 
     int is_started;
     int is_draining;
+    int is_held_back; /* worker.c: the balance said no to a listener */
     int64_t drain_deadline_us;
     struct mansio_event *conns_changed;
     struct mansio_event *drained;

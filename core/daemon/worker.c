@@ -42,7 +42,9 @@ struct counted {
 static int may_accept(void *arg)
 {
     const struct core_child_listener *self = arg;
-    return core_shm_may_accept(self->process->shm, self->process->slot_index);
+    int may = core_shm_may_accept(self->process->shm, self->process->slot_index);
+    self->process->is_held_back |= !may;
+    return may;
 }
 
 static int count_in(const char *name, struct mansio_str key, uint64_t max, int *out_is_counted)
@@ -99,6 +101,15 @@ static int on_accept(void *arg, struct mansio_conn *conn, struct mansio_str *ref
     return 0;
 }
 
+void core_worker_kick(struct core_child_process *process)
+{
+    for (size_t i = 0; i < process->listener_count; i++) {
+        if (process->listeners[i].listener != NULL) {
+            core_listener_kick(process->listeners[i].listener);
+        }
+    }
+}
+
 static void on_close(void *arg, struct mansio_conn *conn, int result)
 {
     struct core_child_listener *self = arg;
@@ -106,6 +117,13 @@ static void on_close(void *arg, struct mansio_conn *conn, int result)
     count_out(self, conn, core_conn_counted(conn));
     atomic_fetch_sub(&self->process->slot->conns_open, 1);
     mansio_event_set(self->process->conns_changed);
+    /* Held back by our own count, which has just fallen: with short conns, waiting for the clock
+     * would leave every worker idle most of the time. */
+    struct core_child_process *process = self->process;
+    if (process->is_held_back && core_shm_may_accept(process->shm, process->slot_index)) {
+        process->is_held_back = 0;
+        core_worker_kick(process);
+    }
 }
 
 static int serve(void *arg, struct mansio_conn *conn)
@@ -180,15 +198,6 @@ int core_worker_accept(struct core_child_process *process)
         process->listener_count = i + 1;
     }
     return 0;
-}
-
-void core_worker_kick(struct core_child_process *process)
-{
-    for (size_t i = 0; i < process->listener_count; i++) {
-        if (process->listeners[i].listener != NULL) {
-            core_listener_kick(process->listeners[i].listener);
-        }
-    }
 }
 
 void core_worker_shut(struct core_child_process *process, uint32_t reason, int64_t spread_us,
