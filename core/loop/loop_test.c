@@ -163,12 +163,21 @@ static int use_everything(void *arg)
     return 0;
 }
 
+static void on_stuck(const struct core_context *holder, int64_t held_us)
+{
+    (void)holder;
+    (void)held_us;
+}
+
 /* A child that goes on with the loop has timers, descriptors and threads of its own. */
 static void a_forked_child_goes_on(void **state)
 {
     (void)state;
     testing_failures = 0;
-    assert_int_equal(core_loop_init(&small), 0);
+    struct core_loop_options options = small;
+    options.hold_limit_us = 100 * MANSIO_SECOND; /* so that the watchdog's thread is there */
+    options.on_stuck = on_stuck;
+    assert_int_equal(core_loop_init(&options), 0);
     struct mansio_group *group = mansio_group_new("test");
     assert_int_equal(mansio_group_spawn(group, "before", use_everything, NULL, NULL), 0);
     core_loop_run();
@@ -180,7 +189,9 @@ static void a_forked_child_goes_on(void **state)
             _exit(1);
         }
         core_loop_run();
-        _exit(testing_failures == 0 ? 0 : 2);
+        mansio_group_close(group);
+        size_t floating = core_loop_fini();
+        _exit(testing_failures == 0 && floating == 0 ? 0 : 2);
     }
     int status = 0;
     assert_int_equal(waitpid(pid, &status, 0), pid);

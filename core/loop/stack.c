@@ -24,6 +24,8 @@
 #define STACK_DEFAULT_BYTES ((size_t)256 * 1024 * STACK_FACTOR)
 #define STACK_MIN_BYTES     ((size_t)32 * 1024)
 
+#define TRIM_MARGIN 1024
+
 /* Left to everything that is not a stack: libraries, heaps, threads. */
 #define MAPS_RESERVED 2048
 
@@ -167,8 +169,8 @@ void core_stack_teardown(void (*before_unmap)(struct core_stack *stack))
 
 void core_stack_trim(struct core_stack *stack, const void *sp)
 {
-    /* 256 bytes: the red zone, and then some for who calls this from that stack. */
-    uintptr_t end = ((uintptr_t)sp - 256) / stacks.page * stacks.page;
+    /* The red zone, and this function's own frame, should it run on that stack. */
+    uintptr_t end = ((uintptr_t)sp - TRIM_MARGIN) / stacks.page * stacks.page;
     uintptr_t low = (uintptr_t)stack->low;
     if (end > low) {
         (void)madvise(stack->low, end - low, MADV_DONTNEED);

@@ -140,7 +140,7 @@ static void trim_gives_pages_back(void **state)
     char *sp = stack->high - 20000;
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     core_stack_trim(stack, sp);
-    char *kept = (char *)(((uintptr_t)sp - 256) / page * page);
+    char *kept = (char *)(((uintptr_t)sp - 1024) / page * page);
     assert_int_equal(resident(stack->low, kept), 0);
     assert_int_equal(sp[0], 1);
     assert_int_equal(kept[0], 1);

@@ -101,17 +101,22 @@ static void *watch(void *arg)
     return NULL;
 }
 
+static void make_condition(void)
+{
+    pthread_condattr_t attributes;
+    MANSIO_ASSERT(pthread_condattr_init(&attributes) == 0);
+    MANSIO_ASSERT(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
+    MANSIO_ASSERT(pthread_cond_init(&watcher.changed, &attributes) == 0);
+    pthread_condattr_destroy(&attributes);
+}
+
 void core_watchdog_setup(void)
 {
     core_clock_setup();
     int64_t limit = limit_us();
     core_watchdog.hold_ticks_min =
         limit <= 0 ? UINT64_MAX : (uint64_t)limit * CORE_TICKS_PER_US_MIN;
-    pthread_condattr_t attributes;
-    MANSIO_ASSERT(pthread_condattr_init(&attributes) == 0);
-    MANSIO_ASSERT(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
-    MANSIO_ASSERT(pthread_cond_init(&watcher.changed, &attributes) == 0);
-    pthread_condattr_destroy(&attributes);
+    make_condition();
     watcher.is_running = false;
 }
 
@@ -135,8 +140,9 @@ void core_watchdog_start(void)
 
 void core_watchdog_forked(void)
 {
-    /* The thread and whatever it held stayed behind. */
+    /* The thread and whatever it held stayed behind; destroying the condition would wait for it. */
     watcher.is_running = false;
+    make_condition();
     watcher.lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     atomic_store(&core_watchdog.is_parked, 0);
 }

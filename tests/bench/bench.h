@@ -47,4 +47,19 @@ static inline size_t bench_pss(void)
     return kib * 1024;
 }
 
+/* Lines of /proc/self/maps. */
+static inline size_t bench_mappings(void)
+{
+    size_t lines = 0;
+    FILE *file = fopen("/proc/self/maps", "re");
+    if (file == NULL) {
+        return 0;
+    }
+    for (int c = getc(file); c != EOF; c = getc(file)) {
+        lines += c == '\n';
+    }
+    (void)fclose(file);
+    return lines;
+}
+
 #endif

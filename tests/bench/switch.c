@@ -152,8 +152,8 @@ static void bench_idle(void)
     }
     (void)mansio_fiber_sleep_until(mansio_deadline_in(100 * MANSIO_MS));
     size_t after = bench_pss();
-    printf("%-44s %8zu bytes (PSS, %d fibers; page tables apart)\n", "idle fiber",
-           (after - before) / IDLE_FIBERS, IDLE_FIBERS);
+    printf("%-44s %8zu bytes (PSS, %d fibers; page tables apart; %zu mappings in all)\n",
+           "idle fiber", (after - before) / IDLE_FIBERS, IDLE_FIBERS, bench_mappings());
     mansio_event_set(event);
     MANSIO_ASSERT(mansio_group_join(group, MANSIO_NEVER) == 0);
     mansio_group_close(group);
