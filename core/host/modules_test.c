@@ -353,7 +353,9 @@ static void test_loads_hello(void **state)
     run_fiber(load_hello, (void *)(uintptr_t)built("hello.so"));
 }
 
-/* Built with the headers of the first ABI record, never again since: tests/abi/README.md. */
+/* Built with the headers of the first ABI record, never again since: tests/abi/README.md. What
+ * can't run says so and returns: cmocka's skip() prints "not ok ... # SKIP", which automake's TAP
+ * driver takes for a failure. */
 static void test_loads_the_kept_binary(void **state)
 {
     (void)state;
@@ -362,14 +364,13 @@ static void test_loads_the_kept_binary(void **state)
     const char *source = getenv("MANSIO_SRCDIR");
 
     if (strcmp(MANSIO_BUILD_TAG, "plain") != 0) {
-        print_message("# tests/abi/hello-1.0-amd64.so: built without sanitizers, as this is not\n");
-        skip();
+        print_message("# skipped: tests/abi/hello-1.0-amd64.so is built without sanitizers\n");
+        return;
     }
     snprintf(path, sizeof path, "%s/tests/abi/hello-1.0-amd64.so", source != NULL ? source : ".");
     run_fiber(load_hello, path);
 #else
-    print_message("# tests/abi/hello-1.0-amd64.so: this is not amd64\n");
-    skip();
+    print_message("# skipped: tests/abi/hello-1.0-amd64.so: this is not amd64\n");
 #endif
 }
 
@@ -416,8 +417,8 @@ static void test_overflow_ends_in_the_guard(void **state)
 {
     (void)state;
     if (strcmp(MANSIO_BUILD_TAG, "plain") != 0) {
-        print_message("# AddressSanitizer reports stack overflows in its own way\n");
-        skip();
+        print_message("# skipped: AddressSanitizer reports stack overflows in its own way\n");
+        return;
     }
     assert_drowns("deep");
     assert_drowns("deep-unprotected");
