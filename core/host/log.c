@@ -286,6 +286,18 @@ void core_log_as(const struct core_context *context, uint32_t level, const char 
     va_end(pairs);
 }
 
+int core_log_pass(struct core_log_gate *gate, uint64_t *out_held_back)
+{
+    int64_t now_us = mansio_now_us();
+    if (now_us < gate->next_us) {
+        gate->held_back++;
+        return 0;
+    }
+    *out_held_back = gate->held_back;
+    *gate = (struct core_log_gate){.next_us = now_us + MANSIO_SECOND};
+    return 1;
+}
+
 void core_log_hold(const struct core_context *holder, int64_t held_us)
 {
     core_log_as(holder, MANSIO_LOG_WARNING, "loop-held", MANSIO_KV_DURATION("held", held_us),

@@ -28,6 +28,15 @@ struct core_log_options {
 CORE_EXPORT void core_log_configure(const struct core_log_options *options);
 CORE_EXPORT uint64_t core_log_dropped(void);
 
+/* For lines that any peer can bring about as often as it likes: one a second passes, so that it
+ * can't bury the log. 1 to write the line, then with how many were held back since the last; else
+ * 0. Not for offload threads. */
+struct core_log_gate {
+    int64_t next_us;
+    uint64_t held_back;
+};
+CORE_EXPORT int core_log_pass(struct core_log_gate *gate, uint64_t *out_held_back);
+
 /* As mansio_log(), in the name of another context than the running one; NULL for none. */
 CORE_EXPORT void core_log_as(const struct core_context *context, uint32_t level, const char *event,
                              ...);

@@ -24,6 +24,8 @@
 #include <mansio/str.h>
 #include <mansio/time.h>
 
+#include "core/base/time.h"
+
 #include "core/host/log_line.h"
 
 static struct mansio_arena *arena;
@@ -479,6 +481,38 @@ static void test_last_words(void **state)
     assert_non_null(strstr(text, "signal=7 name=BUS\n"));
 }
 
+static int64_t gate_now_us;
+
+static int64_t read_gate_clock(void *arg)
+{
+    (void)arg;
+    return gate_now_us;
+}
+
+static void test_gate(void **state)
+{
+    (void)state;
+    static const struct core_time_source source = {.now_us = read_gate_clock};
+    struct core_log_gate gate = {0};
+    uint64_t held_back = 77;
+    gate_now_us = 5 * MANSIO_SECOND;
+    core_time_set_source(&source);
+    assert_true(core_log_pass(&gate, &held_back));
+    assert_int_equal(held_back, 0);
+    for (int i = 0; i < 1000; i++) {
+        assert_false(core_log_pass(&gate, &held_back));
+    }
+    gate_now_us += MANSIO_SECOND - 1;
+    assert_false(core_log_pass(&gate, &held_back));
+    gate_now_us++;
+    assert_true(core_log_pass(&gate, &held_back));
+    assert_int_equal(held_back, 1001);
+    gate_now_us += 3600 * MANSIO_SECOND;
+    assert_true(core_log_pass(&gate, &held_back));
+    assert_int_equal(held_back, 0);
+    core_time_set_source(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -489,6 +523,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_long_values_are_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_long_lines_are_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unknown_kind_ends_the_line, set_up, tear_down),
+        cmocka_unit_test(test_gate),
         cmocka_unit_test(test_levels),
         cmocka_unit_test(test_full_pipe_drops),
         cmocka_unit_test(test_full_socket_drops),

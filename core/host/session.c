@@ -19,6 +19,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/context.h"
+#include "core/host/log.h"
 #include "core/host/metrics_core.h"
 #include "core/host/session_id.h"
 #include "core/host/shm.h"
@@ -326,6 +327,18 @@ static void log_end(const struct mansio_session *session, int result, uint32_t r
                MANSIO_KV_END);
 }
 
+static void tell_refused(struct mansio_conn *conn, int result)
+{
+    static struct core_log_gate gate;
+    uint64_t held_back;
+    core_count_refused(CORE_REFUSED_SESSIONS);
+    if (core_log_pass(&gate, &held_back)) {
+        mansio_log(MANSIO_LOG_WARNING, "session-refused",
+                   MANSIO_KV_STR("peer", mansio_conn_peer(conn)), MANSIO_KV_CODE("result", result),
+                   MANSIO_KV_INT("held_back", held_back), MANSIO_KV_END);
+    }
+}
+
 int core_session_serve(struct mansio_conn *conn, struct mansio_instance *instance,
                        const struct mansio_protocol *protocol, struct mansio_str service)
 {
@@ -337,10 +350,7 @@ int core_session_serve(struct mansio_conn *conn, struct mansio_instance *instanc
     of_conn->fiber = mansio_fiber_self();
     int result = open_session(conn, of_conn, instance, service, &session);
     if (result < 0) {
-        core_count_refused(CORE_REFUSED_SESSIONS);
-        mansio_log(MANSIO_LOG_WARNING, "session-refused",
-                   MANSIO_KV_STR("peer", mansio_conn_peer(conn)), MANSIO_KV_CODE("result", result),
-                   MANSIO_KV_END);
+        tell_refused(conn, result);
         return result;
     }
     core_conn_set_data(conn, of_conn);

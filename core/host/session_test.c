@@ -19,6 +19,7 @@
 
 #include "core/base/context.h"
 #include "core/host/instance.h"
+#include "core/base/time.h"
 #include "core/host/log.h"
 #include "core/host/session_id.h"
 #include "core/host/shm.h"
@@ -432,14 +433,15 @@ static void test_many_on_a_conn(void **state)
 
 static int refuse(void *arg)
 {
-    struct peer peers[5] = {0};
+    struct peer peers[8] = {0};
     (void)arg;
     serve_fn = echo;
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 8; i++) {
         start(&peers[i]);
     }
     CHECK(core_sessions_count() == 4);
     CHECK(peers[4].result == MANSIO_E_LIMIT);
+    CHECK(peers[7].result == MANSIO_E_LIMIT);
     for (int i = 0; i < 4; i++) {
         mansio_fiber_cancel(peers[i].fiber);
         CHECK(mansio_fiber_yield() == 0);
@@ -447,18 +449,31 @@ static int refuse(void *arg)
     while (core_sessions_count() > 0) {
         CHECK(mansio_fiber_yield() == 0);
     }
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 8; i++) {
         finish(&peers[i]);
     }
     CHECK(strcmp(peers[4].got, "") == 0);
     return 0;
 }
 
+/* A clock that stands still: all in one second. */
+static int64_t read_standing(void *arg)
+{
+    (void)arg;
+    return 1000 * MANSIO_SECOND;
+}
+
+static const struct core_time_source standing = {.now_us = read_standing};
+
 static void test_refuses_too_many(void **state)
 {
     (void)state;
+    core_time_set_source(&standing);
     run_logged(refuse);
-    assert_non_null(strstr(log_text, "event=session-refused"));
+    core_time_set_source(NULL);
+    const char *line = strstr(log_text, "event=session-refused");
+    assert_non_null(line);
+    assert_null(strstr(line + 1, "event=session-refused")); /* not one for each that tries */
     assert_non_null(strstr(log_text, "detail=\"4 sessions are open in this process\""));
 }
 
