@@ -36,7 +36,8 @@ MANSIO_EXPORT int mansio_bus_publish(struct mansio_str topic, struct mansio_str 
  * @param topic     as in mansio_bus_publish()
  * @param capacity  hints kept until read, 1 to 65,536
  * @param out       the subscription
- * @return 0; MANSIO_E_INVALID
+ * @return 0; MANSIO_E_INVALID for a bad topic or capacity; MANSIO_E_LIMIT when 65,536 topics are
+ *         subscribed to in this process
  * @yields no     @since 1.0
  */
 MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_bus_subscribe(struct mansio_arena *arena,

@@ -186,7 +186,7 @@ static int find_or_add_topic(struct mansio_str name, struct topic **out)
     int rc = mansio_map_put(topics, topic->name, topic);
     if (rc < 0) {
         core_free(topic);
-        return mansio_fail(MANSIO_E_INVALID, "bus topic %.*s: %d topics are in use",
+        return mansio_fail(MANSIO_E_LIMIT, "bus topic %.*s: %d topics are in use",
                            MANSIO_STR_ARG(name), TOPICS_MAX);
     }
     *out = topic;

@@ -184,6 +184,33 @@ static void test_refusals(void **state)
     mansio_arena_free(arena);
 }
 
+/* Too many topics is a bound that was reached, not a name that is wrong: 4yz, not 5yz. */
+static int crowd(void *arg)
+{
+    struct mansio_arena *arena = mansio_arena_new(NULL, "test", 0);
+    struct mansio_subscription *one = NULL;
+    int rc = 0;
+    int count = 0;
+    (void)arg;
+    while (rc == 0 && count < 70000) {
+        char topic[32];
+        int len = snprintf(topic, sizeof topic, "mail/%d", count);
+        rc = mansio_bus_subscribe(arena, (struct mansio_str){topic, (size_t)len}, 1, &one);
+        count += rc == 0;
+    }
+    CHECK(count == 65536);
+    CHECK(rc == MANSIO_E_LIMIT);
+    CHECK(strstr(mansio_error_detail(), "65536 topics are in use") != NULL);
+    mansio_arena_free(arena);
+    return 0;
+}
+
+static void test_bounds_topics(void **state)
+{
+    (void)state;
+    run_fiber(crowd, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +218,7 @@ int main(void)
         cmocka_unit_test(test_slow_subscribers_lose),
         cmocka_unit_test(test_wakes_who_waits),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_bounds_topics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
