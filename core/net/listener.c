@@ -296,17 +296,22 @@ static int accept_conns(void *arg)
 
 /* ---- draining ------------------------------------------------------------------------------- */
 
-/* Ask conns that this round hasn't asked yet, until @p asked_min have been. */
+/* Ask conns that this round hasn't asked yet, until @p asked_min have been. Who is asked goes to the
+ * list's end: a step begins with who is due, and doesn't pass by everybody asked before. Behind
+ * those stand only conns accepted later, whose turn comes with SIZE_MAX. */
 static size_t ask_some(struct core_listener *listener, size_t asked, size_t asked_min)
 {
     CORE_LIST_EACH(link, follower, &listener->conns)
     {
-        if (asked >= asked_min) {
+        struct served *served = CORE_CONTAINER(link, struct served, link);
+        int is_asked = served->drain_round == listener->drain_round;
+        if (asked >= asked_min || (is_asked && asked_min != SIZE_MAX)) {
             break;
         }
-        struct served *served = CORE_CONTAINER(link, struct served, link);
-        if (served->drain_round != listener->drain_round) {
+        if (!is_asked) {
             ask_to_stop(served);
+            core_list_remove(link);
+            core_list_push_back(&listener->conns, link);
             asked++;
         }
     }
