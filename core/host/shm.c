@@ -29,7 +29,10 @@ static const char SHM_MAGIC[8] = "mansio\1";
 enum {
     BALANCE_SLACK = 8,     /* conns above the least loaded that never matter */
     BALANCE_FRACTION = 20, /* 1/20: 5 % */
+    ALIVE_LONG_AGO = 1,    /* 0 would say that it never beats */
 };
+
+#define FALTER_US (2 * MANSIO_SECOND)
 
 struct core_shm {
     struct shm_memory *memory;
@@ -45,6 +48,7 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit atomics work between process
 /* Of this process. */
 static struct core_shm *current;
 static uint32_t current_index;
+static int64_t faltering_until_us;
 
 struct shm_memory *core_shm_memory(struct core_shm *shm)
 {
@@ -299,6 +303,7 @@ void core_shm_attach(struct core_shm *shm, uint32_t index)
     MANSIO_ASSERT(index < CORE_SHM_SLOTS);
     current = shm;
     current_index = index;
+    faltering_until_us = 0;
 }
 
 struct core_shm *core_shm_current(void)
@@ -311,11 +316,25 @@ uint32_t core_shm_index(void)
     return current_index;
 }
 
+static void store_alive(uint64_t us)
+{
+    atomic_store_explicit(&current->memory->slots[current_index].slot.alive_us, us,
+                          memory_order_relaxed);
+}
+
 void core_shm_beat(void)
 {
+    int64_t now_us = mansio_now_us();
+    if (current != NULL && now_us >= faltering_until_us) {
+        store_alive((uint64_t)now_us);
+    }
+}
+
+void core_shm_falter(void)
+{
+    faltering_until_us = mansio_deadline_in(FALTER_US);
     if (current != NULL) {
-        atomic_store_explicit(&current->memory->slots[current_index].slot.alive_us,
-                              (uint64_t)mansio_now_us(), memory_order_relaxed);
+        store_alive(ALIVE_LONG_AGO);
     }
 }
 

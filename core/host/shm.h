@@ -65,6 +65,10 @@ CORE_EXPORT uint32_t core_shm_index(void);
  * longer counts as the least loaded, which would keep the others from accepting. */
 CORE_EXPORT void core_shm_beat(void);
 
+/* Call it when accepting has failed for want of descriptors, memory or fibers: for two seconds this
+ * worker doesn't count as the least loaded either, however it beats. */
+CORE_EXPORT void core_shm_falter(void);
+
 /*
  * Balance: a worker stops accepting while its open conns exceed those of the least loaded
  * accepting worker of its generation by more than max(8, 5 %). Never do all stop: the least

@@ -318,6 +318,26 @@ static void test_attach(void **state)
     assert_int_equal(core_shm_index(), 9);
 }
 
+/* One that is alive but can't accept (no descriptors, no fibers) has the fewest conns of all. */
+static void test_balance_passes_by_the_faltering(void **state)
+{
+    struct core_shm *shm = *state;
+    worker(shm, 1, 1, CORE_SLOT_ACCEPTING, 100);
+    worker(shm, 2, 1, CORE_SLOT_ACCEPTING, 0);
+    core_shm_attach(shm, 2);
+    core_shm_beat();
+    assert_int_equal(core_shm_may_accept(shm, 1), 0);
+    core_shm_falter();
+    assert_int_equal(core_shm_may_accept(shm, 1), 1);
+    assert_int_equal(core_shm_may_accept(shm, 2), 1); /* it goes on trying */
+    fake_now_us += MANSIO_SECOND;
+    core_shm_beat(); /* its loop runs, but that isn't enough */
+    assert_int_equal(core_shm_may_accept(shm, 1), 1);
+    fake_now_us += MANSIO_SECOND + 1;
+    core_shm_beat();
+    assert_int_equal(core_shm_may_accept(shm, 1), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +351,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_balance, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_balance_never_stops_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_balance_passes_by_the_stuck, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_balance_passes_by_the_faltering, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_attach, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
