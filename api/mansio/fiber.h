@@ -206,6 +206,10 @@ enum mansio_wait_flags {
  * Wait until one of several things is ready. Readiness is a hint: what it announces may be gone
  * when the fiber runs (another fiber took it).
  *
+ * A signal comes before anything that is ready. So on MANSIO_E_STOPPING a command may have come at
+ * the same moment: mansio_stream_read_line() with MANSIO_READ_IDLE and a deadline that has passed
+ * gives it, and waits for nothing.
+ *
  * @param sources      what to wait for; NULL entries are never ready
  * @param count        0 to MANSIO_WAIT_MAX; with 0 only the deadline or a signal ends it
  * @param deadline_us  monotonic time, or MANSIO_NEVER

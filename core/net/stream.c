@@ -75,8 +75,8 @@ static void readable_disarm(struct mansio_waitable *self)
     set_armed(CORE_CONTAINER(self, struct mansio_stream, readable), ARMED_READABLE, 0);
 }
 
-/* Asks the transport too, at the price of a system call: input that is there comes before a stop
- * request, so that no command is lost to a drain. */
+/* Asks the transport too, at the price of a system call: input that is there needs no suspension.
+ * (A stop request comes before it all the same: mansio_wait() says what to do about that.) */
 static int readable_is_ready(struct mansio_waitable *self)
 {
     struct mansio_stream *stream = CORE_CONTAINER(self, struct mansio_stream, readable);

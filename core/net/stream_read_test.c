@@ -472,6 +472,24 @@ static int stop_after_line(void *arg)
     return 0;
 }
 
+/* What mansio/fiber.h advises: a line that crossed a request which mansio_wait() told of. */
+static int line_after_stop(void *arg)
+{
+    (void)arg;
+    struct testing_pair pair = testing_pair_new();
+    struct mansio_waitable *sources[] = {mansio_stream_readable(pair.a)};
+    struct mansio_str s;
+    CHECK(mansio_stream_write(pair.b, MANSIO_STR("DONE\r\n")) == 0);
+    CHECK(mansio_stream_flush(pair.b) == 0);
+    mansio_fiber_stop(mansio_fiber_self(), MANSIO_REASON_DRAIN, MANSIO_NEVER);
+    CHECK(mansio_wait(sources, 1, SOON, MANSIO_WAIT_IDLE) == MANSIO_E_STOPPING);
+    mansio_stream_set_deadline(pair.a, mansio_now_us());
+    CHECK(mansio_stream_read_line(pair.a, 100, MANSIO_READ_IDLE, &s) == 4);
+    CHECK(mansio_stream_read_line(pair.a, 100, MANSIO_READ_IDLE, &s) == MANSIO_E_TIMEOUT);
+    mansio_arena_free(pair.arena);
+    return 0;
+}
+
 struct line_and_wait {
     struct mansio_stream *stream;
     struct mansio_event *news;
@@ -514,6 +532,7 @@ static void stops_only_when_nothing_has_come(void **state)
     run_fiber(stop_idle, NULL);
     run_fiber(stop_crossing, NULL);
     run_fiber(stop_after_line, NULL);
+    run_fiber(line_after_stop, NULL);
     run_fiber(stop_crossing_before_wait, NULL);
 }
 
