@@ -452,6 +452,7 @@ static int init_loop(void)
         .offload_queue_max = config->offload_queue_max,
         .hold_limit_us = config->hold_limit_us,
         .on_hold = core_log_hold,
+        .on_stuck = core_log_stuck,
         .on_overflow = core_log_overflow,
         .on_crash = core_log_crash,
     };

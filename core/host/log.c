@@ -54,7 +54,8 @@ static struct core_log_options options = {
 static struct target target = {.kind = TARGET_SHARED, .fd = STDERR_FILENO};
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char line_memory[CORE_LINE_MAX];
-static char last_words[CORE_LINE_MAX]; /* of a dying process: apart, as the lock may be held */
+static char last_words[CORE_LINE_MAX];  /* of a dying process: apart, as the lock may be held */
+static char stuck_words[CORE_LINE_MAX]; /* of a handler that interrupts whoever is stuck */
 static atomic_flag is_dying = ATOMIC_FLAG_INIT;
 static _Atomic uint64_t dropped;
 static uint64_t dropped_untold; /* under the lock */
@@ -237,6 +238,22 @@ void core_log_crash(const struct core_context *holder, int signal_number)
     core_line_int(&line, "signal", signal_number);
     core_line_str(&line, "name", mansio_str_from_cstr(name != NULL ? name : "?"));
     end_last_words(&line);
+}
+
+void core_log_stuck(const struct core_context *holder, int64_t held_us)
+{
+    if (options.level < MANSIO_LOG_WARNING) {
+        return;
+    }
+    int saved_errno = errno;
+    struct core_line line;
+    begin(&line, stuck_words);
+    core_line_head(&line, &options, holder, (int64_t)getpid(), mansio_wall_us(), MANSIO_LOG_WARNING,
+                   "loop-stuck");
+    core_line_duration(&line, "held_longer_than", held_us);
+    core_line_end(&line);
+    (void)emit(&line);
+    errno = saved_errno;
 }
 
 void core_log_configure(const struct core_log_options *wanted)

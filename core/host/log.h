@@ -50,6 +50,9 @@ CORE_EXPORT void core_log_hold(const struct core_context *holder, int64_t held_u
 CORE_EXPORT void core_log_overflow(const struct core_context *holder);
 CORE_EXPORT void core_log_crash(const struct core_context *holder, int signal_number);
 
+/* Async-signal-safe likewise, for on_stuck: a warning with the name of who holds the loop still. */
+CORE_EXPORT void core_log_stuck(const struct core_context *holder, int64_t held_us);
+
 /* Pure: one line with its line end. */
 CORE_EXPORT void core_log_format(struct mansio_buf *out, const struct core_log_options *options,
                                  const struct core_context *context, int64_t wall_us,

@@ -433,7 +433,7 @@ static int last_words(void (*how)(void))
     if (pid == 0) {
         struct core_context context = some_context;
         (void)core_context_swap(&context);
-        configure(ends[1], MANSIO_LOG_ERROR);
+        configure(ends[1], MANSIO_LOG_WARNING);
         how();
         _exit(0);
     }
@@ -456,6 +456,12 @@ static void overflow(void)
     core_log_crash(core_context_current(), SIGSEGV); /* only the first is reported */
 }
 
+static void stick(void)
+{
+    core_log_stuck(core_context_current(), 100000);
+    core_log_crash(NULL, SIGSEGV); /* a stuck one's report is not its last */
+}
+
 static void crash(void)
 {
     core_log_crash(NULL, SIGBUS);
@@ -470,6 +476,11 @@ static void test_last_words(void **state)
     assert_non_null(strstr(text, "module=smtp instance=\"mx in\" session=abc fiber=conn "
                                  "condition=\"1 + 1 == 3\" file="));
     assert_non_null(strstr(text, "function=fail_assertion\n"));
+
+    (void)last_words(stick);
+    assert_non_null(strstr(text, "level=warning event=loop-stuck process=worker pid="));
+    assert_non_null(strstr(text, "fiber=conn held_longer_than=0.1"));
+    assert_non_null(strstr(text, "event=crash"));
 
     (void)last_words(overflow);
     assert_non_null(strstr(text, "level=error event=stack-overflow"));

@@ -162,6 +162,21 @@ def test_stack_overflow_takes_its_worker_alone(hello, tmp_path, frame, with_pc_f
         assert client.ask("x") == "x"
 
 
+def test_who_holds_the_loop_is_named(hello, tmp_path):
+    """While it is still held (the loop may never come back), and afterwards with the time."""
+    port = deep_module(hello, "tenax", 1024, True, tmp_path)
+    hello.start()
+    with Client(port) as client:
+        assert client.ask("hold") == "held"
+    until("the log has both", lambda: "loop-held" in hello.log())
+    stuck, held = (
+        next(line for line in hello.log().splitlines() if event in line)
+        for event in ("loop-stuck", "loop-held")
+    )
+    assert "instance=tenax" in stuck and "level=warning" in stuck
+    assert "instance=tenax" in held and "held=0." in held
+
+
 def test_module_with_libevent_beside_libev(hello, tmp_path):
     options = run("pkg-config", "--cflags", "--libs", "libevent_core").stdout.split()
     module = hello.install.build_module(
