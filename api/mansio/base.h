@@ -24,7 +24,11 @@
 #error "MANSIO_ABI_TARGET is newer than these headers"
 #endif
 
+#ifdef __cplusplus
+#define MANSIO_EXPORT extern "C" __attribute__((visibility("default")))
+#else
 #define MANSIO_EXPORT __attribute__((visibility("default")))
+#endif
 #define MANSIO_MUST_CHECK __attribute__((warn_unused_result))
 #define MANSIO_PRINTF(format_arg, first_arg) __attribute__((format(printf, format_arg, first_arg)))
 #define MANSIO_DEPRECATED(advice) __attribute__((deprecated(advice)))

@@ -147,8 +147,14 @@ MANSIO_EXPORT void mansio_instance_set_data(struct mansio_instance *instance, vo
             ".balign 4\n"                                                                          \
             ".popsection\n")
 
+#ifdef __cplusplus
+#define MANSIO_MODULE_DECLARE_ MANSIO_EXPORT /* says extern itself */
+#else
+#define MANSIO_MODULE_DECLARE_ extern MANSIO_EXPORT
+#endif
+
 /**
- * Define a module, once, at file scope.
+ * Define a module, once, at file scope. In C++ (20, for its designated initialisers) as in C.
  *
  * @param module_name     string literal: as name above; core, process, build and what begins with
  *                        these and a '-' are the core's own
@@ -158,7 +164,7 @@ MANSIO_EXPORT void mansio_instance_set_data(struct mansio_instance *instance, vo
  */
 #define MANSIO_MODULE(module_name, module_version, required, ...)                                  \
     MANSIO_NOTE_(module_name, module_version, required);                                           \
-    extern MANSIO_EXPORT const struct mansio_module mansio_module;                                 \
+    MANSIO_MODULE_DECLARE_ const struct mansio_module mansio_module;                               \
     const struct mansio_module mansio_module = {                                                   \
         .size = sizeof(struct mansio_module),                                                      \
         .abi_major = MANSIO_ABI_MAJOR,                                                             \

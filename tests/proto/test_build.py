@@ -55,6 +55,34 @@ def test_every_header_compiles_alone_as_c_and_cpp(install, tmp_path, header):
         )
 
 
+def test_a_module_in_cpp_links(install, tmp_path):
+    """The library's functions have C names: a C++ module asks for those, under their versions."""
+    source = tmp_path / "module.cc"
+    source.write_text("""
+#include <mansio/error.h>
+#include <mansio/log.h>
+#include <mansio/module.h>
+#include <mansio/settings.h>
+
+static int load(struct mansio_instance *instance)
+{
+    struct mansio_str name = mansio_instance_name(instance);
+    mansio_log(MANSIO_LOG_INFO, "loaded", MANSIO_KV_STR("name", name), MANSIO_KV_END);
+    return name.len > 0 ? 0 : mansio_fail(MANSIO_E_INVALID, "no name");
+}
+
+MANSIO_MODULE("cpp", "1.0", "", .summary = "a module in C++", .load = load);
+""")
+    module = tmp_path / "cpp.so"
+    run(
+        "g++", "-std=c++20", "-Wall", "-Werror", "-fPIC", "-shared", "-Wl,-z,defs", "-o", module,
+        source, *install.pkg_config("--cflags", "--libs"), env=install.environment(),
+    )
+    names = run("nm", "-D", module).stdout
+    for name in ("U mansio_log@MANSIO_1.0", "U mansio_fail@MANSIO_1.0", "mansio_module"):
+        assert name in names
+
+
 def test_hello_needs_pkg_config_alone(install, tmp_path, hello_so):
     dump = run("readelf", "-n", hello_so).stdout
     assert "MANSIO" in dump
