@@ -14,6 +14,9 @@
 #include <mansio/log.h>
 #include <mansio/module.h>
 
+/* Of all answers together, and what a message counts beside its bytes: JSON takes memory. */
+enum { ANSWERS_MAX_BYTES = 64 * 1024 * 1024, ANSWER_BYTES = 4096 };
+
 struct ask {
     struct core_list link;
     uint32_t id;
@@ -21,6 +24,8 @@ struct ask {
     size_t pending_count;
     struct mansio_event *changed;
     json_t *answers;
+    size_t bytes;
+    int is_full; /* who has more to say stays silent */
 };
 
 static void forget(struct ask *ask, const struct core_place *place)
@@ -34,12 +39,39 @@ static void forget(struct ask *ask, const struct core_place *place)
     }
 }
 
+static int is_pending(const struct ask *ask, const struct core_place *place)
+{
+    for (size_t i = 0; i < ask->pending_count; i++) {
+        if (ask->pending[i] == place) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Room for one more answer? A child must not fill the master's memory. */
+static int take_room(struct ask *ask, const struct core_place *place,
+                     const struct core_message *message)
+{
+    size_t needed = message->payload.len + ANSWER_BYTES;
+    if (!ask->is_full && needed <= ANSWERS_MAX_BYTES - ask->bytes) {
+        ask->bytes += needed;
+        return 1;
+    }
+    if (!ask->is_full) {
+        mansio_log(MANSIO_LOG_WARNING, "answers-too-long", MANSIO_KV_INT("child", place->child.pid),
+                   MANSIO_KV_END);
+    }
+    ask->is_full = 1;
+    return 0;
+}
+
 void core_ask_answered(struct core_place *place, const struct core_message *message)
 {
     struct core_master *master = place->generation->master;
     CORE_LIST_EACH (link, follower, &master->asks) {
         struct ask *ask = CORE_CONTAINER(link, struct ask, link);
-        if (ask->id != message->id) {
+        if (ask->id != message->id || !is_pending(ask, place) || !take_room(ask, place, message)) {
             continue;
         }
         json_t *answer = NULL;

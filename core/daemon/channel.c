@@ -14,7 +14,10 @@
 
 #include <mansio/error.h>
 
-enum { OTHERS_MAX = 4 };
+enum {
+    OTHERS_MAX = 4,
+    BURST_MAX = 16, /* messages in a row before others have their turn */
+};
 
 struct queued {
     struct queued *next;
@@ -29,6 +32,7 @@ struct core_channel {
     struct mansio_event *queue_grew;
     struct queued *first, *last;
     size_t queued;
+    unsigned burst; /* messages since it last waited */
     char *buffer;
 };
 
@@ -171,12 +175,10 @@ static int receive_one(int fd, char *buffer, struct core_message *out)
     if (n < 0 && err != ECONNRESET) {
         return mansio_fail(MANSIO_E_IO, "channel: recvmsg: %s", strerror(err));
     }
-    if (n <= 0) {
-        return mansio_fail(MANSIO_E_EOF, "channel: the other side is gone");
-    }
     int fds[CORE_MESSAGE_FDS_MAX];
-    size_t fd_count = take_fds(&msg, fds);
-    int rc = core_message_decode((struct mansio_str){buffer, (size_t)n}, out);
+    size_t fd_count = n < 0 ? 0 : take_fds(&msg, fds); /* an empty message may bring some, too */
+    int rc = n <= 0 ? mansio_fail(MANSIO_E_EOF, "channel: the other side is gone")
+                    : core_message_decode((struct mansio_str){buffer, (size_t)n}, out);
     if (rc == 0 && (out->fd_count != fd_count || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)) {
         rc = mansio_fail(MANSIO_E_INVALID, "channel: message or its descriptors were cut");
     }
@@ -358,13 +360,31 @@ int core_channel_fd(const struct core_channel *channel)
     return channel->fd;
 }
 
+/* A peer that never stops talking must neither hold the thread nor outlive its deadline, nor hide
+ * what else is ready. 0 to go on; else what core_channel_step() returns. */
+static int breathe(struct core_channel *channel, struct mansio_waitable *const *others,
+                   size_t count, int64_t deadline_us)
+{
+    channel->burst = 0;
+    int rc = mansio_wait(others, count, mansio_now_us(), 0);
+    if (rc >= 0) {
+        return 1 + rc;
+    }
+    return rc == MANSIO_E_TIMEOUT && mansio_now_us() < deadline_us ? 0 : rc;
+}
+
 int core_channel_step(struct core_channel *channel, struct mansio_waitable *const *others,
                       size_t count, int64_t deadline_us, struct core_message *out)
 {
     MANSIO_ASSERT(count <= OTHERS_MAX);
     for (;;) {
         send_queued(channel);
-        int rc = receive_one(channel->fd, channel->buffer, out);
+        int rc = channel->burst < BURST_MAX ? 0 : breathe(channel, others, count, deadline_us);
+        if (rc != 0) {
+            return rc;
+        }
+        rc = receive_one(channel->fd, channel->buffer, out);
+        channel->burst += rc == 1;
         channel->is_closed |= rc == MANSIO_E_EOF;
         if (rc != 0) {
             return rc < 0 ? rc : 0;
@@ -376,6 +396,7 @@ int core_channel_step(struct core_channel *channel, struct mansio_waitable *cons
         for (size_t i = 0; i < count; i++) {
             sources[2 + i] = others[i];
         }
+        channel->burst = 0;
         rc = mansio_wait(sources, 2 + count, deadline_us, 0);
         if (rc < 0) {
             return rc;

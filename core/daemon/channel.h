@@ -101,8 +101,9 @@ int core_channel_send_text(struct core_channel *channel, uint32_t type, uint32_t
 size_t core_channel_queued(const struct core_channel *channel);
 
 /* Wait for a message, sending what is queued meanwhile; or for one of @p others (at most 4).
- * Returns 0 with a message; 1 + index when one of the others is ready and no message is there;
- * MANSIO_E_EOF; MANSIO_E_INVALID for a broken message; and as mansio_wait(). Yields. */
+ * Returns 0 with a message; 1 + index when one of the others is ready and no message is there, or
+ * many in a row were; MANSIO_E_TIMEOUT at the deadline, however much the peer says; MANSIO_E_EOF;
+ * MANSIO_E_INVALID for a broken message; and as mansio_wait(). Yields. */
 MANSIO_MUST_CHECK int core_channel_step(struct core_channel *channel,
                                         struct mansio_waitable *const *others, size_t count,
                                         int64_t deadline_us, struct core_message *out);

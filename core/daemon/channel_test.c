@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -154,12 +155,105 @@ static void keeps_order_bounds_and_descriptors(void **state)
     assert_int_equal(seen.results[6], MANSIO_E_CLOSED);
 }
 
+/* ---- a peer that never stops talking ----------------------------------------------------------
+ */
+
+struct babble {
+    int fds[2], other[2];
+    int until_other, until_deadline; /* messages that came before */
+    int results[2];
+};
+
+enum { BABBLE = 100 };
+
+static int count_messages(struct core_channel *channel, struct mansio_waitable *other,
+                          int64_t deadline_us, int *out_result)
+{
+    struct core_message out;
+    int count = 0;
+    do {
+        *out_result = core_channel_step(channel, &other, other != NULL, deadline_us, &out);
+        count += *out_result == 0;
+    } while (*out_result == 0 && count < BABBLE);
+    return count;
+}
+
+static int listen_to_babble(void *arg)
+{
+    struct babble *babble = arg;
+    struct core_channel *channel = core_channel_new(babble->fds[0]);
+    struct mansio_arena *arena = mansio_arena_new(NULL, "test", 0);
+    struct mansio_waitable *other = mansio_fd_watch(arena, babble->other[0], MANSIO_FD_READ);
+    struct core_message message = {.type = CORE_MESSAGE_STAGE, .payload = MANSIO_STR("x")};
+    for (int i = 0; i < BABBLE; i++) {
+        core_message_send_raw(babble->fds[1], &message);
+    }
+    (void)!write(babble->other[1], "x", 1);
+    babble->until_other = count_messages(channel, other, MANSIO_NEVER, &babble->results[0]);
+    babble->until_deadline = count_messages(channel, NULL, mansio_now_us(), &babble->results[1]);
+    mansio_arena_free(arena);
+    core_channel_free(channel);
+    core_loop_stop();
+    return 0;
+}
+
+static void hears_others_and_the_clock_over_a_babbler(void **state)
+{
+    (void)state;
+    struct core_loop_options options = {.fibers_max = 8};
+    struct babble babble = {.results = {-1, -1}};
+    assert_int_equal(core_loop_init(&options), 0);
+    assert_int_equal(core_channel_pair(&babble.fds[0], &babble.fds[1]), 0);
+    assert_int_equal(pipe(babble.other), 0);
+    struct mansio_group *group = mansio_group_new("test");
+    assert_int_equal(mansio_group_spawn(group, "listen", listen_to_babble, &babble, NULL), 0);
+    core_loop_run();
+    mansio_group_close(group);
+    core_loop_fini();
+    close(babble.fds[1]);
+    close(babble.other[0]);
+    close(babble.other[1]);
+    assert_int_equal(babble.results[0], 1);
+    assert_in_range(babble.until_other, 1, BABBLE / 2 - 1);
+    assert_int_equal(babble.results[1], MANSIO_E_TIMEOUT);
+    assert_in_range(babble.until_deadline, 1, BABBLE / 2 - 1);
+}
+
+/* An empty message is an end; what descriptors it brought must not stay open. */
+static void an_empty_message_leaks_no_descriptor(void **state)
+{
+    (void)state;
+    int pair[2];
+    assert_int_equal(core_channel_pair(&pair[0], &pair[1]), 0);
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = {.header = {.cmsg_level = SOL_SOCKET,
+                            .cmsg_type = SCM_RIGHTS,
+                            .cmsg_len = CMSG_LEN(sizeof(int))}};
+    memcpy(CMSG_DATA(&control.header), &pair[1], sizeof(int));
+    struct msghdr message = {.msg_control = &control, .msg_controllen = sizeof control.room};
+    assert_int_equal(sendmsg(pair[1], &message, 0), 0);
+    int next = fcntl(pair[0], F_DUPFD, 0); /* the lowest that is free */
+    close(next);
+    static char buffer[CORE_MESSAGE_BUFFER_SIZE];
+    struct core_message out;
+    assert_int_equal(core_message_receive_raw(pair[0], buffer, &out), MANSIO_E_EOF);
+    int after = fcntl(pair[0], F_DUPFD, 0);
+    assert_int_equal(after, next);
+    close(after);
+    close(pair[0]);
+    close(pair[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(encodes_and_decodes),
         cmocka_unit_test(refuses_broken_frames),
         cmocka_unit_test(keeps_order_bounds_and_descriptors),
+        cmocka_unit_test(hears_others_and_the_clock_over_a_babbler),
+        cmocka_unit_test(an_empty_message_leaks_no_descriptor),
     };
     return cmocka_run_group_tests_name("channel", tests, NULL, NULL);
 }

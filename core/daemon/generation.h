@@ -45,10 +45,11 @@ struct core_place {
     int64_t born_us, born_wall_us;
     int64_t deadline_us; /* of starting or draining; then it's killed */
     struct core_backoff backoff;
-    struct mansio_event *poke; /* look again at the generation's state */
-    int is_restored;           /* its child is from before a binary upgrade */
-    int is_stale;              /* its child starts with settings that were live-changed since */
-    int is_misfit;             /* its child has mapped other files than were checked */
+    struct mansio_event *poke;  /* look again at the generation's state */
+    int is_restored;            /* its child is from before a binary upgrade */
+    int is_stale;               /* its child starts with settings that were live-changed since */
+    int is_misfit;              /* its child has mapped other files than were checked */
+    int has_loaded, has_failed; /* its child has said so: it may only once */
 };
 
 struct core_generation {

@@ -131,6 +131,24 @@ int core_json_store(const json_t *value, const char *name, int *out_fd)
     return 0;
 }
 
+/* Copied, not mapped: whoever sent the descriptor may shrink the file under us, which would be
+ * SIGBUS in a mapping. */
+static int read_all(int fd, char *out, size_t len)
+{
+    for (size_t at = 0; at < len;) {
+        ssize_t n = pread(fd, out + at, len - at, (off_t)at);
+        int err = errno;
+        if (n < 0 && err == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return mansio_fail(MANSIO_E_IO, "document: %s", n < 0 ? strerror(err) : "it was cut");
+        }
+        at += (size_t)n;
+    }
+    return 0;
+}
+
 int core_json_load(int fd, json_t **out)
 {
     struct stat st;
@@ -138,17 +156,19 @@ int core_json_load(int fd, json_t **out)
         int err = errno;
         return mansio_fail(MANSIO_E_IO, "fstat: %s", strerror(err));
     }
-    if (st.st_size <= 0 || st.st_size > DOCUMENT_MAX_BYTES) {
+    if (!S_ISREG(st.st_mode) || st.st_size <= 0 || st.st_size > DOCUMENT_MAX_BYTES) {
         return mansio_fail(MANSIO_E_INVALID, "document of %lld bytes, 1 to %d expected",
                            (long long)st.st_size, DOCUMENT_MAX_BYTES);
     }
     size_t len = (size_t)st.st_size;
-    void *map = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (map == MAP_FAILED) {
-        int err = errno;
-        return mansio_fail(MANSIO_E_IO, "mmap: %s", strerror(err));
+    char *text = malloc(len);
+    if (text == NULL) {
+        return mansio_fail(MANSIO_E_LIMIT, "document: out of memory");
     }
-    int rc = core_json_parse((struct mansio_str){map, len}, out);
-    munmap(map, len);
+    int rc = read_all(fd, text, len);
+    if (rc == 0) {
+        rc = core_json_parse((struct mansio_str){text, len}, out);
+    }
+    free(text);
     return rc;
 }

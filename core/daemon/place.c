@@ -177,7 +177,7 @@ static int give_birth(struct core_place *place)
     if (rc < 0) {
         return rc;
     }
-    place->is_stale = 0;
+    place->is_stale = place->has_loaded = place->has_failed = 0;
     place->deadline_us = mansio_deadline_in(START_US);
     struct core_slot *slot = core_shm_slot(master->shm, place->slot);
     atomic_store(&slot->pid, (uint64_t)place->child.pid);
@@ -273,7 +273,10 @@ static void on_message(struct core_place *place, struct core_message *message)
 {
     switch (message->type) {
     case CORE_MESSAGE_LOADED:
-        on_loaded(place, message);
+        if (place->state == CORE_PLACE_STARTING && !place->has_loaded) {
+            place->has_loaded = 1;
+            on_loaded(place, message);
+        }
         break;
     case CORE_MESSAGE_READY:
         if (place->state == CORE_PLACE_STARTING) {
@@ -286,7 +289,10 @@ static void on_message(struct core_place *place, struct core_message *message)
         }
         break;
     case CORE_MESSAGE_FAILED:
-        on_failed(place, message);
+        if (!place->has_failed) {
+            place->has_failed = 1;
+            on_failed(place, message);
+        }
         break;
     case CORE_MESSAGE_BUS:
         relay(place, message);
@@ -379,7 +385,9 @@ static void obituary(struct core_place *place, int status)
 {
     char text[CORE_SPAWN_STATUS_MAX];
     core_spawn_status_text(status, text);
-    int is_planned = place->state == CORE_PLACE_DRAINING || place->is_misfit || is_over(place);
+    /* A crash is one also on the way out: only its end by our own hand is planned. */
+    int is_planned = (place->state == CORE_PLACE_DRAINING || place->is_misfit || is_over(place)) &&
+                     !(WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL);
     int is_clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     if (!is_planned && !is_clean) {
         place->generation->master->crashes++;
