@@ -96,6 +96,33 @@ static int fill_row(struct shm_row *row, const char *prefix, const char *label,
     return 0;
 }
 
+/* Whether @p other is one of the three further names that a histogram is printed under. */
+static int is_part_of(const struct shm_row *row, struct mansio_str name, struct mansio_str other)
+{
+    struct mansio_str end = mansio_str_sub(other, name.len, SIZE_MAX);
+    return row->type == MANSIO_METRIC_HISTOGRAM && mansio_str_starts(other, name) &&
+           (mansio_str_eq(end, MANSIO_STR("_bucket")) || mansio_str_eq(end, MANSIO_STR("_sum")) ||
+            mansio_str_eq(end, MANSIO_STR("_count")));
+}
+
+/* Two rows must not be printed under one name: "x" and "x_total" of counters would be, "wait" and
+ * "wait_seconds" of seconds, a histogram "x" and a gauge "x_count". */
+static int check_names(const struct shm_row *a, const struct shm_row *b)
+{
+    char text_a[CORE_PRINTED_NAME_MAX];
+    char text_b[CORE_PRINTED_NAME_MAX];
+    struct mansio_str name_a = core_row_printed_name(a, text_a);
+    struct mansio_str name_b = core_row_printed_name(b, text_b);
+    if (mansio_str_eq(name_a, name_b) || is_part_of(a, name_a, name_b) ||
+        is_part_of(b, name_b, name_a)) {
+        return mansio_fail(MANSIO_E_INVALID,
+                           "metrics %s and %s: wanted names of their own, found that they are "
+                           "printed as %.*s and %.*s",
+                           a->name, b->name, MANSIO_STR_ARG(name_a), MANSIO_STR_ARG(name_b));
+    }
+    return 0;
+}
+
 /* Where the values of a row are to be, in this process's slot. */
 static int place_row(const struct shm_row *row, uint32_t *out_value)
 {
@@ -120,6 +147,30 @@ static int place_row(const struct shm_row *row, uint32_t *out_value)
     return 0;
 }
 
+/* A table with longer rows was built with newer headers: their size is the stride. */
+static const struct mansio_metric *metric_at(const struct mansio_metric *table, size_t index)
+{
+    return (const struct mansio_metric *)(const void *)((const char *)table + index * table->size);
+}
+
+/* Row @p index of a table, checked by itself and against those before it. */
+static int make_row(struct shm_row *row, const char *prefix, const char *label,
+                    struct mansio_str value, const struct mansio_metric *table, size_t index)
+{
+    int rc = check_text(metric_at(table, index));
+    if (rc == 0) {
+        rc = fill_row(row, prefix, label, value, metric_at(table, index));
+    }
+    for (size_t k = 0; rc == 0 && k < index; k++) {
+        struct shm_row before;
+        rc = fill_row(&before, prefix, label, value, metric_at(table, k));
+        if (rc == 0) {
+            rc = check_names(&before, row);
+        }
+    }
+    return rc;
+}
+
 int core_metrics_register_labelled(const char *prefix, const char *label, struct mansio_str value,
                                    const struct mansio_metric *table, size_t count,
                                    uint32_t *out_handle)
@@ -133,17 +184,10 @@ int core_metrics_register_labelled(const char *prefix, const char *label, struct
                            SHM_ROWS_MAX);
     }
     uint32_t handle = row_count;
-    const char *at = (const char *)table;
     for (size_t i = 0; i < count; i++) {
-        /* A table built with newer headers may have longer rows: their size is the stride. */
-        const struct mansio_metric *metric =
-            (const struct mansio_metric *)(const void *)(at + i * table->size);
         struct shm_row row;
         uint32_t first = 0;
-        int rc = check_text(metric);
-        if (rc == 0) {
-            rc = fill_row(&row, prefix, label, value, metric);
-        }
+        int rc = make_row(&row, prefix, label, value, table, i);
         if (rc == 0) {
             rc = place_row(&row, &first);
         }
@@ -151,7 +195,7 @@ int core_metrics_register_labelled(const char *prefix, const char *label, struct
             return rc;
         }
         rows[handle + i] = (struct local_row){.value = first,
-                                              .type = metric->type,
+                                              .type = row.type,
                                               .table = handle,
                                               .lowest_shift = core_metric_lowest_shift(row.unit)};
     }

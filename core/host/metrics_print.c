@@ -24,8 +24,6 @@
 
 enum {
     FOLD_TRIES = 16,
-    PRINTED_NAME_MAX = 128,
-    NAME_SUFFIXES_MAX = 24, /* "_seconds" and "_total" */
 };
 
 /* One line, or one histogram: a name, a label, and the sum of what all processes have. */
@@ -46,37 +44,10 @@ struct sums {
     struct mansio_map *series;   /* printed name, NUL, label, NUL, value: struct series */
 };
 
-static int ends_with(const char *text, const char *end)
-{
-    return mansio_str_ends(mansio_str_from_cstr(text), mansio_str_from_cstr(end));
-}
-
-/* "mansio_smtp_wait" in seconds: "mansio_smtp_wait_seconds"; a counter: "..._seconds_total". */
-static struct mansio_str printed_name(const struct shm_row *row, char out[PRINTED_NAME_MAX])
-{
-    _Static_assert(sizeof row->name + NAME_SUFFIXES_MAX <= PRINTED_NAME_MAX, "suffixes fit");
-    size_t len = strlen(row->name);
-    memcpy(out, row->name, len + 1);
-    if (row->type == MANSIO_METRIC_COUNTER && len > 6 && ends_with(out, "_total")) {
-        len -= 6;
-        out[len] = '\0';
-    }
-    if (row->unit[0] != '\0' && !ends_with(out, row->unit)) {
-        out[len++] = '_';
-        memcpy(out + len, row->unit, strlen(row->unit) + 1);
-        len += strlen(row->unit);
-    }
-    if (row->type == MANSIO_METRIC_COUNTER) {
-        memcpy(out + len, "_total", sizeof "_total");
-        len += strlen("_total");
-    }
-    return (struct mansio_str){out, len};
-}
-
 static struct series *series_of(struct sums *sums, const struct shm_row *row)
 {
-    char key[PRINTED_NAME_MAX + sizeof row->label + sizeof row->value + 2];
-    struct mansio_str name = printed_name(row, key);
+    char key[CORE_PRINTED_NAME_MAX + sizeof row->label + sizeof row->value + 2];
+    struct mansio_str name = core_row_printed_name(row, key);
     size_t len = name.len + 1;
     size_t label_size = strlen(row->label) + 1;
     size_t value_len = strlen(row->value);

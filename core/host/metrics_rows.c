@@ -11,6 +11,9 @@
 #include <mansio/error.h>
 #include <mansio/log.h>
 #include <mansio/metrics.h>
+#include <mansio/str.h>
+
+enum { NAME_SUFFIXES_MAX = 24 }; /* "_seconds" and "_total" */
 
 uint32_t core_row_values(uint32_t type)
 {
@@ -57,6 +60,33 @@ int core_row_read(const struct shm_area *area, uint32_t index, struct shm_row *o
     }
     *out = row;
     return 0;
+}
+
+static int ends_with(const char *text, const char *end)
+{
+    return mansio_str_ends(mansio_str_from_cstr(text), mansio_str_from_cstr(end));
+}
+
+/* "mansio_smtp_wait" in seconds: "mansio_smtp_wait_seconds"; a counter: "..._seconds_total". */
+struct mansio_str core_row_printed_name(const struct shm_row *row, char out[CORE_PRINTED_NAME_MAX])
+{
+    _Static_assert(sizeof row->name + NAME_SUFFIXES_MAX <= CORE_PRINTED_NAME_MAX, "suffixes fit");
+    size_t len = strlen(row->name);
+    memcpy(out, row->name, len + 1);
+    if (row->type == MANSIO_METRIC_COUNTER && len > 6 && ends_with(out, "_total")) {
+        len -= 6;
+        out[len] = '\0';
+    }
+    if (row->unit[0] != '\0' && !ends_with(out, row->unit)) {
+        out[len++] = '_';
+        memcpy(out + len, row->unit, strlen(row->unit) + 1);
+        len += strlen(row->unit);
+    }
+    if (row->type == MANSIO_METRIC_COUNTER) {
+        memcpy(out + len, "_total", sizeof "_total");
+        len += strlen("_total");
+    }
+    return (struct mansio_str){out, len};
 }
 
 static int is_same(const struct shm_row *a, const struct shm_row *b)

@@ -435,6 +435,44 @@ static void test_refuses_bad_tables(void **state)
     }
 }
 
+static void test_refuses_names_that_are_printed_alike(void **state)
+{
+    struct core_shm *shm = *state;
+    const struct {
+        struct mansio_metric pair[2];
+        int rc;
+    } cases[] = {
+        {{MANSIO_METRIC(.name = "x", .type = MANSIO_METRIC_COUNTER, .help = "h"),
+          MANSIO_METRIC(.name = "x_total", .type = MANSIO_METRIC_COUNTER, .help = "h")},
+         MANSIO_E_INVALID},
+        {{MANSIO_METRIC(.name = "w_seconds", .type = MANSIO_METRIC_GAUGE, .help = "h"),
+          MANSIO_METRIC(.name = "w", .type = MANSIO_METRIC_HISTOGRAM, .unit = "seconds",
+                        .help = "h")},
+         MANSIO_E_INVALID},
+        {{MANSIO_METRIC(.name = "x_count", .type = MANSIO_METRIC_GAUGE, .help = "h"),
+          MANSIO_METRIC(.name = "x", .type = MANSIO_METRIC_HISTOGRAM, .help = "h")},
+         MANSIO_E_INVALID},
+        {{MANSIO_METRIC(.name = "y", .type = MANSIO_METRIC_HISTOGRAM, .help = "h"),
+          MANSIO_METRIC(.name = "y_sum", .type = MANSIO_METRIC_GAUGE, .help = "h")},
+         MANSIO_E_INVALID},
+        {{MANSIO_METRIC(.name = "z", .type = MANSIO_METRIC_GAUGE, .help = "h"),
+          MANSIO_METRIC(.name = "z_count", .type = MANSIO_METRIC_GAUGE, .help = "h")},
+         0},
+        {{MANSIO_METRIC(.name = "v", .type = MANSIO_METRIC_GAUGE, .help = "h"),
+          MANSIO_METRIC(.name = "v_total", .type = MANSIO_METRIC_COUNTER, .help = "h")},
+         0},
+    };
+    core_shm_attach(shm, 0);
+    for (size_t i = 0; i < MANSIO_COUNT(cases); i++) {
+        uint32_t handle = 77;
+        assert_int_equal(
+            core_metrics_register("mansio_x", MANSIO_STR_NONE, cases[i].pair, 2, &handle),
+            cases[i].rc);
+        assert_true(cases[i].rc == 0 ||
+                    strstr(mansio_error_detail(), "that they are printed as mansio_x_") != NULL);
+    }
+}
+
 static void test_full_slot(void **state)
 {
     struct core_shm *shm = *state;
@@ -535,6 +573,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_seconds_begin_at_16_us, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_escapes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refuses_bad_tables, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_refuses_names_that_are_printed_alike, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_full_slot, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_registering_again_finds_the_rows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_core_table, set_up, tear_down),
