@@ -7,6 +7,7 @@
  */
 #include "core/host/metrics.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <mansio/error.h>
@@ -220,9 +221,13 @@ void core_metrics_forget(void)
 /* The row, if it has values to be written. A wrong index or kind is a mistake in the module. */
 static const struct local_row *row_of(uint32_t handle, size_t index)
 {
-    MANSIO_ASSERT(handle < row_count && index < row_count - handle);
+    if (handle >= row_count || index >= row_count - handle ||
+        rows[handle + index].table != handle) {
+        char text[64];
+        snprintf(text, sizeof text, "metric %zu is not in the table", index);
+        mansio_assert_failed(text, __FILE__, __LINE__, __func__);
+    }
     const struct local_row *row = &rows[handle + index];
-    MANSIO_ASSERT(row->table == handle);
     return row->value == NO_VALUE ? NULL : row;
 }
 

@@ -31,14 +31,24 @@ static size_t find_row(const struct mansio_settings *settings, const char *name)
     return index;
 }
 
+/* A module's mistake: the setting's name tells its author more than our condition would. */
+static MANSIO_NORETURN void misused(const char *name, const char *how)
+{
+    char text[128];
+    snprintf(text, sizeof text, "setting \"%.63s\" %s", name, how);
+    mansio_assert_failed(text, __FILE__, __LINE__, __func__);
+}
+
 const struct core_value *core_settings_value(const struct mansio_settings *settings,
                                              const char *name, uint32_t types)
 {
     size_t index = find_row(settings, name);
-    int is_declared = index < settings->row_count;
-    MANSIO_ASSERT(is_declared);
-    int has_this_type = (type_bit(core_setting_row(settings->table, index)) & types) != 0;
-    MANSIO_ASSERT(has_this_type);
+    if (index >= settings->row_count) {
+        misused(name, "is not in the table");
+    }
+    if ((type_bit(core_setting_row(settings->table, index)) & types) == 0) {
+        misused(name, "is read as another type than the table gives it");
+    }
     return &settings->values[index];
 }
 
