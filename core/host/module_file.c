@@ -386,6 +386,14 @@ static int check_tables(const char *path, const struct mansio_module *module)
         return mansio_fail(MANSIO_E_INVALID, "%s: wanted a table of at most %d settings, found %s",
                            path, SETTINGS_MAX, module->settings == NULL ? "none" : "more");
     }
+    if (module->setting_count == 0 && module->settings != NULL) {
+        return mansio_fail(MANSIO_E_INVALID,
+                           "%s: wanted a setting_count with the settings, found 0", path);
+    }
+    if (module->metric_count == 0 && module->metrics != NULL) {
+        return mansio_fail(MANSIO_E_INVALID,
+                           "%s: wanted a metric_count with the metrics, found 0", path);
+    }
     int err = core_settings_table_check(module->settings, module->setting_count);
     if (err < 0) {
         (void)snprintf(detail, sizeof detail, "%s", mansio_error_detail());

@@ -226,6 +226,8 @@ static void test_refuses_what_shows_once_loaded(void **state)
         {"bad-settings.so", MANSIO_E_INVALID, "wanted a well-formed settings table",
          "row 0: found no name"},
         {"bad-metrics.so", MANSIO_E_INVALID, "wanted metrics once each", "found lines twice"},
+        {"no-setting-count.so", MANSIO_E_INVALID, "wanted a setting_count", "found 0"},
+        {"no-metric-count.so", MANSIO_E_INVALID, "wanted a metric_count", "found 0"},
         {"bad-metric-unit.so", MANSIO_E_INVALID, "wanted metrics with a name", "row 0 is none"},
     };
     for (size_t i = 0; i < MANSIO_COUNT(refusals); i++) {

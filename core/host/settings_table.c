@@ -36,7 +36,8 @@ static int refuse(const struct mansio_setting *row, const char *what)
 static int check_range(const struct mansio_setting *row)
 {
     if (row->min > row->max) {
-        return refuse(row, "min is above max");
+        return refuse(row, row->max == 0 ? "min is above max, which is 0 or not given"
+                                         : "min is above max");
     }
     if (row->min < 0 && row->type != MANSIO_SETTING_INT) {
         return refuse(row, "min is negative, which only an INT can be");

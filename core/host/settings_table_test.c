@@ -84,6 +84,8 @@ static const struct {
     {MANSIO_SETTING(.name = "a", .type = MANSIO_SETTING_MAP, .help = "h", .children = two,
                     .child_count = 2),
      "settings table: x: the name is there twice"},
+    {MANSIO_SETTING(.name = "a", .type = MANSIO_SETTING_STRING, .help = "h", .min = 1),
+     "settings table: a: min is above max, which is 0 or not given"},
     {MANSIO_SETTING(.name = "a", .type = MANSIO_SETTING_INT, .help = "h", .min = 2, .max = 1),
      "settings table: a: min is above max"},
     {MANSIO_SETTING(.name = "a", .type = MANSIO_SETTING_SIZE, .help = "h", .min = -2, .max = 1),

@@ -56,10 +56,20 @@ static const struct mansio_metric metrics[] = {
 };
 #endif
 
+#ifdef WRONG_NO_SETTING_COUNT
+#define SETTING_COUNT 0
+#else
+#define SETTING_COUNT MANSIO_COUNT(settings)
+#endif
+#ifdef WRONG_NO_METRIC_COUNT
+#define METRIC_COUNT 0
+#else
+#define METRIC_COUNT MANSIO_COUNT(metrics)
+#endif
+
 #define DESCRIPTION                                                                                \
     .summary = "Wrong.", .load = wrong_load, .settings = settings,                                 \
-    .setting_count = MANSIO_COUNT(settings), .metrics = metrics,                                   \
-    .metric_count = MANSIO_COUNT(metrics)
+    .setting_count = SETTING_COUNT, .metrics = metrics, .metric_count = METRIC_COUNT
 
 #if defined(WRONG_NO_NOTE) || defined(WRONG_OTHER_NAME) || defined(WRONG_SIZE)
 #ifndef WRONG_NO_NOTE
