@@ -179,7 +179,9 @@ static int take_scalars(struct making *making)
     config->hold_limit_us = mansio_settings_int(mansio_settings_section(root, "watchdog"), "limit");
     if (config->drain_spread_us > config->drain_time_us) {
         complain(making, core_settings_place(drain, "spread"), drain, "spread",
-                 "found more than drain.time, expected at most as much");
+                 mansio_settings_is_set(drain, "spread")
+                     ? "found more than drain.time, expected at most as much"
+                     : "found nothing, and its default is more than drain.time: say it too");
     }
     if (config->control_socket.len == 0 && !is_bad(control, "socket")) {
         complain(making, core_settings_place(control, "socket"), control, "socket",
@@ -315,6 +317,23 @@ static int check_unique(struct making *making, const struct mansio_settings *ent
     return 1;
 }
 
+/* Two who accept from one socket would get each other's clients. */
+static int check_not_metrics(struct making *making, const struct mansio_settings *entry,
+                             size_t index, const struct core_config_listener *fresh)
+{
+    const struct core_config *config = making->config;
+    if (!config->has_metrics || !core_address_eq(&config->metrics_address, &fresh->address) ||
+        is_any_port(&fresh->address)) {
+        return 1;
+    }
+    char quoted[CORE_QUOTE_MAX];
+    char what[CORE_SETTINGS_WHY_MAX];
+    snprintf(what, sizeof what, "found %s, which metrics.address has too",
+             core_quote(fresh->address_text, quoted));
+    complain(making, core_settings_item_place(entry, "address", index), entry, "address", what);
+    return 0;
+}
+
 static void add_address(struct making *making, const struct mansio_settings *entry, size_t index,
                         const struct core_config_listener *model)
 {
@@ -324,7 +343,8 @@ static void add_address(struct making *making, const struct mansio_settings *ent
     if (core_address_parse(row->address_text, &row->address) < 0) {
         complain(making, core_settings_item_place(entry, "address", index), entry, "address",
                  mansio_error_detail());
-    } else if (check_unique(making, entry, index, row)) {
+    } else if (check_unique(making, entry, index, row) &&
+               check_not_metrics(making, entry, index, row)) {
         making->config->listener_count++;
     }
 }

@@ -230,6 +230,14 @@ static const struct {
     {"drain: {time: 1s, spread: 2s}\n",
      NULL,
      {"a:1:27: drain.spread: found more than drain.time, expected at most as much"}},
+    {"drain: {time: 1s}\n",
+     NULL,
+     {"a:1:1: drain.spread: found nothing, and its default is more than drain.time: say it too"}},
+    {"metrics: {address: '127.0.0.1:25'}\n"
+     "instances: {i: {module: m}}\n"
+     "listeners: {l: {address: ['127.0.0.1:25'], serve: i}}\n",
+     NULL,
+     {"a:3:27: listeners.l.address: found \"127.0.0.1:25\", which metrics.address has too"}},
     {"control: {socket: ''}\n", NULL, {"a:1:19: control.socket: found nothing, expected a path"}},
     {"workers: 65\n", NULL, {"a:1:10: workers: found \"65\", expected 0 to 64 workers"}},
     {"- a\n", NULL, {"a:1:1: found a list, expected settings such as \"listeners:\""}},
