@@ -176,7 +176,8 @@ MANSIO_EXPORT int mansio_fiber_yield(void);
 MANSIO_EXPORT int mansio_fiber_pace(void);
 
 /**
- * Sleep until a time.
+ * Sleep until a time. Not idle: a stop request doesn't end it. For a sleep that it does end, see
+ * mansio_wait() with nothing to wait for and MANSIO_WAIT_IDLE.
  *
  * @param deadline_us  monotonic time; one that has passed yields once
  * @return 0 at that time; MANSIO_E_CANCELLED

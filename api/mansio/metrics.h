@@ -3,7 +3,8 @@
  *
  * They live in shared memory, one slot a worker, and the service process serves their sums in
  * Prometheus' text format as mansio_MODULE_NAME{instance="..."}, counters with _total, durations
- * in seconds. Updating one is an addition: no lock, no system call.
+ * in seconds. Updating one is an addition: no lock, no system call. An index that the table doesn't
+ * have, or the wrong type of metric, is a programming mistake and stops the process.
  */
 #ifndef MANSIO_METRICS_H
 #define MANSIO_METRICS_H
@@ -15,7 +16,9 @@ struct mansio_instance;
 enum mansio_metric_type {
     MANSIO_METRIC_COUNTER = 1,   /* only grows; kept when a worker ends */
     MANSIO_METRIC_GAUGE = 2,     /* a worker's part; gone with the worker */
-    MANSIO_METRIC_HISTOGRAM = 3, /* values by size: 24 buckets, each twice the one before */
+    /* Values by size: 24 buckets, each twice the one before. They begin at 16 us for "seconds", at
+     * 64 for "bytes", at 1 for a plain count. */
+    MANSIO_METRIC_HISTOGRAM = 3,
 };
 
 /** One row of a metrics table. Fill it with MANSIO_METRIC(). */
@@ -34,7 +37,8 @@ struct mansio_metric {
  * Add to a counter or gauge.
  *
  * @param index  row in the module's metrics table
- * @param n      what to add; negative for gauges only
+ * @param n      what to add; negative for gauges only: a counter ignores it, and
+ *               mansio_core_metric_misuses_total counts it
  * @yields no     @since 1.0
  */
 MANSIO_EXPORT void mansio_metric_add(struct mansio_instance *instance, size_t index, int64_t n);

@@ -56,11 +56,16 @@ struct mansio_module {
     int (*start)(struct mansio_instance *instance, uint32_t role);
 
     /** LIVE settings changed: mansio_instance_settings() has the new values, the old ones live
-     * until this returns. @return 0, or an error: it is logged, the new values stand
+     * until this returns. Called in every process that start() ran in, the service process too.
+     * What load() refuses never comes here: so refuse there, where the reload still can be.
+     * @return 0, or an error: it is logged, the new values stand
      * @yields yes    @since 1.0 */
     int (*reconfigure)(struct mansio_instance *instance);
 
-    /** Finish what runs by the deadline; conns are drained by the core itself.
+    /** Finish what runs by the deadline; conns are drained by the core itself. A module that has
+     * this is waited for until the fibers of the instance's group have ended, at most to the
+     * deadline: the core asks none of them to stop, mansio_group_stop() here does. NULL: they are
+     * cancelled once the conns are gone.
      * @param deadline_us  monotonic time
      * @yields no     @since 1.0 */
     void (*drain)(struct mansio_instance *instance, int64_t deadline_us);
@@ -74,7 +79,8 @@ struct mansio_module {
 /** Its name in the configuration. @yields no @since 1.0 */
 MANSIO_EXPORT struct mansio_str mansio_instance_name(const struct mansio_instance *instance);
 
-/** Its settings, checked; until reconfigure() or stop() has returned. @yields no @since 1.0 */
+/** Its settings, checked; until reconfigure() or stop() has returned: a fiber that keeps them, or
+ * a slice of them, over a yield may hold what is gone. @yields no @since 1.0 */
 MANSIO_EXPORT const struct mansio_settings *
 mansio_instance_settings(const struct mansio_instance *instance);
 

@@ -22,7 +22,8 @@ enum mansio_setting_type {
     MANSIO_SETTING_STRING = 5,   /* text without NUL; min and max bound its length in bytes */
     MANSIO_SETTING_CHOICE = 6,   /* one of choices; its index in code */
     MANSIO_SETTING_SECRET = 7,   /* {file: PATH} or {env: NAME}, or, discouraged, the text itself */
-    MANSIO_SETTING_PATH = 8,     /* a file's path; relative to the file that says it */
+    MANSIO_SETTING_PATH = 8,     /* a file's path; relative to the file that says it. Whether
+                                  * there is a file is not looked at */
     MANSIO_SETTING_LIST = 9,     /* strings; min and max bound their number */
     MANSIO_SETTING_SECTION = 10, /* settings below this one: children */
     MANSIO_SETTING_MAP = 11,     /* named sections of one form: children; min, max their number */
@@ -46,7 +47,8 @@ struct mansio_setting {
     const char *unit;           /* for people: "connections"; NULL for none */
     const char *default_text;   /* as the file would say it; NULL: zero, empty, first choice */
     const char *help;           /* one line */
-    int64_t min, max;           /* inclusive; both 0: the type's own range */
+    int64_t min, max;           /* inclusive; both 0: the type's own range. Else both are meant: a
+                                 * min alone is above its max of 0, and refused */
     const char *const *choices; /* NULL-terminated; for CHOICE */
     const struct mansio_setting *children; /* for SECTION and MAP */
     size_t child_count;

@@ -54,7 +54,7 @@ static const char help[] =
     "  -h, --help              print this\n"
     "\n"
     "Signals: TERM and INT stop in good order, a second one is quick about it; HUP reloads;\n"
-    "USR2 starts a new generation even if nothing changed. See also mansioctl(1).\n";
+    "USR2 starts a new generation even if nothing changed. See also mansioctl(8).\n";
 
 struct arguments {
     const char *config_path; /* NULL: not given */
