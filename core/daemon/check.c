@@ -5,6 +5,7 @@
 #include "core/daemon/check.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -20,12 +21,14 @@
 
 #define CHECK_US (60 * MANSIO_SECOND)
 
+enum { STAGE_MAX = 128 };
+
 struct checking {
     struct mansio_arena *arena;
     struct core_child child;
     struct core_channel *channel;
-    struct mansio_str stage;  /* what the child was at */
-    struct mansio_str reason; /* what it says */
+    char stage[STAGE_MAX];    /* what the child was at; kept here, however often it says so */
+    struct mansio_str reason; /* what it says, once */
     int plan_fd, source_fd;
 };
 
@@ -57,19 +60,17 @@ static int send_request(const struct checking *checking, const struct core_check
 
 static void on_message(struct checking *checking, struct core_message *message)
 {
-    struct mansio_str *text = NULL;
     if (message->type == CORE_MESSAGE_STAGE) {
-        text = &checking->stage;
-    } else if (message->type == CORE_MESSAGE_FAILED) {
-        text = &checking->reason;
+        snprintf(checking->stage, sizeof checking->stage, "%.*s", MANSIO_STR_ARG(message->payload));
+    } else if (message->type == CORE_MESSAGE_FAILED && checking->reason.len == 0) {
+        if (mansio_arena_copy(checking->arena, message->payload, &checking->reason) < 0) {
+            checking->reason = MANSIO_STR("(out of memory)");
+        }
     } else if (message->type == CORE_MESSAGE_PLAN && message->fd_count == 2 &&
                checking->plan_fd < 0) {
         checking->plan_fd = message->fds[0];
         checking->source_fd = message->fds[1];
         message->fd_count = 0;
-    }
-    if (text != NULL && mansio_arena_copy(checking->arena, message->payload, text) < 0) {
-        *text = MANSIO_STR("(out of memory)");
     }
     core_message_close_fds(message);
 }
@@ -117,12 +118,11 @@ static void explain(struct checking *checking, int rc, int status)
     }
     if (rc == MANSIO_E_TIMEOUT) {
         rc = mansio_arena_printf(checking->arena, &checking->reason,
-                                 "the checking process took too long while %.*s",
-                                 MANSIO_STR_ARG(checking->stage));
+                                 "the checking process took too long while %s", checking->stage);
     } else {
-        rc = mansio_arena_printf(
-            checking->arena, &checking->reason, "the checking process died while %.*s: %s",
-            MANSIO_STR_ARG(checking->stage), core_spawn_status_text(status, text));
+        rc = mansio_arena_printf(checking->arena, &checking->reason,
+                                 "the checking process died while %s: %s", checking->stage,
+                                 core_spawn_status_text(status, text));
     }
     if (rc < 0) {
         checking->reason = MANSIO_STR("the checking process died");
@@ -165,7 +165,7 @@ int core_check(struct mansio_arena *arena, const struct core_check_request *requ
     struct checking checking = {
         .arena = arena,
         .child = {.pid = 0, .pidfd = -1},
-        .stage = MANSIO_STR("starting"),
+        .stage = "starting",
         .plan_fd = -1,
         .source_fd = -1,
     };

@@ -26,7 +26,12 @@
 #define WRITE_US   (30 * MANSIO_SECOND)
 #define PAUSE_US   (100 * MANSIO_MS)
 
-enum { REQUEST_MAX_BYTES = 65536, CLIENTS_MAX = 64, GROUPS_MAX = 1024 };
+enum {
+    REQUEST_MAX_BYTES = 65536,
+    CLIENTS_MAX = 64,
+    CLIENTS_RESERVED = 16, /* beside those, for who may change something: nobody locks them out */
+    GROUPS_MAX = 1024,
+};
 
 struct core_control {
     struct core_master *master;
@@ -352,6 +357,11 @@ static int client_start(struct core_control *control, int fd, struct core_operat
         int err = errno;
         rc = mansio_fail(MANSIO_E_IO, "SO_PEERCRED: %s", strerror(err));
     }
+    size_t count = mansio_group_count(control->clients);
+    if (rc == 0 && count >= CLIENTS_MAX &&
+        (count >= CLIENTS_MAX + CLIENTS_RESERVED || !may_change(client))) {
+        rc = mansio_fail(MANSIO_E_LIMIT, "%zu clients are here already", count);
+    }
     if (rc == 0) {
         rc = mansio_group_spawn(control->clients, "control", client_run, client, NULL);
     }
@@ -384,8 +394,7 @@ static int accept_run(void *arg)
         if (client < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
             rc = mansio_fiber_sleep_until(mansio_deadline_in(PAUSE_US));
         }
-        if (client >= 0 && (mansio_group_count(control->clients) >= CLIENTS_MAX ||
-                            client_start(control, client, NULL) < 0)) {
+        if (client >= 0 && client_start(control, client, NULL) < 0) {
             close(client);
         }
     }

@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +74,19 @@ static void raise_descriptors(void)
     }
 }
 
+/* Whoever starts us may have closed these; then the first thing that we open would be what the log
+ * is written into. */
+static void hold_standard_descriptors(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
 /* 0 to go on, or 1 + exit status. */
 static int parse(int argc, char **argv, struct arguments *out)
 {
@@ -134,6 +148,7 @@ static int run_role(const char *role)
 int main(int argc, char **argv)
 {
     struct arguments arguments = {.resume_fd = -1};
+    hold_standard_descriptors();
     int rc = parse(argc, argv, &arguments);
     if (rc != 0) {
         return rc - 1;

@@ -188,7 +188,7 @@ static void on_signal(struct core_master *master, int number)
     if (number == SIGTERM || number == SIGINT) {
         core_master_stop(master);
     } else if (master->state != CORE_MASTER_STOPPING) {
-        (void)core_reload_submit(master, number == SIGUSR2, 0, -1);
+        core_reload_by_signal(master, number == SIGUSR2);
     }
 }
 

@@ -52,6 +52,16 @@ struct core_operation *core_reload_submit(struct core_master *master, int is_for
     return operation;
 }
 
+void core_reload_by_signal(struct core_master *master, int is_forced)
+{
+    CORE_LIST_EACH (link, follower, &master->operations) {
+        if (CORE_CONTAINER(link, struct core_operation, link)->is_forced >= is_forced) {
+            return;
+        }
+    }
+    (void)core_reload_submit(master, is_forced, 0, -1);
+}
+
 void core_reload_by_misfit(struct core_master *master)
 {
     /* A reload that is under way or waiting will look at the files anyway. If it fails, the place's

@@ -209,6 +209,7 @@ static int replace_generation(struct core_master *master, struct checked *checke
     }
     core_master_adopt(master, generation->plan);
     core_sockets_prune(master->sockets, is_wanted, master);
+    core_sockets_warn_unwanted(master->sockets, is_wanted, master);
     return 0;
 }
 

@@ -35,6 +35,9 @@ int core_conductor_run(struct core_master *master, int is_resumed);
 struct core_operation *core_reload_submit(struct core_master *master, int is_forced,
                                           int is_waited_for, int client_fd);
 
+/* A signal asks for one: what waits already, and would do as much, is enough. */
+void core_reload_by_signal(struct core_master *master, int is_forced);
+
 /* A child of the generation in service has found other files than were checked. */
 void core_reload_by_misfit(struct core_master *master);
 

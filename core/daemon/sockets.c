@@ -263,6 +263,20 @@ void core_sockets_prune(struct core_sockets *sockets, core_sockets_wanted_fn is_
     }
 }
 
+void core_sockets_warn_unwanted(const struct core_sockets *sockets,
+                                core_sockets_wanted_fn is_wanted, void *arg)
+{
+    for (const struct held_socket *held = sockets->first; held != NULL; held = held->next) {
+        if (held->is_inherited && !is_wanted(arg, &held->address)) {
+            char text[CORE_ADDRESS_TEXT_MAX];
+            core_address_print(&held->address, text);
+            mansio_log(MANSIO_LOG_WARNING, "socket-not-served", MANSIO_KV_CSTR("address", text),
+                       MANSIO_KV_CSTR("reason", "systemd gave it, but no listener names it"),
+                       MANSIO_KV_END);
+        }
+    }
+}
+
 /* ---- over a binary upgrade ------------------------------------------------------------------- */
 
 json_t *core_sockets_to_json(const struct core_sockets *sockets)

@@ -49,6 +49,10 @@ int core_sockets_is_inherited(const struct core_sockets *sockets,
 typedef int (*core_sockets_wanted_fn)(void *arg, const struct core_address *address);
 void core_sockets_prune(struct core_sockets *sockets, core_sockets_wanted_fn is_wanted, void *arg);
 
+/* Say so of each socket from systemd that @p is_wanted doesn't want: who connects there waits. */
+void core_sockets_warn_unwanted(const struct core_sockets *sockets,
+                                core_sockets_wanted_fn is_wanted, void *arg);
+
 /* Over a binary upgrade: descriptors as they are, to JSON and back; and whether exec keeps them. */
 json_t *core_sockets_to_json(const struct core_sockets *sockets);
 MANSIO_MUST_CHECK int core_sockets_from_json(struct core_sockets *sockets, const json_t *json);

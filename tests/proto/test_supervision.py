@@ -3,10 +3,12 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 
 import pytest
 from mansio_test import proc
+from mansio_test.daemon import free_port
 from mansio_test.hello import Client
 from mansio_test.install import change_build_id, run
 from mansio_test.wait import until
@@ -76,6 +78,22 @@ def test_takes_sockets_of_systemd(hello):
     with Client(hello.port) as client:
         assert client.ask("x") == "x"
     assert hello.status()["listeners"][0]["inherited"] is True
+
+
+def test_says_which_socket_of_systemd_nobody_serves(hello):
+    spare = free_port()
+    hello.start(
+        wrapper=[
+            "/usr/bin/systemd-socket-activate",
+            f"--listen=127.0.0.1:{hello.port}",
+            f"--listen=127.0.0.1:{spare}",
+        ],
+        wait=False,
+    )
+    with until("it listens", lambda: socket.create_connection(("127.0.0.1", hello.port), 20)):
+        hello.wait_ready()
+    lines = [line for line in hello.log().splitlines() if "event=socket-not-served" in line]
+    assert len(lines) == 1 and f"127.0.0.1:{spare}" in lines[0], lines
 
 
 def readable_by_all(directory):
@@ -181,6 +199,51 @@ def test_strangers_may_look_not_touch(hello):
         result = run(*ctl, *words, check=False)
         assert result.returncode == 4, (words, result)
     assert hello.status()["state"] == "running"
+
+
+def test_strangers_do_not_lock_out_the_admin(hello):
+    """However many connections they hold open on the control socket."""
+    hello.config["control"]["mode"] = "0666"
+    hello.start()
+    readable_by_all(hello.directory)
+    held = []
+    os.setegid(65534)
+    os.seteuid(65534)
+    try:
+        for _ in range(100):
+            held.append(socket.socket(socket.AF_UNIX))
+            held[-1].connect(str(hello.socket))
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+    try:
+        assert hello.ctl("status", check=False).returncode == 0
+        assert hello.reload()["outcome"] == "unchanged"
+    finally:
+        for s in held:
+            s.close()
+
+
+def test_closed_standard_descriptors(hello):
+    """Whoever starts it without them doesn't get the log into some socket or shared memory."""
+    hello.start(wrapper=["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"])
+    for pid in [hello.master, *proc.children(hello.master)]:
+        found = proc.descriptors(pid)
+        assert [found[n] for n in range(3)] == ["/dev/null"] * 3, found
+    with Client(hello.port) as client:
+        assert client.ask("x") == "x"
+
+
+def test_stops_when_all_get_the_signal(hello):
+    """As systemd sends it, to every process of the unit."""
+    hello.start()
+    with Client(hello.port) as client:
+        client.ask("x")
+        for pid in [*proc.children(hello.master), hello.master]:
+            hello.signal(signal.SIGTERM, pid)
+        assert client.line().startswith("Vale")
+        assert hello.process.wait(60) == 0
+    assert "level=error" not in hello.log()
 
 
 def test_a_second_master_waits_and_says_why(hello, make_daemon):

@@ -73,6 +73,34 @@ def test_answers_that_nobody_asked_for(traitor):
     assert traitor.status()["state"] == "running"
 
 
+def test_a_check_that_never_stops_talking(traitor):
+    """What the checking process says on its way is not piled up."""
+    traitor.start()
+    before = int(proc.field(traitor.master, "VmHWM").split()[0])
+    traitor.config["instances"]["traitor"]["settings"]["babble"] = "500ms"
+    traitor.write()
+    assert traitor.reload()["outcome"] == "generation"
+    after = int(proc.field(traitor.master, "VmHWM").split()[0])
+    assert after - before < 50 * 1024, f"{after - before} KiB"
+
+
+def test_signals_that_come_in_crowds(traitor):
+    """Many SIGHUPs while a reload is under way ask for one more, not for as many."""
+    traitor.config["instances"]["traitor"]["settings"]["babble"] = "300ms"
+    traitor.start()
+    traitor.signal(signal.SIGHUP)
+    until("it reloads", lambda: traitor.status()["state"] == "reloading", every=0.005)
+    for number in range(20):
+        traitor.signal(signal.SIGHUP)
+        until(
+            "it's seen",
+            lambda: traitor.log().count("event=signal process=master") == number + 2,
+            every=0.001,
+        )
+    traitor.reload()  # comes after all of them
+    assert traitor.log().count("event=reloaded") < 12
+
+
 def test_a_document_that_shrinks(traitor):
     """What a worker hands over may change while it's read."""
     traitor.start()

@@ -7,10 +7,13 @@
  *     shrink              a document that gets shorter while it's read, again and again
  *     crash               abort
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <mansio/interface.h>
 #include <mansio/protocol.h>
+#include <mansio/settings.h>
 #include <mansio/str.h>
+#include <mansio/time.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +22,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CHANNEL = 3, LOADED = 32, IDS = 16, THREADS = 3, DOCUMENT = 32 * 1024 * 1024 };
+enum { CHANNEL = 3, STAGE = 30, LOADED = 32, IDS = 16, THREADS = 3, DOCUMENT = 32 * 1024 * 1024 };
+
+static const struct mansio_setting settings[] = {
+    MANSIO_SETTING(.name = "babble", .type = MANSIO_SETTING_DURATION, .default_text = "0s",
+                   .help = "How long load() talks to the master."),
+};
 
 struct header {
     uint16_t version, type;
@@ -43,7 +51,7 @@ static void say(uint32_t id, const char *payload, uint32_t length, int fd)
         message.msg_control = &control;
         message.msg_controllen = sizeof control.room;
     }
-    while (sendmsg(CHANNEL, &message, MSG_NOSIGNAL) < 0) {
+    while (sendmsg(CHANNEL, &message, MSG_NOSIGNAL) < 0 && errno == EAGAIN) {
         /* at once again: the reader must never find nothing */
     }
 }
@@ -126,7 +134,15 @@ static const struct mansio_protocol protocol = {
 
 static int load(struct mansio_instance *instance)
 {
+    int64_t babble_us = mansio_settings_int(mansio_instance_settings(instance), "babble");
+    char payload[30000];
+    memset(payload, 'a', sizeof payload);
+    type = STAGE;
+    for (int64_t end_us = mansio_now_us() + babble_us; mansio_now_us() < end_us;) {
+        say(0, payload, sizeof payload, -1);
+    }
     return mansio_interface_provide(instance, MANSIO_PROTOCOL, MANSIO_PROTOCOL_VERSION, &protocol);
 }
 
-MANSIO_MODULE("traitor", "1.0", "", .summary = "Turns against the master.", .load = load);
+MANSIO_MODULE("traitor", "1.0", "", .summary = "Turns against the master.",
+              .settings = settings, .setting_count = MANSIO_COUNT(settings), .load = load);
