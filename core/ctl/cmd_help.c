@@ -40,7 +40,7 @@ static const char zsh_script[] =
     "        return\n"
     "        ;;\n"
     "    esac\n"
-    "    candidates=(${(f)\"$(${words[1]} complete ${words[2,CURRENT]} 2>/dev/null)\"})\n"
+    "    candidates=(${(f)\"$(${words[1]} complete \"${(@)words[2,CURRENT]}\" 2>/dev/null)\"})\n"
     "    compadd -a candidates\n"
     "}\n"
     "if [ \"${funcstack[1]}\" = _mansioctl ]; then\n"

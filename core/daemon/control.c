@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,10 +194,28 @@ static void run_sessions_kill(struct client *client, const json_t *args,
     core_control_sessions_kill(client->control->master, args, answer);
 }
 
+/* An optional truth value of the arguments; 0 with the answer, if it's something else. */
+static int take_flag(const json_t *args, const char *name, int *out,
+                     struct core_control_answer *answer)
+{
+    const json_t *value = json_object_get(args, name);
+    *out = json_is_true(value);
+    if (value == NULL || json_is_boolean(value)) {
+        return 1;
+    }
+    answer->code = "bad_request";
+    snprintf(answer->message, sizeof answer->message, "%s is true or false", name);
+    return 0;
+}
+
 static void run_stop(struct client *client, const json_t *args, struct core_control_answer *answer)
 {
+    int is_quick = 0;
+    if (!take_flag(args, "quick", &is_quick, answer)) {
+        return;
+    }
     core_master_stop(client->control->master);
-    if (json_is_true(json_object_get(args, "quick"))) {
+    if (is_quick) {
         core_master_stop(client->control->master);
     }
     answer->result = json_pack("{s:s}", "message", "stopping");
@@ -205,9 +224,10 @@ static void run_stop(struct client *client, const json_t *args, struct core_cont
 static void run_reload(struct client *client, const json_t *args,
                        struct core_control_answer *answer)
 {
-    (void)answer; /* comes when the operation is done */
-    client->operation = core_reload_submit(
-        client->control->master, json_is_true(json_object_get(args, "force")), 1, client->fd);
+    int is_forced = 0;
+    if (take_flag(args, "force", &is_forced, answer)) { /* the answer comes when it is done */
+        client->operation = core_reload_submit(client->control->master, is_forced, 1, client->fd);
+    }
 }
 
 struct command {
@@ -243,11 +263,11 @@ static int finish_operation(struct client *client)
     int rc = 0;
     while (rc >= 0 && !mansio_event_is_set(operation->done)) {
         rc = mansio_wait(sources, sources[1] != NULL ? 2 : 1, MANSIO_NEVER, 0);
-        char byte;
-        if (rc == 1 && recv(client->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0) {
+        struct pollfd entry = {.fd = client->fd};
+        if (rc == 1 && poll(&entry, 1, 0) == 1) { /* closed; one that only sends no more listens */
             rc = mansio_fail(MANSIO_E_EOF, "the client has gone");
         } else if (rc == 1) {
-            sources[1] = NULL; /* its next request: later */
+            sources[1] = NULL; /* its next request, or that there will be none: later */
         }
     }
     client->operation = NULL;

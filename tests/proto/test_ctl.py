@@ -290,6 +290,29 @@ def test_control_socket_bounds_its_clients(hello):
     assert hello.status()["state"] == "running"
 
 
+def test_arguments_of_the_wrong_type(hello):
+    hello.start()
+
+    def talk(line):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(60)
+            s.connect(str(hello.socket))
+            s.sendall(line + b"\n")
+            s.shutdown(socket.SHUT_WR)  # that's all; now listen
+            return json.loads(s.makefile().readline())
+
+    for line in (
+        b'{"command": "reload", "args": {"force": "no"}}',
+        b'{"command": "stop", "args": {"quick": 1}}',
+        b'{"command": "reload", "args": []}',
+        b'{"command": "sessions.list", "args": {"limit": 1.5}}',
+    ):
+        assert talk(line)["error"]["code"] == "bad_request", line
+    assert hello.status()["state"] == "running" and hello.status()["generation"] == 1
+    # Who says no more still gets an answer that takes its time.
+    assert talk(b'{"command": "reload", "args": {"force": true}}')["result"]["generation"] == 2
+
+
 def test_stop(hello):
     hello.start()
     assert hello.ask("stop") == {"message": "stopping"}
