@@ -232,7 +232,8 @@ enum mansio_fd_events {
  * Watch a descriptor that a library owns (a database client's socket). Errors and hang-ups count
  * as ready.
  *
- * @param arena   whose end is the watch's end; end it before the descriptor is closed
+ * @param arena   whose end is the watch's end; end it before the descriptor is closed: a wait for
+ *                one that is closed stops the process
  * @param fd      a non-blocking descriptor that epoll accepts
  * @param events  enum mansio_fd_events, or-ed
  * @return what to wait for, never NULL

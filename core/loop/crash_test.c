@@ -104,6 +104,26 @@ static int crash_in_a_thread(void *arg)
     return mansio_offload(write_nowhere, NULL, MANSIO_NEVER, NULL);
 }
 
+static int sleep_briefly(void *arg)
+{
+    (void)arg;
+    return mansio_fiber_sleep_until(1);
+}
+
+static int wait_in_a_thread(void *arg)
+{
+    (void)arg;
+    return mansio_offload(sleep_briefly, NULL, MANSIO_NEVER, NULL);
+}
+
+static int watch_what_is_closed(void *arg)
+{
+    (void)arg;
+    struct mansio_arena *arena = mansio_arena_new(NULL, "watch", 0);
+    struct mansio_waitable *watch = mansio_fd_watch(arena, 9999, MANSIO_FD_READ);
+    return mansio_wait(&watch, 1, MANSIO_NEVER, 0);
+}
+
 static const struct core_log_fields fields = {.module = {"vandal", 6}};
 
 static int child(int (*fn)(void *))
@@ -170,6 +190,8 @@ static void each_death_names_its_holder(void **state)
         {give_up, SIGABRT, "abort victim vandal", 0},
         {killed, SIGFPE, "fpe victim vandal", 0},
         {crash_in_a_thread, SIGSEGV, "segv offload vandal", 1},
+        {wait_in_a_thread, SIGABRT, "abort offload vandal", 0},
+        {watch_what_is_closed, SIGABRT, "abort victim vandal", 0},
     };
     for (size_t i = 0; i < MANSIO_COUNT(cases); i++) {
         char said[256];

@@ -12,6 +12,8 @@
 #include "core/loop/fiber.h"
 #include "core/loop/waitable.h"
 
+#include <fcntl.h>
+
 #include <mansio/arena.h>
 
 struct fd_watch {
@@ -49,6 +51,9 @@ static void end(void *arg)
 struct mansio_waitable *mansio_fd_watch(struct mansio_arena *arena, int fd, uint32_t events)
 {
     MANSIO_ASSERT(fd >= 0 && (events & (MANSIO_FD_READ | MANSIO_FD_WRITE)) != 0);
+    /* libev would stop us too, but later, in the loop, where nobody knows whose mistake it was. */
+    int is_open = fcntl(fd, F_GETFD) >= 0;
+    MANSIO_ASSERT(is_open);
     struct fd_watch *watch = mansio_arena_alloc(arena, sizeof *watch);
     core_waitable_init(&watch->waitable, &fd_ops);
     int wanted = ((events & MANSIO_FD_READ) != 0 ? EV_READ : 0) |

@@ -281,7 +281,10 @@ struct mansio_fiber *core_fiber_running(void)
 {
     struct mansio_fiber *self =
         atomic_load_explicit(&core_scheduler.running, memory_order_relaxed);
-    MANSIO_ASSERT(is_running_here(self));
+    if (!is_running_here(self)) {
+        mansio_assert_failed("this call is for fibers (not for offload functions or other threads)",
+                             __FILE__, __LINE__, __func__);
+    }
     return self;
 }
 
