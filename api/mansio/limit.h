@@ -4,6 +4,7 @@
  * They are exact within a worker and near enough between workers: two that ask in the same
  * instant may both be let in. What a worker held is freed when it dies. A worker's table holds some
  * 45,000 keys; when it is full, rates with few events are forgotten to make room for others.
+ * Names belong to the whole node: let yours begin with your module's.
  */
 #ifndef MANSIO_LIMIT_H
 #define MANSIO_LIMIT_H

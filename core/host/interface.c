@@ -105,10 +105,12 @@ static int check_offer(const struct mansio_instance *instance, struct mansio_str
     if (table != NULL) {
         memcpy(&size, table, sizeof size);
     }
-    if (size < sizeof size + sizeof(void *) || size > TABLE_SIZE_MAX) {
+    /* Half a pointer at its end would be copied as a pointer. */
+    if (size < sizeof size + sizeof(void *) || size > TABLE_SIZE_MAX ||
+        size % sizeof(void *) != 0) {
         return mansio_fail(MANSIO_E_INVALID,
                            "%.*s: wanted a table for %.*s/%u that begins with its size, %zu to %d "
-                           "bytes, found %zu",
+                           "bytes and whole pointers, found %zu",
                            MANSIO_STR_ARG(instance->name), MANSIO_STR_ARG(name), (unsigned)version,
                            sizeof size + sizeof(void *), TABLE_SIZE_MAX, size);
     }

@@ -7,6 +7,7 @@
  */
 #include "core/host/metrics.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,6 +22,9 @@ enum {
     HELP_MAX_BYTES = 127,
     NO_VALUE = UINT32_MAX,
 };
+
+/* As 1.0 had it, however much the struct has grown since. */
+#define ROW_SIZE_MIN (offsetof(struct mansio_metric, help) + sizeof(const char *))
 
 struct local_row {
     uint32_t value; /* its first value's index; NO_VALUE without shared memory */
@@ -176,9 +180,9 @@ int core_metrics_register_labelled(const char *prefix, const char *label, struct
                                    const struct mansio_metric *table, size_t count,
                                    uint32_t *out_handle)
 {
-    if (count > 0 && table->size < sizeof *table) {
+    if (count > 0 && table->size < ROW_SIZE_MIN) {
         return mansio_fail(MANSIO_E_INVALID, "metrics of %s: row size %zu, wanted at least %zu",
-                           prefix, table->size, sizeof *table);
+                           prefix, table->size, ROW_SIZE_MIN);
     }
     if (count > SHM_ROWS_MAX - row_count) {
         return mansio_fail(MANSIO_E_LIMIT, "metrics of %s: more than %d rows a process", prefix,

@@ -83,6 +83,12 @@ static int check_stat(const char *path, const struct stat *st)
         return mansio_fail(MANSIO_E_INVALID, "%s: wanted a regular file, found %s", path,
                            kind_of(st->st_mode));
     }
+    /* Whoever owns it may write it, and its code runs with all that we may do. */
+    if (st->st_uid != 0 && st->st_uid != geteuid()) {
+        return mansio_fail(MANSIO_E_DENIED,
+                           "%s: wanted a file that root or uid %u owns, found it owned by uid %u",
+                           path, (unsigned)geteuid(), (unsigned)st->st_uid);
+    }
     if ((st->st_mode & S_IWOTH) != 0) {
         return mansio_fail(MANSIO_E_DENIED,
                            "%s: wanted a file that not everybody may write, found mode %04o", path,
@@ -391,8 +397,8 @@ static int check_tables(const char *path, const struct mansio_module *module)
                            "%s: wanted a setting_count with the settings, found 0", path);
     }
     if (module->metric_count == 0 && module->metrics != NULL) {
-        return mansio_fail(MANSIO_E_INVALID,
-                           "%s: wanted a metric_count with the metrics, found 0", path);
+        return mansio_fail(MANSIO_E_INVALID, "%s: wanted a metric_count with the metrics, found 0",
+                           path);
     }
     int err = core_settings_table_check(module->settings, module->setting_count);
     if (err < 0) {

@@ -108,6 +108,23 @@ static void test_refuses_a_file_that_everybody_may_write(void **state)
     free(bytes);
 }
 
+static void test_refuses_a_file_of_a_stranger(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("# skipped: giving a file away takes root\n");
+        skip();
+    }
+    size_t len = 0;
+    char *bytes = read_built("recorder.so", &len);
+
+    write_file(here("strange.so"), bytes, len);
+    assert_int_equal(chown(here("strange.so"), 4242, 0), 0);
+    assert_refused(here("strange.so"), MANSIO_E_DENIED, "wanted a file that root or uid 0 owns",
+                   "found it owned by uid 4242");
+    free(bytes);
+}
+
 static void test_names_where_a_module_was_looked_for(void **state)
 {
     (void)state;
@@ -382,6 +399,7 @@ static void test_refuses_bad_offers(void **state)
         {"version", MANSIO_E_INVALID, "a version from 1", "found \"offer\", 0"},
         {"size", MANSIO_E_INVALID, "that begins with its size", "found 8"},
         {"huge", MANSIO_E_INVALID, "that begins with its size", "found 1048576"},
+        {"odd", MANSIO_E_INVALID, "and whole pointers", "found 17"},
         {"twice", MANSIO_E_EXISTS, "wanted offer/1 provided once", "found it twice"},
         {"protocol-serve", MANSIO_E_INVALID, "wanted a protocol/1 table with serve", "found none"},
         {"protocol-service", MANSIO_E_INVALID, "wanted a service", "found \"Rude Service\""},
@@ -428,6 +446,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refuses_what_is_no_file),
         cmocka_unit_test(test_refuses_a_file_that_everybody_may_write),
+        cmocka_unit_test(test_refuses_a_file_of_a_stranger),
         cmocka_unit_test(test_names_where_a_module_was_looked_for),
         cmocka_unit_test(test_refuses_every_truncation),
         cmocka_unit_test(test_refuses_foreign_files),

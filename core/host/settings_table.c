@@ -7,10 +7,14 @@
 #include "core/host/config.h"
 #include <mansio/error.h>
 #include <mansio/str.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { NAME_MAX_BYTES = 63 };
+
+/* As 1.0 had it, however much the struct has grown since. */
+#define ROW_SIZE_MIN (offsetof(struct mansio_setting, child_count) + sizeof(size_t))
 
 struct table_check {
     int is_core; /* the core's own types are allowed */
@@ -116,10 +120,10 @@ static int check_table(const struct table_check *check, const struct mansio_sett
         return mansio_fail(MANSIO_E_INVALID, "settings table: found %zu rows, expected at most %d",
                            count, CORE_SETTINGS_ROWS_MAX);
     }
-    if (count > 0 && (table == NULL || table->size < sizeof *table)) {
+    if (count > 0 && (table == NULL || table->size < ROW_SIZE_MIN)) {
         return mansio_fail(MANSIO_E_INVALID,
                            "settings table: found rows of %zu bytes, expected at least %zu",
-                           table != NULL ? table->size : 0, sizeof *table);
+                           table != NULL ? table->size : 0, ROW_SIZE_MIN);
     }
     for (size_t i = 0; i < count; i++) {
         const struct mansio_setting *row = core_setting_row(table, i);

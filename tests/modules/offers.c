@@ -8,7 +8,7 @@
 #include <mansio/protocol.h>
 
 static const char *const mistakes[] = {
-    "name", "version", "size", "huge", "twice", "protocol-serve", "protocol-service", NULL};
+    "name", "version", "size", "huge", "odd", "twice", "protocol-serve", "protocol-service", NULL};
 
 static const struct mansio_setting offers_settings[] = {
     MANSIO_SETTING(.name = "mistake", .type = MANSIO_SETTING_CHOICE, .choices = mistakes,
@@ -24,6 +24,7 @@ static int serve(struct mansio_instance *instance, struct mansio_session *sessio
 static const struct record_table good = {.size = sizeof good};
 static const struct record_table small = {.size = sizeof(size_t)};
 static const struct record_table huge = {.size = 1 << 20};
+static const struct record_table odd = {.size = 17};
 static const struct mansio_protocol mute = {.size = sizeof mute, .service = "mute"};
 static const struct mansio_protocol rude = {
     .size = sizeof rude, .service = "Rude Service", .serve = serve};
@@ -41,9 +42,11 @@ static int offers_load(struct mansio_instance *instance)
     case 3:
         return mansio_interface_provide(instance, "offer", 1, &huge);
     case 4:
+        return mansio_interface_provide(instance, "offer", 1, &odd);
+    case 5:
         err = mansio_interface_provide(instance, "offer", 1, &good);
         return err < 0 ? err : mansio_interface_provide(instance, "offer", 1, &good);
-    case 5:
+    case 6:
         return mansio_interface_provide(instance, MANSIO_PROTOCOL, 1, &mute);
     default:
         return mansio_interface_provide(instance, MANSIO_PROTOCOL, 1, &rude);
