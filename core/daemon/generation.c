@@ -4,11 +4,13 @@
  */
 #include "core/daemon/generation.h"
 
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "core/daemon/channel.h"
 #include "core/daemon/master.h"
 #include "core/daemon/plan.h"
+#include "core/host/shm.h"
 #include <mansio/arena.h>
 #include <mansio/error.h>
 #include <mansio/log.h>
@@ -137,11 +139,25 @@ void core_generation_serve(struct core_generation *generation)
     }
 }
 
+/* Tell all at once, by shared memory, to accept no more. DRAIN reaches one after the other, and
+ * whom the first tells goodbye must not be let in by the last: it would be told to go again. */
+static void shut(const struct core_generation *generation)
+{
+    for (size_t i = 0; i < generation->place_count; i++) {
+        const struct core_place *place = &generation->places[i];
+        if (core_place_is_up(place)) {
+            atomic_store(&core_shm_slot(generation->master->shm, place->slot)->state,
+                         CORE_SLOT_DRAINING);
+        }
+    }
+}
+
 void core_generation_drain(struct core_generation *generation, int64_t spread_us,
                            int64_t deadline_us)
 {
     int is_first = generation->state != CORE_GENERATION_DRAINING;
     generation->state = CORE_GENERATION_DRAINING;
+    shut(generation);
     for (size_t i = 0; i < generation->place_count; i++) {
         core_place_drain(&generation->places[i], spread_us, deadline_us);
     }

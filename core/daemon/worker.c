@@ -42,6 +42,10 @@ struct counted {
 static int may_accept(void *arg)
 {
     const struct core_child_listener *self = arg;
+    /* The master says so here before its DRAIN reaches the first of us. */
+    if (atomic_load(&self->process->slot->state) != CORE_SLOT_ACCEPTING) {
+        return 0;
+    }
     int may = core_shm_may_accept(self->process->shm, self->process->slot_index);
     self->process->is_held_back |= !may;
     return may;
