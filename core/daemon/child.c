@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -35,7 +36,7 @@
 #define BEAT_US   (250 * MANSIO_MS)
 #define ORPHAN_US (5 * MANSIO_SECOND) /* to finish what is in hand once the master is gone */
 
-enum { SAMPLE_BEATS = 4 };
+enum { SAMPLE_BEATS = 4, STUCK_ORPHAN_S = 12 /* ORPHAN_US, and time for stop() */ };
 
 static struct core_child_process process; /* one a process, as the loop is */
 
@@ -425,6 +426,22 @@ static int main_run(void *arg)
     return 0;
 }
 
+/* The channel's end tells a child that the master is gone. One whose loop is held won't hear it,
+ * and would keep its listening sockets from the next master: its alarm runs from here on. */
+static void on_master_dead(int number)
+{
+    (void)number;
+    alarm(STUCK_ORPHAN_S);
+}
+
+static void watch_master(void)
+{
+    struct sigaction action = {.sa_handler = on_master_dead, .sa_flags = SA_RESTART};
+    sigaction(SIGRTMIN, &action, NULL);
+    signal(SIGALRM, SIG_DFL);
+    (void)prctl(PR_SET_PDEATHSIG, (unsigned long)SIGRTMIN, 0UL, 0UL, 0UL);
+}
+
 /* The terminal's ^C and a stray SIGHUP are the master's business; SIGTERM drains this process
  * alone, and the master replaces it. */
 static int watch_signals(void)
@@ -476,6 +493,7 @@ int core_child_run(uint32_t role)
 {
     process.arena = mansio_arena_new(NULL, "process", 0);
     process.role = role;
+    watch_master();
     int signal_fd = watch_signals();
     int rc = signal_fd < 0 ? mansio_fail(MANSIO_E_IO, "signalfd: %s", strerror(errno)) : set_up();
     if (rc == 0) {

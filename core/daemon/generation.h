@@ -66,6 +66,7 @@ struct core_generation {
     struct mansio_group *group;   /* of the places' fibers */
     struct mansio_event *changed; /* a place's state has changed */
     int is_failed;                /* while starting: a place failed; failure says why */
+    int is_uneven;                /* not every process took the last live settings */
     int is_misfit;                /* the reason is that files changed since the check */
     char failure[1024];
 };

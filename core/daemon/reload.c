@@ -251,6 +251,7 @@ static int apply_live(struct core_master *master, struct checked *checked)
     }
     json_decref(answers);
     json_decref(silent);
+    generation->is_uneven = rc < 0; /* then the next reload makes it even: a new generation */
     return rc;
 }
 
@@ -266,8 +267,8 @@ static int reload_round(struct core_master *master, struct core_operation *opera
     }
     json_array_clear(operation->changes);
     enum core_decision decision =
-        core_decide(&master->build_ids, master->current->plan, checked.plan, operation->is_forced,
-                    operation->changes);
+        core_decide(&master->build_ids, master->current->plan, checked.plan,
+                    operation->is_forced || master->current->is_uneven, operation->changes);
     char message[STATUS_TEXT_MAX] = "nothing changed";
     if (decision == CORE_DECISION_UPGRADE) {
         drop(&checked);

@@ -3,6 +3,7 @@
 import itertools
 import os
 import shutil
+import signal
 
 import pytest
 from mansio_test import proc
@@ -238,6 +239,21 @@ def test_a_broken_binary_is_no_upgrade(hello, install, tmp_path):
         assert client.ask("still here") == "still here"
         assert hello.status()["state"] == "running"
         assert hello.status()["upgrades"] == 0
+
+
+def test_live_settings_that_one_did_not_take(hello):
+    """The reload says so, and the next one makes a generation that has them everywhere."""
+    hello.config["drain"]["time"] = "1s"
+    hello.start()
+    stopped = hello.workers()[0]["pid"]
+    hello.signal(signal.SIGSTOP, stopped)
+    hello.config["instances"]["hello"]["settings"]["greeting"] = "Ave"
+    hello.write()
+    result = hello.ctl("reload", check=False)
+    assert result.returncode == 1 and "did not take" in result.stderr, result
+    assert hello.reload()["outcome"] == "generation"
+    hello.wait_settled()
+    assert hello.reload()["outcome"] == "unchanged"
 
 
 def test_reload_by_signal(hello):

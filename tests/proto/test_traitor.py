@@ -112,6 +112,21 @@ def test_a_document_that_shrinks(traitor):
         assert traitor.ask("--timeout", "20", "status")["pid"] == master
 
 
+def test_a_stuck_worker_of_a_dead_master_ends(traitor):
+    """It would keep its listening sockets from the next master."""
+    traitor.start()
+    family = proc.children(traitor.master)
+    bad = Client(traitor.port)
+    victim = owner(traitor, bad)
+    bad.send(f"hang {STAGE} 200")
+    until("it is stuck", lambda: len(list(proc.pathlib.Path(f"/proc/{victim}/task").iterdir())) > 3)
+    traitor.signal(signal.SIGKILL)
+    try:
+        until("all have ended", lambda: not any(map(proc.exists, family)), 60)
+    finally:
+        traitor.kill(family)
+
+
 def test_a_crash_on_the_way_out_is_one(traitor):
     """It's logged and counted, though the generation was ending anyway."""
     traitor.config["drain"]["time"] = "20s"
