@@ -111,6 +111,9 @@ static int set_up(void)
         close(message.fds[0]);
     }
     if (rc == 0) {
+        core_source_forget_environment(process.source);
+    }
+    if (rc == 0) {
         rc = core_shm_map(message.fds[1], &process.shm); /* keeps the descriptor */
     }
     if (rc < 0) {

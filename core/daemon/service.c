@@ -9,7 +9,22 @@
 #include <mansio/error.h>
 #include <mansio/log.h>
 
-enum { CONN_MEMORY = 1024 * 1024 };
+enum {
+    CONN_MEMORY = 1024 * 1024,
+    CONNS_MAX = 64, /* scrapers are few; an answer may take megabytes, and a conn live a minute */
+};
+
+static int on_accept(void *arg, struct mansio_conn *conn, struct mansio_str *refusal)
+{
+    const struct core_child_process *process = arg;
+    (void)conn;
+    if (core_listener_conns(process->metrics) < CONNS_MAX) {
+        return 0;
+    }
+    *refusal = MANSIO_STR("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
+                          "Connection: close\r\n\r\n");
+    return mansio_fail(MANSIO_E_LIMIT, "metrics: %d connections are open", CONNS_MAX);
+}
 
 static void on_error(void *arg, int code)
 {
@@ -29,7 +44,10 @@ int core_service_accept(struct core_child_process *process)
         .name = MANSIO_STR("metrics"),
         .fd = fd,
         .conn_arena_cap_bytes = CONN_MEMORY,
-        .hooks = {.serve = core_metrics_serve, .on_error = on_error},
+        .hooks = {.arg = process,
+                  .on_accept = on_accept,
+                  .serve = core_metrics_serve,
+                  .on_error = on_error},
     };
     return core_listener_open(&options, &process->metrics);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/host/config.h"
+#include "core/host/log.h"
 #include "core/host/metrics_core.h"
 #include "core/host/modules.h"
 #include "core/host/session.h"
@@ -65,7 +66,7 @@ static void count_out(struct core_child_listener *self, struct mansio_conn *conn
                       const struct counted *counted)
 {
     if (counted->is_address) {
-        mansio_limit_release(limit_address, mansio_conn_peer_ip(conn));
+        mansio_limit_release(limit_address, core_conn_peer_network(conn));
     }
     if (counted->is_listener) {
         mansio_limit_release(limit_listener, self->name);
@@ -81,22 +82,28 @@ static int on_accept(void *arg, struct mansio_conn *conn, struct mansio_str *ref
     const struct core_config *config = self->process->config;
     struct counted *counted = mansio_arena_alloc(mansio_conn_arena(conn), sizeof *counted);
     *refusal = MANSIO_STR_NONE; /* what to say is the protocol's, and it hasn't begun */
-    enum core_refusal why = CORE_REFUSED_LISTENER;
+    enum core_refusal why = CORE_REFUSED_NODE;
     int rc = count_in(limit_node, MANSIO_STR_NONE, config->conns_max, &counted->is_node);
     if (rc == 0) {
+        why = CORE_REFUSED_LISTENER;
         rc = count_in(limit_listener, self->name, self->conns_max, &counted->is_listener);
     }
     if (rc == 0) {
         why = CORE_REFUSED_ADDRESS;
-        rc = count_in(limit_address, mansio_conn_peer_ip(conn), config->conns_per_address_max,
+        rc = count_in(limit_address, core_conn_peer_network(conn), config->conns_per_address_max,
                       &counted->is_address);
     }
     if (rc < 0) {
         count_out(self, conn, counted);
         core_count_refused(why);
-        mansio_log(MANSIO_LOG_WARNING, "conn-refused", MANSIO_KV_STR("listener", self->name),
-                   MANSIO_KV_STR("peer", mansio_conn_peer(conn)), MANSIO_KV_CODE("error", rc),
-                   MANSIO_KV_END);
+        /* A peer decides how often this happens, not how much we write. */
+        static struct core_log_gate gate;
+        uint64_t held_back = 0;
+        if (core_log_pass(&gate, &held_back)) {
+            mansio_log(MANSIO_LOG_WARNING, "conn-refused", MANSIO_KV_STR("listener", self->name),
+                       MANSIO_KV_STR("peer", mansio_conn_peer(conn)), MANSIO_KV_CODE("error", rc),
+                       MANSIO_KV_INT("held_back", held_back), MANSIO_KV_END);
+        }
         return rc;
     }
     core_conn_set_counted(conn, counted);
@@ -139,6 +146,7 @@ static int serve(void *arg, struct mansio_conn *conn)
 static void on_error(void *arg, int code)
 {
     const struct core_child_listener *self = arg;
+    core_shm_falter(); /* no descriptor, no memory: let others not wait for us */
     core_count_refused(CORE_REFUSED_SYSTEM);
     mansio_log(MANSIO_LOG_ERROR, "accept-failed", MANSIO_KV_STR("listener", self->name),
                MANSIO_KV_CODE("error", code), MANSIO_KV_END);

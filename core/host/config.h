@@ -34,6 +34,9 @@ CORE_EXPORT const char *core_source_problem(const struct core_source *source, si
 CORE_EXPORT size_t core_source_file_count(const struct core_source *source);
 CORE_EXPORT const char *core_source_file_path(const struct core_source *source, size_t index);
 
+/* Wipe the environment variables that a source names as secrets out of this process, the memory
+ * behind /proc/PID/environ too: for children, which have them in the source. */
+CORE_EXPORT void core_source_forget_environment(const struct core_source *source);
 /* 1 if both have the same content (bytes and secrets, not mtime). */
 CORE_EXPORT int core_source_eq(const struct core_source *a, const struct core_source *b);
 

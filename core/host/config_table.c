@@ -42,7 +42,7 @@ static const struct mansio_setting limits_table[] = {
     MANSIO_SETTING(.name = "connections_per_address", .type = MANSIO_SETTING_INT,
                    .unit = "connections", .flags = MANSIO_SETTING_LIVE, .default_text = "100",
                    .min = 0, .max = 10000000,
-                   .help = "Open at once from one client address; 0: no limit"),
+                   .help = "Open at once from one client address, or IPv6 /64; 0: no limit"),
     MANSIO_SETTING(.name = "sessions", .type = MANSIO_SETTING_INT, .unit = "sessions",
                    .default_text = "200000", .min = 16, .max = 10000000,
                    .help = "Open at once in a worker"),

@@ -140,7 +140,8 @@ static int put_text(struct core_line *line, struct mansio_str value)
     if (kept.len < value.len) {
         char digits[20];
         put(line, "...[+", 5);
-        put(line, digits, print_u64(digits, value.len - kept.len));
+        size_t digit_count = print_u64(digits, value.len - kept.len);
+        put(line, digits, digit_count);
         put(line, "]", 1);
     }
     if (is_quoted) {

@@ -32,8 +32,9 @@ enum core_metric {
 
 /* Why a conn was refused: label reason of mansio_core_conns_refused_total. */
 enum core_refusal {
-    CORE_REFUSED_LISTENER = 0, /* as many as the listener may have */
-    CORE_REFUSED_ADDRESS,      /* as many as one address may have, or too fast */
+    CORE_REFUSED_NODE = 0, /* as many as the node may have */
+    CORE_REFUSED_LISTENER, /* as many as the listener may have */
+    CORE_REFUSED_ADDRESS,      /* as many as one address, or IPv6 /64, may have */
     CORE_REFUSED_FIBERS,       /* no fiber, no memory */
     CORE_REFUSED_SESSIONS,     /* as many sessions as the process may have */
     CORE_REFUSED_SYSTEM,       /* accept() failed: descriptors used up, ... */

@@ -55,6 +55,7 @@ static int fail_circle(const struct core_modules *set)
     for (size_t i = 0; i < set->count && at == NULL; i++) {
         at = set->instances[i]->is_placed ? NULL : set->instances[i];
     }
+    MANSIO_ASSERT(at != NULL); /* else there would be no circle */
     for (size_t i = 0; i < set->count; i++) {
         at = find_missing(set, at)->instance;
     }

@@ -242,3 +242,16 @@ int core_source_read_secrets(struct core_source *source, const struct core_node 
     }
     return result;
 }
+
+void core_source_forget_environment(const struct core_source *source)
+{
+    for (size_t i = 0; i < source->secret_count; i++) {
+        const struct core_source_secret *secret = &source->secrets[i];
+        /* Names are NUL-terminated copies (mansio_arena_copy()). */
+        char *value = secret->kind == CORE_SECRET_ENV ? getenv(secret->name.ptr) : NULL;
+        if (value != NULL) {
+            explicit_bzero(value, strlen(value));
+            (void)unsetenv(secret->name.ptr);
+        }
+    }
+}

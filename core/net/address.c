@@ -63,7 +63,8 @@ static int parse_unix(struct mansio_str text, struct mansio_str path, struct cor
         return refuse(text, "an absolute path after \"unix:\"");
     }
     if (path.len > PATH_MAX_BYTES) {
-        return mansio_fail(MANSIO_E_INVALID, "address \"%.*s\": the path has %zu bytes, at most %d fit",
+        return mansio_fail(MANSIO_E_INVALID,
+                           "address \"%.*s\": the path has %zu bytes, at most %d fit",
                            MANSIO_STR_ARG(text), path.len, (int)PATH_MAX_BYTES);
     }
     for (size_t i = 0; i < path.len; i++) {
@@ -224,8 +225,7 @@ static const void *ipv4_of(const struct core_address *address)
     if (address->u.any.sa_family == AF_INET) {
         return &address->u.ipv4.sin_addr;
     }
-    if (address->u.any.sa_family == AF_INET6 &&
-        IN6_IS_ADDR_V4MAPPED(&address->u.ipv6.sin6_addr)) {
+    if (address->u.any.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&address->u.ipv6.sin6_addr)) {
         return &address->u.ipv6.sin6_addr.s6_addr[12];
     }
     return NULL;
@@ -255,6 +255,19 @@ size_t core_address_print_ip(const struct core_address *address, char out[CORE_A
     default:
         return print(out, "unknown");
     }
+}
+
+size_t core_address_print_network(const struct core_address *address,
+                                  char out[CORE_ADDRESS_TEXT_MAX])
+{
+    if (address->u.any.sa_family != AF_INET6 || ipv4_of(address)) {
+        return core_address_print_ip(address, out);
+    }
+    struct in6_addr network = address->u.ipv6.sin6_addr;
+    char digits[INET6_ADDRSTRLEN] = "";
+    memset(&network.s6_addr[8], 0, 8);
+    inet_ntop(AF_INET6, &network, digits, sizeof(digits));
+    return print(out, "%s/64", digits);
 }
 
 size_t core_address_print(const struct core_address *address, char out[CORE_ADDRESS_TEXT_MAX])
@@ -312,8 +325,7 @@ int core_address_of_socket(int fd, struct core_address *out)
         int err = errno;
         return mansio_fail(MANSIO_E_IO, "getsockname: %s", strerror(err));
     }
-    if (address.u.any.sa_family == AF_INET6 &&
-        IN6_IS_ADDR_UNSPECIFIED(&address.u.ipv6.sin6_addr)) {
+    if (address.u.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&address.u.ipv6.sin6_addr)) {
         int v6only = 1;
         socklen_t size = sizeof(v6only);
         if (getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, &size) != 0) {
@@ -365,8 +377,8 @@ static int open_listener(int fd, const struct core_address *address, int backlog
      * moment at which the umask's mode counts. NOFOLLOW: whoever may write in the directory and
      * put a link there doesn't get our chmod on its target. */
     *step = "chmod";
-    if (is_unix && fchmodat(AT_FDCWD, address->u.local.sun_path, unix_mode & 0777,
-                            AT_SYMLINK_NOFOLLOW) != 0) {
+    if (is_unix &&
+        fchmodat(AT_FDCWD, address->u.local.sun_path, unix_mode & 0777, AT_SYMLINK_NOFOLLOW) != 0) {
         return -1;
     }
     *step = "listen";
@@ -393,8 +405,8 @@ int core_address_listen(const struct core_address *address, int backlog, mode_t 
         unlink(address->u.local.sun_path); /* ours since bind(); nobody else can listen there */
     }
     close(fd);
-    int code = err == EADDRINUSE                  ? MANSIO_E_BUSY
+    int code = err == EADDRINUSE               ? MANSIO_E_BUSY
                : err == EACCES || err == EPERM ? MANSIO_E_DENIED
-                                                  : MANSIO_E_IO;
+                                               : MANSIO_E_IO;
     return mansio_fail(code, "%s: %s: %s", text, step, strerror(err));
 }

@@ -39,6 +39,11 @@ CORE_EXPORT size_t core_address_print(const struct core_address *address,
 CORE_EXPORT size_t core_address_print_ip(const struct core_address *address,
                                          char out[CORE_ADDRESS_TEXT_MAX]);
 
+/* What one subscriber is usually given, as the key of limits: an IPv4 address, an IPv6 /64
+ * ("2001:db8::/64"), "unix". NUL-terminates, returns the length. */
+CORE_EXPORT size_t core_address_print_network(const struct core_address *address,
+                                              char out[CORE_ADDRESS_TEXT_MAX]);
+
 CORE_EXPORT int core_address_eq(const struct core_address *a, const struct core_address *b);
 
 /* The address that a socket is bound to, "*" told from "[::]"; so an inherited listening socket

@@ -157,6 +157,8 @@ static void prints_what_the_system_gives(void **state)
     assert_string_equal(text, "192.0.2.1:4242");
     core_address_print_ip(&mapped, text);
     assert_string_equal(text, "192.0.2.1");
+    core_address_print_network(&mapped, text);
+    assert_string_equal(text, "192.0.2.1");
 
     struct core_address unnamed = {.len = sizeof(sa_family_t), .u.local.sun_family = AF_UNIX};
     core_address_print(&unnamed, text);
@@ -169,8 +171,7 @@ static void prints_what_the_system_gives(void **state)
     assert_int_equal(core_address_print(&abstract, text), 11);
     assert_string_equal(text, "unix:@ab?c?");
 
-    struct core_address full = {.len = sizeof(struct sockaddr_un),
-                                .u.local.sun_family = AF_UNIX};
+    struct core_address full = {.len = sizeof(struct sockaddr_un), .u.local.sun_family = AF_UNIX};
     memset(full.u.local.sun_path, 'x', sizeof(full.u.local.sun_path)); /* no NUL: Linux allows it */
     assert_int_equal(core_address_print(&full, text), 5 + 108);
 
@@ -179,13 +180,35 @@ static void prints_what_the_system_gives(void **state)
     assert_string_equal(text, "unknown");
 }
 
+static void prints_networks_as_limits_count(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *address, *network;
+    } rows[] = {
+        {"192.0.2.1:25", "192.0.2.1"},
+        {"[2001:db8:1:2:3:4:5:6]:25", "2001:db8:1:2::/64"},
+        {"[2001:db8:1:2::7]:25", "2001:db8:1:2::/64"},
+        {"[::1]:25", "::/64"},
+        {"unix:/run/x", "unix"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct core_address address;
+        char text[CORE_ADDRESS_TEXT_MAX];
+        assert_int_equal(core_address_parse(mansio_str_from_cstr(rows[i].address), &address), 0);
+        assert_int_equal(core_address_print_network(&address, text), strlen(rows[i].network));
+        assert_string_equal(text, rows[i].network);
+    }
+}
+
 static void tells_addresses_apart(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "192.0.2.1:25", "192.0.2.1:26", "192.0.2.2:25",     "[2001:db8::1]:25", "[2001:db8::1]:26",
-        "[::]:25",      "*:25",         "*:26",             "[fe80::1%1]:25",   "[fe80::1%2]:25",
-        "unix:/a",      "unix:/ab",     "unix:/192.0.2.1",
+        "192.0.2.1:25",     "192.0.2.1:26",   "192.0.2.2:25", "[2001:db8::1]:25",
+        "[2001:db8::1]:26", "[::]:25",        "*:25",         "*:26",
+        "[fe80::1%1]:25",   "[fe80::1%2]:25", "unix:/a",      "unix:/ab",
+        "unix:/192.0.2.1",
     };
     for (size_t i = 0; i < MANSIO_COUNT(texts); i++) {
         for (size_t j = 0; j < MANSIO_COUNT(texts); j++) {
@@ -312,6 +335,7 @@ int main(void)
         cmocka_unit_test(refuses_with_a_reason),
         cmocka_unit_test(bounds_the_unix_path),
         cmocka_unit_test(prints_what_the_system_gives),
+        cmocka_unit_test(prints_networks_as_limits_count),
         cmocka_unit_test(tells_addresses_apart),
         cmocka_unit_test(listens_on_tcp),
         cmocka_unit_test(takes_ipv4_on_the_star),

@@ -27,7 +27,7 @@ enum {
 struct mansio_conn {
     struct mansio_arena *arena;
     struct mansio_stream *stream;
-    struct mansio_str peer, peer_ip, local, listener;
+    struct mansio_str peer, peer_ip, peer_network, local, listener;
     struct mansio_fiber *fiber;
     void *data;
     void *counted; /* the worker's */
@@ -53,6 +53,7 @@ static int name_unix_peer(struct mansio_conn *conn, int fd)
         return mansio_fail(MANSIO_E_IO, "getsockopt SO_PEERCRED: %s", strerror(err));
     }
     conn->peer_ip = MANSIO_STR("unix");
+    conn->peer_network = conn->peer_ip;
     return mansio_arena_printf(conn->arena, &conn->peer,
                                "unix:pid=%" PRId64 ",uid=%" PRIu64 ",gid=%" PRIu64,
                                (int64_t)peer.pid, (uint64_t)peer.uid, (uint64_t)peer.gid);
@@ -69,6 +70,10 @@ static int name_peer(struct mansio_conn *conn, int fd, const struct core_address
     /* The bare address stands inside that text, perhaps behind a bracket. */
     len = core_address_print_ip(peer, text);
     conn->peer_ip = mansio_str_sub(conn->peer, conn->peer.ptr[0] == '[', len);
+    len = core_address_print_network(peer, text);
+    conn->peer_network = mansio_str_eq((struct mansio_str){text, len}, conn->peer_ip)
+                             ? conn->peer_ip
+                             : keep(conn->arena, text, len);
     return 0;
 }
 
@@ -149,6 +154,11 @@ struct mansio_str mansio_conn_local(const struct mansio_conn *conn)
 struct mansio_str mansio_conn_peer_ip(const struct mansio_conn *conn)
 {
     return conn->peer_ip;
+}
+
+struct mansio_str core_conn_peer_network(const struct mansio_conn *conn)
+{
+    return conn->peer_network;
 }
 
 struct mansio_str mansio_conn_listener(const struct mansio_conn *conn)

@@ -19,6 +19,9 @@ struct core_conn_options {
 CORE_EXPORT MANSIO_MUST_CHECK int core_conn_new(const struct core_conn_options *options,
                                                 struct mansio_conn **out);
 
+/* The peer's network, as limits count (core_address_print_network()). Lives as long as the conn. */
+CORE_EXPORT struct mansio_str core_conn_peer_network(const struct mansio_conn *conn);
+
 /* The fiber that serves it, and a place for host/ (its session). */
 CORE_EXPORT struct mansio_fiber *core_conn_fiber(const struct mansio_conn *conn);
 CORE_EXPORT void core_conn_set_fiber(struct mansio_conn *conn, struct mansio_fiber *fiber);

@@ -174,8 +174,11 @@ stage_valgrind() {
     return "$rc"
 }
 
+# Two of its checks are left to clang's analyzer: gcc 12 looks at one file at a time and doesn't
+# know that a function of another one that returned 0 has set its out parameter.
 stage_analyze_gcc() {
-    build CC=gcc CFLAGS="-O2 -g -fanalyzer"
+    build CC=gcc CFLAGS="-O2 -g -fanalyzer -Wno-analyzer-null-dereference \
+        -Wno-analyzer-use-of-uninitialized-value"
 }
 
 # The C files of the product, tests left out.

@@ -1,6 +1,7 @@
 """mansiod's settings from the command line: --check, --explain-settings, secrets, includes."""
 
 import json
+import pathlib
 import re
 
 import pytest
@@ -117,6 +118,9 @@ def test_secrets_stay_secret(hello, install):
     for secret in (by_file, by_environment):
         for text in shown:
             assert secret not in text
+    # The master must keep it for the next reload; those who talk to the world must not.
+    for pid in proc.children(hello.master):
+        assert by_environment.encode() not in pathlib.Path(f"/proc/{pid}/environ").read_bytes()
 
 
 def test_missing_secret_is_refused(hello, install):
