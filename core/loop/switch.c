@@ -117,7 +117,9 @@ void core_switch_init(struct core_switch *self, void *low, void *high, void (*en
         setcontext(&first);
         MANSIO_ASSERT(!"setcontext failed");
     }
-    after_arriving(starter);
+    after_arriving(&here);
+    starting = NULL;
+    starter = NULL;
 }
 
 void core_switch_destroy(struct core_switch *self)

