@@ -18,6 +18,7 @@
 #include "core/daemon/plan.h"
 #include "core/daemon/privileges.h"
 #include "core/daemon/state.h"
+#include "core/daemon/state_form.h"
 #include "core/host/config.h"
 #include "core/host/log.h"
 #include "core/host/modules.h"
@@ -238,7 +239,10 @@ static int check_state(const struct checker *checker)
     json_t *state = NULL;
     int rc = core_state_load(checker->request.fds[first], &state);
     if (rc == 0) {
+        rc = core_state_form_check(state);
         json_decref(state);
+    }
+    if (rc == 0) {
         rc = core_shm_map(checker->request.fds[first + 1], &shm);
     }
     return rc;
@@ -383,7 +387,7 @@ static int take_request(struct checker *checker)
     if (checker->request.type != CORE_MESSAGE_CHECK ||
         json_unpack(json, "{s:s, s:b, s:b, s:I}", "config", &path, "running", &checker->has_running,
                     "state", &checker->has_state, "generation", &generation) != 0 ||
-        checker->request.fd_count != (size_t)(checker->has_running + 2 * checker->has_state)) {
+        checker->request.fd_count != (size_t)checker->has_running + 2 * (size_t)checker->has_state) {
         json_decref(json);
         return mansio_fail(MANSIO_E_INVALID, "check: the request is none");
     }

@@ -188,7 +188,9 @@ static void adjust(const struct held_socket *held, const struct core_socket_want
                    MANSIO_KV_END);
     }
     if (is_unix(&held->address) && !held->is_inherited && want->unix_mode != 0 &&
-        chmod(held->address.u.local.sun_path, (mode_t)want->unix_mode) != 0) {
+        /* Not through a link that somebody put in its place. */
+        fchmodat(AT_FDCWD, held->address.u.local.sun_path, (mode_t)want->unix_mode,
+                 AT_SYMLINK_NOFOLLOW) != 0) {
         mansio_log(MANSIO_LOG_WARNING, "chmod-failed",
                    MANSIO_KV_CSTR("path", held->address.u.local.sun_path),
                    MANSIO_KV_CSTR("error", strerror(errno)), MANSIO_KV_END);

@@ -25,6 +25,7 @@
 #include "core/daemon/sockets.h"
 #include "core/daemon/spawn.h"
 #include "core/daemon/state.h"
+#include "core/daemon/state_form.h"
 #include "core/host/shm.h"
 #include <mansio/error.h>
 #include <mansio/log.h>
@@ -205,68 +206,54 @@ int core_upgrade(struct core_master *master, struct core_operation *operation)
 
 static int restore_place(struct core_place *place, const json_t *json)
 {
-    json_int_t index = 0, role = 0, state = 0, pid = 0, slot = 0, restarts = 0, born_us = 0,
-               born_wall_us = 0, deadline_us = 0, backoff_us = 0;
-    int channel = -1;
-    if (json_unpack((json_t *)(uintptr_t)json,
-                    "{s:I, s:I, s:I, s:I, s:i, s:I, s:I, s:I, s:I, s:I, s:I}", "index", &index,
-                    "role", &role, "state", &state, "pid", &pid, "channel", &channel, "slot", &slot,
-                    "restarts", &restarts, "born_us", &born_us, "born_wall_us", &born_wall_us,
-                    "deadline_us", &deadline_us, "backoff_us", &backoff_us) != 0) {
-        return mansio_fail(MANSIO_E_INVALID, "state: a place is none");
-    }
-    place->index = (uint32_t)index;
-    place->role = (uint32_t)role;
-    place->restarts = (uint32_t)restarts;
-    place->born_us = born_us;
-    place->born_wall_us = born_wall_us;
-    place->backoff.next_us = backoff_us;
-    if (pid <= 0 || channel < 0) {
-        place->state = state == CORE_PLACE_GONE ? CORE_PLACE_GONE : CORE_PLACE_WAITING;
-        return 0;
-    }
-    place->state = (enum core_place_state)state;
-    place->child = (struct core_child){.pid = (pid_t)pid, .pidfd = pidfd_open((pid_t)pid, 0)};
-    place->slot = (uint32_t)slot;
-    place->deadline_us = deadline_us;
-    place->is_restored = 1;
-    if (place->child.pidfd < 0) {
-        int err = errno; /* unreaped children keep their pid, so this is no race */
-        return mansio_fail(MANSIO_E_IO, "state: pidfd_open %d: %s", (int)pid, strerror(err));
-    }
-    set_cloexec(channel, 1);
-    place->channel = core_channel_new(channel);
-    return 0;
-}
-
-static int restore_generation(struct core_master *master, const json_t *json, uint32_t current)
-{
-    json_int_t number = 0, state = 0, since_wall_us = 0;
-    int source_fd = -1;
-    json_t *plan_json = NULL;
-    json_t *places = NULL;
-    struct core_plan *plan = NULL;
-    if (json_unpack((json_t *)(uintptr_t)json, "{s:I, s:I, s:I, s:o, s:i, s:o}", "number", &number,
-                    "state", &state, "since_wall_us", &since_wall_us, "plan", &plan_json, "source",
-                    &source_fd, "places", &places) != 0) {
-        return mansio_fail(MANSIO_E_INVALID, "state: a generation is none");
-    }
-    int rc = core_plan_from_json(plan_json, &plan);
+    struct core_place_form form;
+    int rc = core_place_form_read(json, &form);
     if (rc < 0) {
         return rc;
     }
-    if (json_array_size(places) != plan->workers + 1) {
-        core_plan_free(plan);
-        return mansio_fail(MANSIO_E_INVALID, "state: %zu places, %u workers",
-                           json_array_size(places), plan->workers);
+    place->index = (uint32_t)form.index;
+    place->role = (uint32_t)form.role;
+    place->restarts = (uint32_t)form.restarts;
+    place->born_us = form.born_us;
+    place->born_wall_us = form.born_wall_us;
+    place->backoff.next_us = form.backoff_us;
+    if (form.pid <= 0 || form.channel_fd < 0) {
+        place->state = form.state == CORE_PLACE_GONE ? CORE_PLACE_GONE : CORE_PLACE_WAITING;
+        return 0;
     }
-    set_cloexec(source_fd, 1);
+    place->state = (enum core_place_state)form.state;
+    place->child =
+        (struct core_child){.pid = (pid_t)form.pid, .pidfd = pidfd_open((pid_t)form.pid, 0)};
+    place->slot = (uint32_t)form.slot;
+    place->deadline_us = form.deadline_us;
+    place->is_restored = 1;
+    if (place->child.pidfd < 0) {
+        int err = errno; /* unreaped children keep their pid, so this is no race */
+        return mansio_fail(MANSIO_E_IO, "state: pidfd_open %d: %s", (int)form.pid, strerror(err));
+    }
+    set_cloexec(form.channel_fd, 1);
+    place->channel = core_channel_new(form.channel_fd);
+    return 0;
+}
+
+static int restore_generation(struct core_master *master, const json_t *json, json_int_t current)
+{
+    struct core_generation_form form;
+    struct core_plan *plan = NULL;
+    int rc = core_generation_form_read(json, &form);
+    if (rc == 0) {
+        rc = core_plan_from_json(form.plan, &plan);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    set_cloexec(form.source_fd, 1);
     struct core_generation *generation =
-        core_generation_new(master, (uint32_t)number, plan, source_fd);
-    generation->since_wall_us = since_wall_us;
-    generation->state = (enum core_generation_state)state;
+        core_generation_new(master, (uint32_t)form.number, plan, form.source_fd);
+    generation->since_wall_us = form.since_wall_us;
+    generation->state = (enum core_generation_state)form.state;
     for (size_t i = 0; rc == 0 && i < generation->place_count; i++) {
-        rc = restore_place(&generation->places[i], json_array_get(places, i));
+        rc = restore_place(&generation->places[i], json_array_get(form.places, i));
     }
     if (rc == 0 && generation->number == current) {
         master->current = generation;
@@ -277,23 +264,21 @@ static int restore_generation(struct core_master *master, const json_t *json, ui
 static int restore_operations(struct core_master *master, const json_t *list)
 {
     for (size_t i = 0; i < json_array_size(list); i++) {
-        int is_forced = 0;
-        int client = -1;
-        json_t *changes = NULL;
-        if (json_unpack(json_array_get(list, i), "{s:b, s:i, s:o}", "forced", &is_forced, "client",
-                        &client, "changes", &changes) != 0) {
-            return mansio_fail(MANSIO_E_INVALID, "state: an operation is none");
+        struct core_operation_form form;
+        int rc = core_operation_form_read(json_array_get(list, i), &form);
+        if (rc < 0) {
+            return rc;
         }
-        struct core_operation *operation =
-            core_reload_submit(master, is_forced || i == 0, client >= 0, client);
+        struct core_operation *operation = core_reload_submit(master, form.is_forced || i == 0,
+                                                              form.client_fd >= 0, form.client_fd);
         operation->is_upgraded = i == 0;
-        json_array_extend(operation->changes, changes);
-        if (client >= 0) {
-            set_cloexec(client, 1);
-            int rc = core_control_resume(master, client, operation);
+        json_array_extend(operation->changes, form.changes);
+        if (form.client_fd >= 0) {
+            set_cloexec(form.client_fd, 1);
+            rc = core_control_resume(master, form.client_fd, operation);
             if (rc < 0) {
                 core_operation_abandon(operation);
-                close(client);
+                close(form.client_fd);
             }
         }
     }
@@ -302,40 +287,33 @@ static int restore_operations(struct core_master *master, const json_t *list)
 
 static int restore(struct core_master *master, const json_t *state)
 {
-    json_int_t last_number = 0, current = 0, reloads = 0, upgrades = 0, crashes = 0, started_us = 0,
-               started_wall_us = 0;
-    int shm_fd = -1;
-    json_t *sockets = NULL, *generations = NULL, *operations = NULL, *last_reload = NULL;
-    if (json_unpack((json_t *)(uintptr_t)state,
-                    "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:o, s:o, s:o, s:o}", "last_number",
-                    &last_number, "current", &current, "reloads", &reloads, "upgrades", &upgrades,
-                    "crashes", &crashes, "started_us", &started_us, "started_wall_us",
-                    &started_wall_us, "shm", &shm_fd, "sockets", &sockets, "generations",
-                    &generations, "operations", &operations, "last_reload", &last_reload) != 0) {
-        return mansio_fail(MANSIO_E_INVALID, "state: members are missing");
-    }
-    master->last_number = (uint32_t)last_number;
-    master->reloads = (uint64_t)reloads;
-    master->upgrades = (uint64_t)upgrades + 1;
-    master->crashes = (uint64_t)crashes;
-    master->started_us = started_us;
-    master->started_wall_us = started_wall_us;
-    master->last_reload = json_is_object(last_reload) ? json_incref(last_reload) : NULL;
-    set_cloexec(shm_fd, 1);
-    int rc = core_shm_map(shm_fd, &master->shm);
+    struct core_master_form form;
+    int rc = core_state_form_check(state); /* before anything is touched */
     if (rc == 0) {
-        rc = core_sockets_from_json(master->sockets, sockets);
+        rc = core_master_form_read(state, &form);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    master->last_number = (uint32_t)form.last_number;
+    master->reloads = (uint64_t)form.reloads;
+    master->upgrades = (uint64_t)form.upgrades + 1;
+    master->crashes = (uint64_t)form.crashes;
+    master->started_us = form.started_us;
+    master->started_wall_us = form.started_wall_us;
+    master->last_reload = json_is_object(form.last_reload) ? json_incref(form.last_reload) : NULL;
+    set_cloexec(form.shm_fd, 1);
+    rc = core_shm_map(form.shm_fd, &master->shm);
+    if (rc == 0) {
+        rc = core_sockets_from_json(master->sockets, form.sockets);
         core_sockets_set_cloexec(master->sockets, 1);
     }
-    for (size_t i = 0; rc == 0 && i < json_array_size(generations); i++) {
-        rc = restore_generation(master, json_array_get(generations, i), (uint32_t)current);
-    }
-    if (rc == 0 && master->current == NULL) {
-        rc = mansio_fail(MANSIO_E_INVALID, "state: no generation is in service");
+    for (size_t i = 0; rc == 0 && i < json_array_size(form.generations); i++) {
+        rc = restore_generation(master, json_array_get(form.generations, i), form.current);
     }
     if (rc == 0) {
         core_master_adopt(master, master->current->plan);
-        rc = restore_operations(master, operations);
+        rc = restore_operations(master, form.operations);
     }
     return rc;
 }
