@@ -146,7 +146,7 @@ MANSIO_EXPORT struct mansio_arena *mansio_scratch_begin(void);
 MANSIO_EXPORT void mansio_scratch_end(struct mansio_arena *scratch);
 
 #define MANSIO_SCRATCH_BEGIN(name) struct mansio_arena *name = mansio_scratch_begin()
-#define MANSIO_SCRATCH_END(name) mansio_scratch_end(name)
+#define MANSIO_SCRATCH_END(name)   mansio_scratch_end(name)
 
 /** A secret: bytes that are wiped when they end, kept out of core dumps and logs. Opaque. */
 struct mansio_secret;

@@ -29,10 +29,10 @@
 #else
 #define MANSIO_EXPORT __attribute__((visibility("default")))
 #endif
-#define MANSIO_MUST_CHECK __attribute__((warn_unused_result))
+#define MANSIO_MUST_CHECK                    __attribute__((warn_unused_result))
 #define MANSIO_PRINTF(format_arg, first_arg) __attribute__((format(printf, format_arg, first_arg)))
-#define MANSIO_DEPRECATED(advice) __attribute__((deprecated(advice)))
-#define MANSIO_NORETURN __attribute__((noreturn))
+#define MANSIO_DEPRECATED(advice)            __attribute__((deprecated(advice)))
+#define MANSIO_NORETURN                      __attribute__((noreturn))
 
 /** Number of elements of a true array. */
 #define MANSIO_COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -13,7 +13,7 @@
 #include <mansio/fiber.h>
 
 /** Longest topic and longest payload, bytes. */
-#define MANSIO_BUS_TOPIC_MAX 63
+#define MANSIO_BUS_TOPIC_MAX   63
 #define MANSIO_BUS_PAYLOAD_MAX 1024
 
 /** Opaque. */
@@ -52,12 +52,11 @@ MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_bus_subscribe(struct mansio_arena *ar
  * @return 0; MANSIO_E_LIMIT, once, after hints were lost; MANSIO_E_TIMEOUT; MANSIO_E_CANCELLED
  * @yields yes, unless @p deadline_us is 0     @since 1.0
  */
-MANSIO_EXPORT MANSIO_MUST_CHECK int
-mansio_subscription_next(struct mansio_subscription *subscription, int64_t deadline_us,
-                         struct mansio_str *out);
+MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_subscription_next(
+    struct mansio_subscription *subscription, int64_t deadline_us, struct mansio_str *out);
 
 /** Ready while there is something to take. @yields no @since 1.0 */
-MANSIO_EXPORT struct mansio_waitable *
-mansio_subscription_readable(struct mansio_subscription *subscription);
+MANSIO_EXPORT struct mansio_waitable *mansio_subscription_readable(
+    struct mansio_subscription *subscription);
 
 #endif

@@ -38,12 +38,12 @@ enum mansio_error {
     MANSIO_E_DENIED = -203,      /* known and not allowed */
     MANSIO_E_UNSUPPORTED = -204, /* well-formed, but not offered here */
 
-    MANSIO_E_LIMIT = -300,       /* too long, too many, too deep, too large */
+    MANSIO_E_LIMIT = -300, /* too long, too many, too deep, too large */
 
-    MANSIO_E_CANCELLED = -400,   /* this fiber is cancelled; sticky: pass it up, clean up, return */
-    MANSIO_E_STOPPING = -401,    /* a stop request reached an idle wait; not sticky: say goodbye */
+    MANSIO_E_CANCELLED = -400, /* this fiber is cancelled; sticky: pass it up, clean up, return */
+    MANSIO_E_STOPPING = -401,  /* a stop request reached an idle wait; not sticky: say goodbye */
 
-    MANSIO_E_BUG = -500,         /* called against its contract */
+    MANSIO_E_BUG = -500, /* called against its contract */
 };
 
 /** Longest detail kept, bytes, its terminating NUL included; longer text is cut. */

@@ -193,7 +193,8 @@ MANSIO_EXPORT int mansio_fiber_sleep_until(int64_t deadline_us);
  */
 MANSIO_EXPORT void mansio_fiber_trim(void);
 
-/* ---- waiting ---------------------------------------------------------------------------------- */
+/* ---- waiting ----------------------------------------------------------------------------------
+ */
 
 /** Most things one wait may watch. */
 #define MANSIO_WAIT_MAX 64

@@ -42,9 +42,10 @@ MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_interface_provide(struct mansio_insta
  *         its size; MANSIO_E_BUG before start()
  * @yields no     @since 1.0
  */
-MANSIO_EXPORT MANSIO_MUST_CHECK int
-mansio_interface_get(struct mansio_instance *consumer, const char *interface, uint32_t version,
-                     struct mansio_str provider, void *table, size_t table_size,
-                     struct mansio_instance **out_provider);
+MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_interface_get(struct mansio_instance *consumer,
+                                                         const char *interface, uint32_t version,
+                                                         struct mansio_str provider, void *table,
+                                                         size_t table_size,
+                                                         struct mansio_instance **out_provider);
 
 #endif

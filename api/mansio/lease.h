@@ -11,7 +11,7 @@
 #include <mansio/base.h>
 #include <mansio/module.h>
 
-#define MANSIO_LEASE "lease"
+#define MANSIO_LEASE         "lease"
 #define MANSIO_LEASE_VERSION 1
 
 /** Longest name and longest holder, bytes. */
@@ -44,9 +44,8 @@ struct mansio_lease {
      *         MANSIO_E_UNAVAILABLE (it may still be held); MANSIO_E_TIMEOUT; MANSIO_E_CANCELLED
      * @yields yes    @since 1.0
      */
-    int (*renew)(struct mansio_instance *instance, struct mansio_str name,
-                 struct mansio_str holder, uint64_t fence, int64_t duration_us,
-                 int64_t deadline_us);
+    int (*renew)(struct mansio_instance *instance, struct mansio_str name, struct mansio_str holder,
+                 uint64_t fence, int64_t duration_us, int64_t deadline_us);
 
     /**
      * Give a lease back, so that nobody waits for its end. One that was lost is left alone.

@@ -22,21 +22,20 @@ enum mansio_log_level {
 /* Kinds of pair, as mansio_log() reads them from its arguments: kind, key, value. */
 enum mansio_kv_kind {
     MANSIO_KV_KIND_END = 0,
-    MANSIO_KV_KIND_STR = 1,  /* const char *ptr, size_t len */
-    MANSIO_KV_KIND_CSTR = 2, /* const char * */
-    MANSIO_KV_KIND_INT = 3,  /* int64_t */
-    MANSIO_KV_KIND_CODE = 4, /* int: an error code; adds its name, and the detail as "detail" */
+    MANSIO_KV_KIND_STR = 1,      /* const char *ptr, size_t len */
+    MANSIO_KV_KIND_CSTR = 2,     /* const char * */
+    MANSIO_KV_KIND_INT = 3,      /* int64_t */
+    MANSIO_KV_KIND_CODE = 4,     /* int: an error code; adds its name, and the detail as "detail" */
     MANSIO_KV_KIND_DURATION = 5, /* int64_t microseconds; printed as seconds */
 };
 
 #define MANSIO_KV_STR(key, s) (int)MANSIO_KV_KIND_STR, (const char *)(key), (s).ptr, (s).len
 #define MANSIO_KV_CSTR(key, cstr)                                                                  \
     (int)MANSIO_KV_KIND_CSTR, (const char *)(key), (const char *)(cstr)
-#define MANSIO_KV_INT(key, n) (int)MANSIO_KV_KIND_INT, (const char *)(key), (int64_t)(n)
-#define MANSIO_KV_CODE(key, code) (int)MANSIO_KV_KIND_CODE, (const char *)(key), (int)(code)
-#define MANSIO_KV_DURATION(key, us)                                                                \
-    (int)MANSIO_KV_KIND_DURATION, (const char *)(key), (int64_t)(us)
-#define MANSIO_KV_END (int)MANSIO_KV_KIND_END
+#define MANSIO_KV_INT(key, n)       (int)MANSIO_KV_KIND_INT, (const char *)(key), (int64_t)(n)
+#define MANSIO_KV_CODE(key, code)   (int)MANSIO_KV_KIND_CODE, (const char *)(key), (int)(code)
+#define MANSIO_KV_DURATION(key, us) (int)MANSIO_KV_KIND_DURATION, (const char *)(key), (int64_t)(us)
+#define MANSIO_KV_END               (int)MANSIO_KV_KIND_END
 
 /**
  * Log an event. Values longer than 1 KiB and lines longer than 8 KiB are cut, visibly.

@@ -14,8 +14,8 @@
 struct mansio_instance;
 
 enum mansio_metric_type {
-    MANSIO_METRIC_COUNTER = 1,   /* only grows; kept when a worker ends */
-    MANSIO_METRIC_GAUGE = 2,     /* a worker's part; gone with the worker */
+    MANSIO_METRIC_COUNTER = 1, /* only grows; kept when a worker ends */
+    MANSIO_METRIC_GAUGE = 2,   /* a worker's part; gone with the worker */
     /* Values by size: 24 buckets, each twice the one before. They begin at 16 us for "seconds", at
      * 64 for "bytes", at 1 for a plain count. */
     MANSIO_METRIC_HISTOGRAM = 3,
@@ -23,15 +23,18 @@ enum mansio_metric_type {
 
 /** One row of a metrics table. Fill it with MANSIO_METRIC(). */
 struct mansio_metric {
-    size_t size;      /* sizeof(struct mansio_metric): also the table's stride */
-    const char *name; /* lower-case letters, digits, '_'; at most 47 bytes */
-    uint32_t type;    /* enum mansio_metric_type */
+    size_t size;             /* sizeof(struct mansio_metric): also the table's stride */
+    const char *name;        /* lower-case letters, digits, '_'; at most 47 bytes */
+    uint32_t type;           /* enum mansio_metric_type */
     uint32_t reserved_flags; /* 0 */
     const char *unit; /* "seconds" (observed in microseconds), "bytes", or NULL for a plain count */
     const char *help; /* one line, at most 127 bytes */
 };
 
-#define MANSIO_METRIC(...) {.size = sizeof(struct mansio_metric), __VA_ARGS__}
+#define MANSIO_METRIC(...)                                                                         \
+    {                                                                                              \
+        .size = sizeof(struct mansio_metric), __VA_ARGS__                                          \
+    }
 
 /**
  * Add to a counter or gauge.

@@ -31,10 +31,10 @@ enum mansio_role {
 
 /** The descriptor. Fill it with MANSIO_MODULE(). */
 struct mansio_module {
-    size_t size;        /* sizeof(struct mansio_module) */
-    uint32_t abi_major; /* MANSIO_ABI_MAJOR */
-    uint32_t abi_minor; /* MANSIO_ABI_TARGET */
-    const char *name;   /* as in the note: lower-case letters, digits, '-'; at most 31 bytes */
+    size_t size;         /* sizeof(struct mansio_module) */
+    uint32_t abi_major;  /* MANSIO_ABI_MAJOR */
+    uint32_t abi_minor;  /* MANSIO_ABI_TARGET */
+    const char *name;    /* as in the note: lower-case letters, digits, '-'; at most 31 bytes */
     const char *version; /* as in the note: at most 31 bytes */
     const char *summary; /* one line for people */
 
@@ -81,8 +81,8 @@ MANSIO_EXPORT struct mansio_str mansio_instance_name(const struct mansio_instanc
 
 /** Its settings, checked; until reconfigure() or stop() has returned: a fiber that keeps them, or
  * a slice of them, over a yield may hold what is gone. @yields no @since 1.0 */
-MANSIO_EXPORT const struct mansio_settings *
-mansio_instance_settings(const struct mansio_instance *instance);
+MANSIO_EXPORT const struct mansio_settings *mansio_instance_settings(
+    const struct mansio_instance *instance);
 
 /** The arena that lives from load to stop. @yields no @since 1.0 */
 MANSIO_EXPORT struct mansio_arena *mansio_instance_arena(struct mansio_instance *instance);
@@ -114,8 +114,8 @@ MANSIO_EXPORT void mansio_instance_set_data(struct mansio_instance *instance, vo
  * and one with pointers would become writable.
  */
 #define MANSIO_NOTE_OWNER "MANSIO"
-#define MANSIO_NOTE_TYPE 1
-#define MANSIO_NOTE_SIZE 372
+#define MANSIO_NOTE_TYPE  1
+#define MANSIO_NOTE_SIZE  372
 
 #if defined(__SANITIZE_ADDRESS__)
 #define MANSIO_BUILD_TAG "asan"
@@ -128,30 +128,47 @@ MANSIO_EXPORT void mansio_instance_set_data(struct mansio_instance *instance, vo
 #define MANSIO_BUILD_TAG "plain"
 #endif
 
-#define MANSIO_NOTE_TEXT_(number) #number
+#define MANSIO_NOTE_TEXT_(number)   #number
 #define MANSIO_NOTE_NUMBER_(number) MANSIO_NOTE_TEXT_(number)
 /* Too long a text makes a negative .space: the assembler refuses it. */
 #define MANSIO_NOTE_STRING_(label, room, text)                                                     \
     label ": .asciz \"" text "\"\n"                                                                \
           ".space " #room " - (. - " label ")\n"
-#define MANSIO_NOTE_(module_name, module_version, required)                                        \
-    __asm__(".pushsection .note.mansio, \"a\", %note\n"                                            \
-            ".balign 4\n"                                                                          \
-            ".long 7\n"                                                                            \
-            ".long " MANSIO_NOTE_NUMBER_(MANSIO_NOTE_SIZE) "\n"                                    \
-            ".long " MANSIO_NOTE_NUMBER_(MANSIO_NOTE_TYPE) "\n"                                    \
-            ".asciz \"" MANSIO_NOTE_OWNER "\"\n"                                                   \
-            ".balign 4\n"                                                                          \
-            ".long " MANSIO_NOTE_NUMBER_(MANSIO_NOTE_SIZE) "\n"                                    \
-            ".long " MANSIO_NOTE_NUMBER_(MANSIO_ABI_MAJOR) "\n"                                    \
-            ".long " MANSIO_NOTE_NUMBER_(MANSIO_ABI_TARGET) "\n"                                   \
-            ".long 0\n"                                                                            \
-            MANSIO_NOTE_STRING_(".Lmansio_name", 32, module_name)                                  \
-            MANSIO_NOTE_STRING_(".Lmansio_version", 32, module_version)                            \
-            MANSIO_NOTE_STRING_(".Lmansio_build", 36, MANSIO_BUILD_TAG)                            \
-            MANSIO_NOTE_STRING_(".Lmansio_required", 256, required)                                \
-            ".balign 4\n"                                                                          \
-            ".popsection\n")
+#define MANSIO_NOTE_(module_name, module_version, required)                                                                                                    \
+    __asm__(                                                                                                                                                   \
+        ".pushsection .note.mansio, \"a\", %note\n"                                                                                                            \
+        ".balign 4\n"                                                                                                                                          \
+        ".long 7\n"                                                                                                                                            \
+        ".long " MANSIO_NOTE_NUMBER_(                                                                                                                          \
+            MANSIO_NOTE_SIZE) "\n"                                                                                                                             \
+                              ".long " MANSIO_NOTE_NUMBER_(                                                                                                    \
+                                  MANSIO_NOTE_TYPE) "\n"                                                                                                       \
+                                                    ".asciz \"" MANSIO_NOTE_OWNER "\"\n"                                                                       \
+                                                    ".balign 4\n"                                                                                              \
+                                                    ".long " MANSIO_NOTE_NUMBER_(                                                                              \
+                                                        MANSIO_NOTE_SIZE) "\n"                                                                                 \
+                                                                          ".long"                                                                              \
+                                                                          " " MANSIO_NOTE_NUMBER_(                                                             \
+                                                                              MANSIO_ABI_MAJOR) "\n"                                                           \
+                                                                                                ".long " MANSIO_NOTE_NUMBER_(                                  \
+                                                                                                    MANSIO_ABI_TARGET) "\n"                                    \
+                                                                                                                       ".long 0\n" MANSIO_NOTE_STRING_(        \
+                                                                                                                           ".Lmansio_name",                    \
+                                                                                                                           32,                                 \
+                                                                                                                           module_name)                        \
+                                                                                                                           MANSIO_NOTE_STRING_(                \
+                                                                                                                               ".Lmansio_version",             \
+                                                                                                                               32,                             \
+                                                                                                                               module_version)                 \
+                                                                                                                               MANSIO_NOTE_STRING_(            \
+                                                                                                                                   ".Lmansio_build",           \
+                                                                                                                                   36,                         \
+                                                                                                                                   MANSIO_BUILD_TAG)           \
+                                                                                                                                   MANSIO_NOTE_STRING_(        \
+                                                                                                                                       ".Lmansio_required",    \
+                                                                                                                                       256,                    \
+                                                                                                                                       required) ".balign 4\n" \
+                                                                                                                                                 ".popsection\n")
 
 #ifdef __cplusplus
 #define MANSIO_MODULE_DECLARE_ MANSIO_EXPORT /* says extern itself */
@@ -171,12 +188,11 @@ MANSIO_EXPORT void mansio_instance_set_data(struct mansio_instance *instance, vo
 #define MANSIO_MODULE(module_name, module_version, required, ...)                                  \
     MANSIO_NOTE_(module_name, module_version, required);                                           \
     MANSIO_MODULE_DECLARE_ const struct mansio_module mansio_module;                               \
-    const struct mansio_module mansio_module = {                                                   \
-        .size = sizeof(struct mansio_module),                                                      \
-        .abi_major = MANSIO_ABI_MAJOR,                                                             \
-        .abi_minor = MANSIO_ABI_TARGET,                                                            \
-        .name = module_name,                                                                       \
-        .version = module_version,                                                                 \
-        __VA_ARGS__}
+    const struct mansio_module mansio_module = {.size = sizeof(struct mansio_module),              \
+                                                .abi_major = MANSIO_ABI_MAJOR,                     \
+                                                .abi_minor = MANSIO_ABI_TARGET,                    \
+                                                .name = module_name,                               \
+                                                .version = module_version,                         \
+                                                __VA_ARGS__}
 
 #endif

@@ -13,7 +13,7 @@
 #include <mansio/module.h>
 #include <mansio/session.h>
 
-#define MANSIO_PROTOCOL "protocol"
+#define MANSIO_PROTOCOL         "protocol"
 #define MANSIO_PROTOCOL_VERSION 1
 
 struct mansio_protocol {

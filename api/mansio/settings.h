@@ -15,16 +15,17 @@
 struct mansio_settings;
 
 enum mansio_setting_type {
-    MANSIO_SETTING_BOOL = 1,     /* true, false, yes, no, on, off */
-    MANSIO_SETTING_INT = 2,      /* a whole number; min and max apply */
-    MANSIO_SETTING_SIZE = 3,     /* bytes: 4096, 64K, 10M, 2G (powers of 1024) */
-    MANSIO_SETTING_DURATION = 4, /* microseconds in code; 250us, 10ms, 30s, 5m, 2h, 1d in the file */
-    MANSIO_SETTING_STRING = 5,   /* text without NUL; min and max bound its length in bytes */
-    MANSIO_SETTING_CHOICE = 6,   /* one of choices; its index in code */
-    MANSIO_SETTING_SECRET = 7,   /* {file: PATH} or {env: NAME}, or, discouraged, the text itself */
-    MANSIO_SETTING_PATH = 8,     /* a file's path; relative to the file that says it. Whether
-                                  * there is a file is not looked at */
-    MANSIO_SETTING_LIST = 9,     /* strings; min and max bound their number */
+    MANSIO_SETTING_BOOL = 1, /* true, false, yes, no, on, off */
+    MANSIO_SETTING_INT = 2,  /* a whole number; min and max apply */
+    MANSIO_SETTING_SIZE = 3, /* bytes: 4096, 64K, 10M, 2G (powers of 1024) */
+    MANSIO_SETTING_DURATION =
+        4,                     /* microseconds in code; 250us, 10ms, 30s, 5m, 2h, 1d in the file */
+    MANSIO_SETTING_STRING = 5, /* text without NUL; min and max bound its length in bytes */
+    MANSIO_SETTING_CHOICE = 6, /* one of choices; its index in code */
+    MANSIO_SETTING_SECRET = 7, /* {file: PATH} or {env: NAME}, or, discouraged, the text itself */
+    MANSIO_SETTING_PATH = 8,   /* a file's path; relative to the file that says it. Whether
+                                * there is a file is not looked at */
+    MANSIO_SETTING_LIST = 9,   /* strings; min and max bound their number */
     MANSIO_SETTING_SECTION = 10, /* settings below this one: children */
     MANSIO_SETTING_MAP = 11,     /* named sections of one form: children; min, max their number */
 };
@@ -54,7 +55,10 @@ struct mansio_setting {
     size_t child_count;
 };
 
-#define MANSIO_SETTING(...) {.size = sizeof(struct mansio_setting), __VA_ARGS__}
+#define MANSIO_SETTING(...)                                                                        \
+    {                                                                                              \
+        .size = sizeof(struct mansio_setting), __VA_ARGS__                                         \
+    }
 
 /*
  * Reading. A name that the table does not declare, or another type, is a programming mistake and
@@ -71,8 +75,8 @@ MANSIO_EXPORT struct mansio_str mansio_settings_str(const struct mansio_settings
                                                     const char *name);
 
 /** The value of a SECRET; NULL if the file says nothing. @yields no @since 1.0 */
-MANSIO_EXPORT const struct mansio_secret *
-mansio_settings_secret(const struct mansio_settings *settings, const char *name);
+MANSIO_EXPORT const struct mansio_secret *mansio_settings_secret(
+    const struct mansio_settings *settings, const char *name);
 
 /** Number of items of a LIST or sections of a MAP. @yields no @since 1.0 */
 MANSIO_EXPORT size_t mansio_settings_count(const struct mansio_settings *settings,
@@ -83,8 +87,8 @@ MANSIO_EXPORT struct mansio_str mansio_settings_item(const struct mansio_setting
                                                      const char *name, size_t index);
 
 /** The values below a SECTION; defaults if the file says nothing. @yields no @since 1.0 */
-MANSIO_EXPORT const struct mansio_settings *
-mansio_settings_section(const struct mansio_settings *settings, const char *name);
+MANSIO_EXPORT const struct mansio_settings *mansio_settings_section(
+    const struct mansio_settings *settings, const char *name);
 
 /**
  * A section of a MAP, in the file's order.
@@ -93,9 +97,9 @@ mansio_settings_section(const struct mansio_settings *settings, const char *name
  * @param out_key  its name in the file; may be NULL
  * @yields no     @since 1.0
  */
-MANSIO_EXPORT const struct mansio_settings *
-mansio_settings_entry(const struct mansio_settings *settings, const char *name, size_t index,
-                      struct mansio_str *out_key);
+MANSIO_EXPORT const struct mansio_settings *mansio_settings_entry(
+    const struct mansio_settings *settings, const char *name, size_t index,
+    struct mansio_str *out_key);
 
 /** 1 if the file says it, 0 if it is the default. @yields no @since 1.0 */
 MANSIO_EXPORT int mansio_settings_is_set(const struct mansio_settings *settings, const char *name);

@@ -7,7 +7,7 @@
 
 #include <mansio/base.h>
 
-#define MANSIO_MS INT64_C(1000)       /* microseconds in a millisecond */
+#define MANSIO_MS     INT64_C(1000)    /* microseconds in a millisecond */
 #define MANSIO_SECOND INT64_C(1000000) /* microseconds in a second */
 
 /** A deadline that never comes. */

@@ -387,7 +387,8 @@ static int take_request(struct checker *checker)
     if (checker->request.type != CORE_MESSAGE_CHECK ||
         json_unpack(json, "{s:s, s:b, s:b, s:I}", "config", &path, "running", &checker->has_running,
                     "state", &checker->has_state, "generation", &generation) != 0 ||
-        checker->request.fd_count != (size_t)checker->has_running + 2 * (size_t)checker->has_state) {
+        checker->request.fd_count !=
+            (size_t)checker->has_running + 2 * (size_t)checker->has_state) {
         json_decref(json);
         return mansio_fail(MANSIO_E_INVALID, "check: the request is none");
     }

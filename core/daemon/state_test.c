@@ -81,13 +81,12 @@ static void refuses_what_is_no_json(void **state)
 
 static json_t *whole_state(void)
 {
-    return json_pack(
-        "{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:[{s:i, s:i, s:b, s:s}], s:[], "
-        "s:[{s:b, s:i, s:[]}], s:n}",
-        "last_number", 3, "current", 3, "reloads", 2, "upgrades", 1, "crashes", 0, "started_us", 5,
-        "started_wall_us", 6, "shm", 9, "sockets", "fd", 4, "lock_fd", -1, "inherited", 0,
-        "address", "127.0.0.1:25", "generations", "operations", "forced", 1, "client", -1,
-        "changes", "last_reload");
+    return json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:[{s:i, s:i, s:b, s:s}], s:[], "
+                     "s:[{s:b, s:i, s:[]}], s:n}",
+                     "last_number", 3, "current", 3, "reloads", 2, "upgrades", 1, "crashes", 0,
+                     "started_us", 5, "started_wall_us", 6, "shm", 9, "sockets", "fd", 4, "lock_fd",
+                     -1, "inherited", 0, "address", "127.0.0.1:25", "generations", "operations",
+                     "forced", 1, "client", -1, "changes", "last_reload");
 }
 
 static void refuses_a_state_with_a_member_missing(void **state)

@@ -214,10 +214,8 @@ static void test_bounds_topics(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_delivers),
-        cmocka_unit_test(test_slow_subscribers_lose),
-        cmocka_unit_test(test_wakes_who_waits),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_delivers),        cmocka_unit_test(test_slow_subscribers_lose),
+        cmocka_unit_test(test_wakes_who_waits), cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_bounds_topics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

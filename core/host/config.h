@@ -42,20 +42,20 @@ CORE_EXPORT int core_source_eq(const struct core_source *a, const struct core_so
 
 struct core_config_instance {
     struct mansio_str name;
-    struct mansio_str module;       /* "hello" (found in module_path) or an absolute path */
-    const struct core_node *node;   /* the module's settings, unchecked; NULL: none given */
-    const struct core_node *where;  /* for messages */
+    struct mansio_str module;      /* "hello" (found in module_path) or an absolute path */
+    const struct core_node *node;  /* the module's settings, unchecked; NULL: none given */
+    const struct core_node *where; /* for messages */
 };
 
 struct core_config_listener {
     struct mansio_str name;
-    struct mansio_str instance;     /* who serves it */
-    struct mansio_str service;      /* empty: the protocol's own */
+    struct mansio_str instance; /* who serves it */
+    struct mansio_str service;  /* empty: the protocol's own */
     struct core_address address;
     struct mansio_str address_text; /* as written */
     uint32_t backlog;
     uint32_t unix_mode;
-    uint32_t conns_max;             /* of this listener, on this node; 0: no limit of its own */
+    uint32_t conns_max; /* of this listener, on this node; 0: no limit of its own */
     const struct core_node *where;
 };
 
@@ -66,11 +66,11 @@ struct core_config {
     const struct core_config_instance *instances;
     size_t instance_count;
     const struct core_config_listener *listeners; /* one row an address */
-    size_t listener_count; /* rows, not entries of `listeners` */
+    size_t listener_count;                        /* rows, not entries of `listeners` */
 
     /* What the daemon asks for, out of `settings`. Slices end with a NUL. */
-    struct mansio_str node;        /* this node's name; never empty */
-    struct mansio_str user, group; /* names or numbers; empty: stay who started us */
+    struct mansio_str node;           /* this node's name; never empty */
+    struct mansio_str user, group;    /* names or numbers; empty: stay who started us */
     struct mansio_str control_socket; /* absolute path */
     uint32_t control_mode;
     uint32_t log_format;        /* enum core_log_format */
@@ -85,8 +85,8 @@ struct core_config {
     size_t conn_arena_cap_bytes;
     size_t stack_size_bytes;
     size_t stacks_kept_max;
-    int64_t drain_time_us;   /* a draining generation's deadline */
-    int64_t drain_spread_us; /* over which idle sessions are told goodbye */
+    int64_t drain_time_us;    /* a draining generation's deadline */
+    int64_t drain_spread_us;  /* over which idle sessions are told goodbye */
     unsigned offload_threads; /* a worker */
     size_t offload_queue_max;
     int64_t hold_limit_us; /* watchdog; 0: off */
@@ -102,13 +102,10 @@ CORE_EXPORT MANSIO_MUST_CHECK int core_config_parse(struct mansio_arena *arena,
 
 /* Check a node against a table (a module's): what instances get. @p where names the place when
  * @p node is NULL. The values live as long as @p arena and need neither source nor config. */
-CORE_EXPORT MANSIO_MUST_CHECK int core_settings_check(struct mansio_arena *arena,
-                                                      const struct core_source *source,
-                                                      const struct core_node *node,
-                                                      const struct core_node *where,
-                                                      const struct mansio_setting *table,
-                                                      size_t count,
-                                                      const struct mansio_settings **out);
+CORE_EXPORT MANSIO_MUST_CHECK int core_settings_check(
+    struct mansio_arena *arena, const struct core_source *source, const struct core_node *node,
+    const struct core_node *where, const struct mansio_setting *table, size_t count,
+    const struct mansio_settings **out);
 
 /* Compare two values of one table. 0: same. 1: they differ only in LIVE settings. 2: in others.
  * A LIVE row covers all below it. Of the core's own settings, `instances.NAME.settings` is left

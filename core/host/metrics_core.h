@@ -34,10 +34,10 @@ enum core_metric {
 enum core_refusal {
     CORE_REFUSED_NODE = 0, /* as many as the node may have */
     CORE_REFUSED_LISTENER, /* as many as the listener may have */
-    CORE_REFUSED_ADDRESS,      /* as many as one address, or IPv6 /64, may have */
-    CORE_REFUSED_FIBERS,       /* no fiber, no memory */
-    CORE_REFUSED_SESSIONS,     /* as many sessions as the process may have */
-    CORE_REFUSED_SYSTEM,       /* accept() failed: descriptors used up, ... */
+    CORE_REFUSED_ADDRESS,  /* as many as one address, or IPv6 /64, may have */
+    CORE_REFUSED_FIBERS,   /* no fiber, no memory */
+    CORE_REFUSED_SESSIONS, /* as many sessions as the process may have */
+    CORE_REFUSED_SYSTEM,   /* accept() failed: descriptors used up, ... */
     CORE_REFUSED_COUNT,
 };
 

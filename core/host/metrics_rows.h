@@ -10,8 +10,7 @@
 enum { CORE_PRINTED_NAME_MAX = 128 };
 
 /* The name that a row is printed under, before "_bucket" and the like. A NUL follows it. */
-struct mansio_str core_row_printed_name(const struct shm_row *row,
-                                        char out[CORE_PRINTED_NAME_MAX]);
+struct mansio_str core_row_printed_name(const struct shm_row *row, char out[CORE_PRINTED_NAME_MAX]);
 
 /* Values a row of a type takes; 0 for a type that is none. */
 uint32_t core_row_values(uint32_t type);

@@ -121,10 +121,11 @@ int core_note_read(const char *file, struct mansio_str description, struct core_
         return malformed(file, "a name that isn't 1 to 31 lower-case letters, digits and '-'");
     }
     if (is_reserved(note.name)) {
-        return mansio_fail(MANSIO_E_INVALID,
-                           "%s: wanted a name that doesn't begin with core, process or build, found "
-                           "\"%.*s\"",
-                           file, MANSIO_STR_ARG(note.name));
+        return mansio_fail(
+            MANSIO_E_INVALID,
+            "%s: wanted a name that doesn't begin with core, process or build, found "
+            "\"%.*s\"",
+            file, MANSIO_STR_ARG(note.name));
     }
     if (note.version.len == 0) {
         return malformed(file, "no version, or one that isn't plain text");

@@ -48,9 +48,10 @@ CORE_EXPORT struct mansio_instance *core_modules_instance(struct core_modules *m
                                                           size_t index);
 CORE_EXPORT struct mansio_instance *core_modules_find(struct core_modules *modules,
                                                       struct mansio_str name);
-CORE_EXPORT const struct core_module_file *
-core_instance_file(const struct mansio_instance *instance);
-CORE_EXPORT const struct mansio_module *core_instance_module(const struct mansio_instance *instance);
+CORE_EXPORT const struct core_module_file *core_instance_file(
+    const struct mansio_instance *instance);
+CORE_EXPORT const struct mansio_module *core_instance_module(
+    const struct mansio_instance *instance);
 
 /* The protocol table an instance offers, size-adjusted; MANSIO_E_NOT_FOUND. */
 CORE_EXPORT MANSIO_MUST_CHECK int core_instance_protocol(struct mansio_instance *instance,

@@ -13,10 +13,10 @@
 
 enum {
     CORE_SHM_VERSION = 2,
-    CORE_SHM_SLOTS = 130,          /* 0: master; two generations of workers and service processes */
-    CORE_SHM_METRICS_MAX = 16384,  /* values a slot: 630 histograms; untouched ones cost nothing */
-    CORE_SHM_LIMITS_MAX = 65536,   /* limit entries a slot: a worker's conns, each of another peer */
-    CORE_SHM_STALE_US = 1000000,   /* an accepting worker that says nothing for so long is stuck */
+    CORE_SHM_SLOTS = 130,         /* 0: master; two generations of workers and service processes */
+    CORE_SHM_METRICS_MAX = 16384, /* values a slot: 630 histograms; untouched ones cost nothing */
+    CORE_SHM_LIMITS_MAX = 65536,  /* limit entries a slot: a worker's conns, each of another peer */
+    CORE_SHM_STALE_US = 1000000,  /* an accepting worker that says nothing for so long is stuck */
 };
 
 enum core_slot_state {
@@ -30,9 +30,9 @@ enum core_slot_state {
  * the fork and after the death). */
 struct core_slot {
     _Atomic uint64_t pid;
-    _Atomic uint64_t state;      /* enum core_slot_state */
+    _Atomic uint64_t state; /* enum core_slot_state */
     _Atomic uint64_t generation;
-    _Atomic uint64_t role;       /* enum mansio_role; 0 for the master */
+    _Atomic uint64_t role; /* enum mansio_role; 0 for the master */
     _Atomic uint64_t conns_open;
     _Atomic uint64_t conns_total;
     _Atomic uint64_t sessions_open;

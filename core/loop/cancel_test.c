@@ -335,9 +335,9 @@ static void cancelled_at_each_point_it_leaves_nothing_behind(void **state)
     run_fiber(every_point, &count);
     print_message("# %d suspension points, of %zu kinds\n", count, kind_count);
     /* Whoever adds a way to wait adds it to the scenario. */
-    static const char *const all[] = {"yield",     "sleep",        "event", "fd",     "mutex",
-                                      "cond",      "chan send",    "join",  "group",  "offload",
-                                      "chan receive"};
+    static const char *const all[] = {"yield", "sleep",   "event",       "fd",
+                                      "mutex", "cond",    "chan send",   "join",
+                                      "group", "offload", "chan receive"};
     for (size_t i = 0; i < MANSIO_COUNT(all); i++) {
         bool is_there = false;
         for (size_t k = 0; k < kind_count; k++) {

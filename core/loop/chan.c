@@ -19,8 +19,8 @@
 #define CAPACITY_MAX 65536
 
 struct mansio_chan {
-    struct mansio_waitable readable, writable;   /* public hints */
-    struct mansio_waitable receivers, senders;   /* of struct operation */
+    struct mansio_waitable readable, writable; /* public hints */
+    struct mansio_waitable receivers, senders; /* of struct operation */
     size_t capacity, count, head;
     bool is_closed;
     void **ring;

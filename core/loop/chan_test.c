@@ -55,8 +55,7 @@ static int bounds(void *arg)
         CHECK(mansio_chan_send(chan, &items[i], 0) == 0);
     }
     CHECK(mansio_chan_send(chan, &items[4], 0) == MANSIO_E_TIMEOUT);
-    CHECK(mansio_chan_send(chan, &items[4], mansio_deadline_in(1 * MANSIO_MS)) ==
-          MANSIO_E_TIMEOUT);
+    CHECK(mansio_chan_send(chan, &items[4], mansio_deadline_in(1 * MANSIO_MS)) == MANSIO_E_TIMEOUT);
     CHECK(mansio_chan_send(chan, &items[4], 1) == MANSIO_E_TIMEOUT); /* has passed long ago */
     for (int i = 1; i <= 3; i++) {
         CHECK(receive(0) == i);

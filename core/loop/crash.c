@@ -45,7 +45,8 @@ static void on_signal(int number, siginfo_t *info, void *ucontext)
     bool is_memory = number == SIGSEGV || number == SIGBUS;
     if (is_told) {
         /* nothing */
-    } else if (is_memory && running != NULL && core_stack_in_guard(&running->stack, info->si_addr)) {
+    } else if (is_memory && running != NULL &&
+               core_stack_in_guard(&running->stack, info->si_addr)) {
         if (core_scheduler.options.on_overflow != NULL) {
             core_scheduler.options.on_overflow(&running->context);
         }

@@ -23,7 +23,7 @@
 /* Budget of a turn: enough to make polling cheap, little enough to keep answers quick. The time is
  * reckoned in the fewest ticks it may be: a clock faster than that gives shorter turns. */
 #define TURN_SLICES 256
-#define TURN_US (4 * MANSIO_MS)
+#define TURN_US     (4 * MANSIO_MS)
 
 struct core_scheduler core_scheduler;
 
@@ -192,10 +192,10 @@ static void fiber_main(void *arg)
 
 /*
  * Leave the thread to the others; the state says when to come back. Goes to the next fiber
- * directly, which spares half the switches; to the loop when it is its turn, and when this slice was
- * so long that the watchdog wants to see it, which is not done on a fiber's stack.
- * Inline, like what it calls: processors predict returns by the calls they have seen, which were
- * another stack's, so each frame between here and the fiber's own code costs.
+ * directly, which spares half the switches; to the loop when it is its turn, and when this slice
+ * was so long that the watchdog wants to see it, which is not done on a fiber's stack. Inline, like
+ * what it calls: processors predict returns by the calls they have seen, which were another
+ * stack's, so each frame between here and the fiber's own code costs.
  */
 static inline __attribute__((always_inline)) void leave(struct mansio_fiber *self,
                                                         const char *waiting_in)
@@ -279,8 +279,7 @@ static inline bool is_running_here(const struct mansio_fiber *fiber)
 
 struct mansio_fiber *core_fiber_running(void)
 {
-    struct mansio_fiber *self =
-        atomic_load_explicit(&core_scheduler.running, memory_order_relaxed);
+    struct mansio_fiber *self = atomic_load_explicit(&core_scheduler.running, memory_order_relaxed);
     if (!is_running_here(self)) {
         mansio_assert_failed("this call is for fibers (not for offload functions or other threads)",
                              __FILE__, __LINE__, __func__);
@@ -443,8 +442,7 @@ int mansio_fiber_join(struct mansio_fiber *fiber, int64_t deadline_us, int *out_
 
 struct mansio_fiber *mansio_fiber_self(void)
 {
-    struct mansio_fiber *self =
-        atomic_load_explicit(&core_scheduler.running, memory_order_relaxed);
+    struct mansio_fiber *self = atomic_load_explicit(&core_scheduler.running, memory_order_relaxed);
     return is_running_here(self) ? self : NULL;
 }
 

@@ -25,7 +25,7 @@ enum core_fiber_state {
     CORE_FIBER_READY = 1, /* in the ready queue */
     CORE_FIBER_RUNNING,
     CORE_FIBER_WAITING,
-    CORE_FIBER_ENDED,     /* its function has returned; somebody may still ask for the result */
+    CORE_FIBER_ENDED, /* its function has returned; somebody may still ask for the result */
 };
 
 /* Lies at the top of its own stack's mapping (stack.h). */
@@ -38,23 +38,23 @@ struct mansio_fiber {
     void *arg;
     int result;
 
-    uint8_t state;         /* enum core_fiber_state */
-    bool is_detached;      /* nobody joins it: reclaimed as it ends */
+    uint8_t state;    /* enum core_fiber_state */
+    bool is_detached; /* nobody joins it: reclaimed as it ends */
     bool is_cancelled;
-    bool is_stop_pending;  /* a stop request that no idle wait has answered yet */
-    bool is_idle_wait;     /* the present wait may be ended by a stop request */
-    bool is_timed_out;     /* the present wait's deadline has passed */
-    bool is_trimmed;       /* its stack was given back since it last ran */
+    bool is_stop_pending; /* a stop request that no idle wait has answered yet */
+    bool is_idle_wait;    /* the present wait may be ended by a stop request */
+    bool is_timed_out;    /* the present wait's deadline has passed */
+    bool is_trimmed;      /* its stack was given back since it last ran */
     unsigned mask_depth;
-    unsigned unsuspended;  /* waits since it last suspended that did not have to */
-    uint32_t stop_reason;  /* enum mansio_reason; of the latest request */
+    unsigned unsuspended; /* waits since it last suspended that did not have to */
+    uint32_t stop_reason; /* enum mansio_reason; of the latest request */
 
     int64_t wait_deadline_us; /* of the present wait; MANSIO_NEVER between waits */
     int64_t stop_deadline_us; /* when a stop request becomes a cancellation */
     int64_t timer_due_us;     /* when the timer is set to fire, if it is active */
     struct ev_timer timer;    /* deadline.c */
 
-    const char *waiting_in;   /* static text */
+    const char *waiting_in; /* static text */
     int64_t suspended_at_us;
 
     struct mansio_group *group;
@@ -68,19 +68,19 @@ struct mansio_fiber {
 struct core_scheduler {
     struct ev_loop *ev;
     struct core_loop_options options;
-    struct core_context context; /* "loop": of callbacks */
-    struct core_switch place;    /* the loop's own, while a fiber runs */
+    struct core_context context;          /* "loop": of callbacks */
+    struct core_switch place;             /* the loop's own, while a fiber runs */
     struct mansio_fiber *_Atomic running; /* read by signal handlers too */
 
     struct mansio_fiber *ready_first, *ready_last;
     struct mansio_fiber *all_first, *all_last; /* every fiber that exists, ended ones included */
-    size_t fibers;    /* not ended */
-    size_t untrimmed; /* not ended and not is_trimmed */
+    size_t fibers;                             /* not ended */
+    size_t untrimmed;                          /* not ended and not is_trimmed */
 
-    int64_t turn_us;       /* monotonic time when this turn's events were taken */
-    uint64_t slice_start;  /* core_ticks() when the running fiber was switched to */
-    uint64_t turn_start;   /* core_ticks() when this turn's first was */
-    unsigned slices_left;  /* of this turn's budget */
+    int64_t turn_us;           /* monotonic time when this turn's events were taken */
+    uint64_t slice_start;      /* core_ticks() when the running fiber was switched to */
+    uint64_t turn_start;       /* core_ticks() when this turn's first was */
+    unsigned slices_left;      /* of this turn's budget */
     struct mansio_fiber *left; /* who switched to the loop, and how long its slice was, ticks */
     uint64_t left_held;
     bool is_stopping;

@@ -84,8 +84,7 @@ static int join_too_early(void *arg)
     struct mansio_fiber *fiber = NULL;
     int result = 0;
     CHECK(mansio_group_spawn(group, "child", sleep_for_ever, NULL, &fiber) == 0);
-    CHECK(mansio_fiber_join(fiber, mansio_deadline_in(2 * MANSIO_MS), &result) ==
-          MANSIO_E_TIMEOUT);
+    CHECK(mansio_fiber_join(fiber, mansio_deadline_in(2 * MANSIO_MS), &result) == MANSIO_E_TIMEOUT);
     mansio_fiber_cancel(fiber);
     CHECK(mansio_fiber_join(fiber, MANSIO_NEVER, &result) == 0);
     CHECK(result == MANSIO_E_CANCELLED);

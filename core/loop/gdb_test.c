@@ -69,8 +69,8 @@ static int subject(void *arg)
 
 static int run_subject(void)
 {
-    /* gdb's own core files (unlike the kernel's) end a mapping at the first byte that can't be read,
-     * which is the lowest guard marker: so guards are mappings of their own here. */
+    /* gdb's own core files (unlike the kernel's) end a mapping at the first byte that can't be
+     * read, which is the lowest guard marker: so guards are mappings of their own here. */
     core_stack_force_mprotect(true);
     struct mansio_arena *arena = mansio_arena_new(NULL, "test", 0);
     run_fiber(subject, arena);
@@ -86,8 +86,8 @@ static char self[4096], script[4096], core_file[4200];
 /* What gdb says when run with these arguments. */
 static char *run_gdb(const char *const arguments[])
 {
-    const char *argv[40] = {"gdb", "-batch", "-nx", "-ex", "set debuginfod enabled off",
-                            "-ex", "set width 0", "-x", script};
+    const char *argv[40] = {"gdb", "-batch",      "-nx", "-ex", "set debuginfod enabled off",
+                            "-ex", "set width 0", "-x",  script};
     size_t count = 9;
     for (size_t i = 0; arguments[i] != NULL; i++) {
         argv[count++] = arguments[i];

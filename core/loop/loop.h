@@ -27,17 +27,18 @@ typedef void (*core_crash_fn)(const struct core_context *holder, int signal_numb
 typedef void (*core_stuck_fn)(const struct core_context *holder, int64_t held_us);
 
 struct core_loop_options {
-    size_t fibers_max;         /* most fibers at once */
-    size_t stack_size_bytes;   /* 0: the default of stack.h */
-    size_t stacks_kept_max;    /* recycled stacks kept */
-    unsigned offload_threads;  /* 0: offload answers MANSIO_E_LIMIT */
+    size_t fibers_max;        /* most fibers at once */
+    size_t stack_size_bytes;  /* 0: the default of stack.h */
+    size_t stacks_kept_max;   /* recycled stacks kept */
+    unsigned offload_threads; /* 0: offload answers MANSIO_E_LIMIT */
     size_t offload_queue_max;
-    int64_t hold_limit_us;     /* watchdog: 10 ms; 0: off */
+    int64_t hold_limit_us; /* watchdog: 10 ms; 0: off */
     core_hold_fn on_hold;
     core_overflow_fn on_overflow;
     core_crash_fn on_crash;
-    core_stuck_fn on_stuck;    /* needs hold_limit_us; costs a thread that sleeps while the loop does */
-    int stack_census;          /* 1: record stack depths (census.h); for tests, it touches all pages */
+    core_stuck_fn
+        on_stuck;     /* needs hold_limit_us; costs a thread that sleeps while the loop does */
+    int stack_census; /* 1: record stack depths (census.h); for tests, it touches all pages */
 };
 
 /* Set the process's loop up. fibers_max is lowered to what core_stack_fit() (stack.h) says;

@@ -41,7 +41,7 @@ static struct {
     bool must_end;
     struct job *first, *last; /* queued */
     size_t queued;
-    struct job *finished;     /* done, the fiber not told yet */
+    struct job *finished; /* done, the fiber not told yet */
     struct ev_async told;
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER};
 

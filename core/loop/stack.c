@@ -20,7 +20,7 @@
 #endif
 
 /* Redzones make frames larger. */
-#define STACK_FACTOR (CORE_ASAN ? 2 : 1)
+#define STACK_FACTOR        (CORE_ASAN ? 2 : 1)
 #define STACK_DEFAULT_BYTES ((size_t)256 * 1024 * STACK_FACTOR)
 #define STACK_MIN_BYTES     ((size_t)32 * 1024)
 
@@ -52,10 +52,8 @@ static bool has_guard_markers(void)
     }
     if (stacks.has_markers < 0) {
         size_t page = (size_t)sysconf(_SC_PAGESIZE);
-        void *probe =
-            mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        stacks.has_markers =
-            probe != MAP_FAILED && madvise(probe, page, MADV_GUARD_INSTALL) == 0;
+        void *probe = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        stacks.has_markers = probe != MAP_FAILED && madvise(probe, page, MADV_GUARD_INSTALL) == 0;
         if (probe != MAP_FAILED) {
             munmap(probe, page);
         }
@@ -93,8 +91,7 @@ static struct core_stack *map_stack(void)
     int rc = has_guard_markers() ? madvise(map, CORE_STACK_GUARD_BYTES, MADV_GUARD_INSTALL)
                                  : mprotect(map, CORE_STACK_GUARD_BYTES, PROT_NONE);
     if (rc != 0) {
-        (void)mansio_fail(MANSIO_E_LIMIT, "guard a stack (vm.max_map_count?): %s",
-                          strerror(errno));
+        (void)mansio_fail(MANSIO_E_LIMIT, "guard a stack (vm.max_map_count?): %s", strerror(errno));
         munmap(map, stacks.map_bytes);
         return NULL;
     }

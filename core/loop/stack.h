@@ -52,8 +52,8 @@ void core_stack_unmap(struct core_stack *stack);
 /* Give the pages from the low end up to @p sp, exclusive, back to the system. */
 void core_stack_trim(struct core_stack *stack, const void *sp);
 
-/* Trim kept stacks that nobody has wanted since @p before_us, at most @p count. sp_of says where the
- * used part of one begins. Returns how many recently kept ones are left untrimmed. */
+/* Trim kept stacks that nobody has wanted since @p before_us, at most @p count. sp_of says where
+ * the used part of one begins. Returns how many recently kept ones are left untrimmed. */
 size_t core_stack_trim_kept(int64_t before_us, size_t count,
                             const void *(*sp_of)(struct core_stack *stack));
 

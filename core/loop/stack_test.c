@@ -14,7 +14,6 @@
 #include "core/base/sanitize.h"
 #include "core/loop/stack.h"
 
-
 struct owner {
     struct core_stack stack;
     char room[500];

@@ -41,12 +41,12 @@ static struct mansio_cond *cond;
 static struct mansio_chan *chan;
 
 static struct {
-    const void *holder;            /* of the mutex */
+    const void *holder; /* of the mutex */
     int posted, taken, permits;
-    int takers;                    /* waiting in the condition */
-    char sent[ITEMS_MAX];          /* 1: accepted; 2: received */
+    int takers;           /* waiting in the condition */
+    char sent[ITEMS_MAX]; /* 1: accepted; 2: received */
     int next_item, accepted, received, last_received;
-    int senders, receivers;        /* waiting in the channel */
+    int senders, receivers; /* waiting in the channel */
 } model;
 
 static void idle_a_little(void)

@@ -9,11 +9,11 @@
 #include <mansio/time.h>
 
 #define IDLE_US (1 * MANSIO_SECOND) /* waiting this long is waiting long */
-#define STEP_S 0.2
+#define STEP_S  0.2
 
 /* Bounds of one step: about a millisecond's worth. */
 #define STEP_VISITS 4096
-#define STEP_TRIMS 512
+#define STEP_TRIMS  512
 
 static struct {
     struct ev_timer timer;

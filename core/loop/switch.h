@@ -24,10 +24,10 @@ struct core_switch {
 
     const void *stack_low; /* sanitizers want to know which stack is next */
     size_t stack_size;
-    void *fake_stack;      /* AddressSanitizer's */
+    void *fake_stack; /* AddressSanitizer's */
     unsigned valgrind_id;
-    bool is_last;          /* set before a switch away from which nothing is kept: the function
-                            * that ran has returned. Cleared by the switch back */
+    bool is_last; /* set before a switch away from which nothing is kept: the function
+                   * that ran has returned. Cleared by the switch back */
 };
 
 /*

@@ -37,11 +37,10 @@ static void count_rounds(void *arg)
 static void set_up(struct partner *partner, void (*entry)(void *))
 {
     *partner = (struct partner){.rounds = 0};
-    partner->stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                          -1, 0);
+    partner->stack =
+        mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_ptr_not_equal(partner->stack, MAP_FAILED);
-    core_switch_init(&partner->place, partner->stack, partner->stack + STACK_BYTES, entry,
-                     partner);
+    core_switch_init(&partner->place, partner->stack, partner->stack + STACK_BYTES, entry, partner);
 }
 
 static void tear_down(struct partner *partner)

@@ -109,8 +109,8 @@ static __attribute__((noinline)) int wait_few(struct mansio_waitable *const *sou
     return wait_suspended(waiters, sources, count, deadline_us, flags);
 }
 
-static __attribute__((noinline)) int wait_many(struct mansio_waitable *const *sources,
-                                               size_t count, int64_t deadline_us, uint32_t flags)
+static __attribute__((noinline)) int wait_many(struct mansio_waitable *const *sources, size_t count,
+                                               int64_t deadline_us, uint32_t flags)
 {
     struct core_waiter waiters[MANSIO_WAIT_MAX];
     return wait_suspended(waiters, sources, count, deadline_us, flags);

@@ -35,8 +35,7 @@ void core_waiter_leave(struct core_waiter *self);
  * signal shows at the next wait). Else MANSIO_E_TIMEOUT or MANSIO_E_CANCELLED. Looks for a
  * signal only after suspending: callers have looked before.
  */
-int core_wait_with(struct core_waiter *waiter, struct mansio_waitable *source,
-                   int64_t deadline_us);
+int core_wait_with(struct core_waiter *waiter, struct mansio_waitable *source, int64_t deadline_us);
 
 /* The same with a link of its own, for who hands nothing over. */
 int core_wait_for(struct mansio_waitable *source, int64_t deadline_us);

@@ -14,10 +14,10 @@
 #include <stdint.h>
 
 struct core_watchdog {
-    uint64_t hold_ticks_min;    /* no slice shorter than this can be over the limit */
-    _Atomic uint64_t progress;  /* slices and turns; the thread compares */
-    atomic_int is_polling;      /* the loop waits for events: nobody holds it */
-    atomic_int is_parked;       /* the thread sleeps until the loop wakes from polling */
+    uint64_t hold_ticks_min;   /* no slice shorter than this can be over the limit */
+    _Atomic uint64_t progress; /* slices and turns; the thread compares */
+    atomic_int is_polling;     /* the loop waits for events: nobody holds it */
+    atomic_int is_parked;      /* the thread sleeps until the loop wakes from polling */
 };
 extern struct core_watchdog core_watchdog;
 

@@ -103,8 +103,7 @@ static int talk(struct mansio_stream *stream)
     /* In two parts, so that the server waits in the middle. */
     for (int i = 0; i < 2; i++) {
         rc = mansio_stream_write(stream, (struct mansio_str){bulk, 10000});
-        if (rc < 0 || (rc = mansio_stream_flush(stream)) < 0 ||
-            (rc = mansio_fiber_yield()) < 0 ||
+        if (rc < 0 || (rc = mansio_stream_flush(stream)) < 0 || (rc = mansio_fiber_yield()) < 0 ||
             (rc = mansio_fiber_sleep_until(mansio_now_us())) < 0) {
             return rc;
         }

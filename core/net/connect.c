@@ -49,8 +49,7 @@ static int parse_peer(struct mansio_str text, struct core_address *out)
         return rc;
     }
     /* IPv4 and IPv6 have the port at the same place. */
-    if (address.is_dual ||
-        (address.u.any.sa_family != AF_UNIX && address.u.ipv4.sin_port == 0)) {
+    if (address.is_dual || (address.u.any.sa_family != AF_UNIX && address.u.ipv4.sin_port == 0)) {
         return mansio_fail(MANSIO_E_INVALID, "address \"%.*s\": one can listen there, not connect",
                            MANSIO_STR_ARG(text));
     }

@@ -32,27 +32,28 @@
 #include "core/net/stream.h"
 
 enum {
-    BATCH = 8,                     /* accepted in a row before others have a turn */
-    LOOK_AGAIN_US = 5000,          /* while may_accept() says no */
-    PAUSE_MIN_US = 20 * 1000,      /* after a failure; doubles */
+    BATCH = 8,                /* accepted in a row before others have a turn */
+    LOOK_AGAIN_US = 5000,     /* while may_accept() says no */
+    PAUSE_MIN_US = 20 * 1000, /* after a failure; doubles */
     PAUSE_MAX_US = 1000 * 1000,
     LINGER_US = 2 * 1000 * 1000,
-    DRAIN_STEP_US = 10 * 1000,     /* how finely a drain is spread */
+    DRAIN_STEP_US = 10 * 1000, /* how finely a drain is spread */
 };
 
 struct core_listener {
     struct mansio_arena *arena;
     struct core_listener_options options;
-    int fd; /* -1 once shut */
-    int lacks_options; /* accepted sockets don't inherit what address.c sets: a supervisor's socket */
+    int fd;            /* -1 once shut */
+    int lacks_options; /* accepted sockets don't inherit what address.c sets: a supervisor's socket
+                        */
     ev_io io;
     struct mansio_waitable incoming;
     struct mansio_event *kick;
     struct mansio_group *workers; /* the accepting and the draining fiber */
     struct mansio_group *served;
-    struct core_list conns;       /* struct served */
+    struct core_list conns; /* struct served */
     size_t conns_open;
-    uint64_t drain_round;         /* 0: not draining; a new drain ends the one before */
+    uint64_t drain_round; /* 0: not draining; a new drain ends the one before */
     struct {
         uint32_t reason;
         int64_t start_us, spread_us, deadline_us;
@@ -64,8 +65,8 @@ struct served {
     struct core_list link;
     struct core_listener *listener;
     struct mansio_conn *conn;
-    uint64_t drain_round;  /* the last that has asked it */
-    int is_asked_early;    /* before its fiber ran first */
+    uint64_t drain_round; /* the last that has asked it */
+    int is_asked_early;   /* before its fiber ran first */
 };
 
 /* ---- the listening socket as something to wait for ------------------------------------------ */
@@ -296,13 +297,12 @@ static int accept_conns(void *arg)
 
 /* ---- draining ------------------------------------------------------------------------------- */
 
-/* Ask conns that this round hasn't asked yet, until @p asked_min have been. Who is asked goes to the
- * list's end: a step begins with who is due, and doesn't pass by everybody asked before. Behind
+/* Ask conns that this round hasn't asked yet, until @p asked_min have been. Who is asked goes to
+ * the list's end: a step begins with who is due, and doesn't pass by everybody asked before. Behind
  * those stand only conns accepted later, whose turn comes with SIZE_MAX. */
 static size_t ask_some(struct core_listener *listener, size_t asked, size_t asked_min)
 {
-    CORE_LIST_EACH(link, follower, &listener->conns)
-    {
+    CORE_LIST_EACH (link, follower, &listener->conns) {
         struct served *served = CORE_CONTAINER(link, struct served, link);
         int is_asked = served->drain_round == listener->drain_round;
         if (asked >= asked_min || (is_asked && asked_min != SIZE_MAX)) {

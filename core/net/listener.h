@@ -30,13 +30,13 @@ struct core_listener_hooks {
 };
 
 struct core_listener_options {
-    struct mansio_str name;      /* lives as long as the listener */
-    int fd;                      /* listening socket, made non-blocking; owned by the listener,
-                                    also when opening fails. Shared with other processes: nothing
-                                    else of it is changed */
+    struct mansio_str name; /* lives as long as the listener */
+    int fd;                 /* listening socket, made non-blocking; owned by the listener,
+                               also when opening fails. Shared with other processes: nothing
+                               else of it is changed */
     size_t conn_arena_cap_bytes;
-    int64_t linger_us;           /* longest that a conn's orderly end takes, a quarter of it
-                                    if it was cancelled; 0: 2 s */
+    int64_t linger_us; /* longest that a conn's orderly end takes, a quarter of it
+                          if it was cancelled; 0: 2 s */
     struct core_listener_hooks hooks;
 };
 

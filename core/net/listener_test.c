@@ -24,9 +24,9 @@ struct server {
     char address[CORE_ADDRESS_TEXT_MAX];
     int is_closed_door; /* may_accept says no */
     int asked, accepted, closed, errors, last_error, last_result;
-    int refuse_after;   /* 0: never */
-    int drain_at;       /* drain as this one is accepted; 0: don't */
-    int64_t linger_us;  /* 0: an hour, so that nothing depends on its end */
+    int refuse_after;  /* 0: never */
+    int drain_at;      /* drain as this one is accepted; 0: don't */
+    int64_t linger_us; /* 0: an hour, so that nothing depends on its end */
     char peer[128], peer_ip[128], local[128], name[128];
 };
 
@@ -195,8 +195,7 @@ static int talk(void *arg)
     CHECK(strcmp(server.name, "in") == 0);
     if (strncmp(arg, "unix:", 5) == 0) {
         char wanted[128];
-        snprintf(wanted, sizeof(wanted), "unix:pid=%d,uid=%u,gid=%u", getpid(), getuid(),
-                 getgid());
+        snprintf(wanted, sizeof(wanted), "unix:pid=%d,uid=%u,gid=%u", getpid(), getuid(), getgid());
         CHECK(strcmp(server.peer, wanted) == 0);
         CHECK(strcmp(server.peer_ip, "unix") == 0);
         CHECK(strcmp(server.local, arg) == 0);
@@ -352,8 +351,8 @@ static void looks_again_while_it_may_not_accept(void **state)
     run_fiber(look_again, NULL);
 }
 
-/* Make accept() fail: descriptors used up. valgrind has its own idea of that limit, by which it drops
- * what was accepted; there something that can't be accepted from takes the socket's place. */
+/* Make accept() fail: descriptors used up. valgrind has its own idea of that limit, by which it
+ * drops what was accepted; there something that can't be accepted from takes the socket's place. */
 static void break_accepting(int fd, const struct rlimit *limit)
 {
     if (!RUNNING_ON_VALGRIND) {
@@ -592,7 +591,8 @@ static int inherit(void *arg)
         struct core_address local;
         int value = 0;
         socklen_t size = sizeof(value);
-        if (i != fd && core_address_of_socket(i, &local) == 0 && core_address_eq(&local, &address)) {
+        if (i != fd && core_address_of_socket(i, &local) == 0 &&
+            core_address_eq(&local, &address)) {
             CHECK(getsockopt(i, IPPROTO_TCP, TCP_NODELAY, &value, &size) == 0 && value);
             CHECK(getsockopt(i, SOL_SOCKET, SO_KEEPALIVE, &value, &size) == 0 && value);
             found++;

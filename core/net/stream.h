@@ -22,9 +22,9 @@ enum {
 struct core_stream_input {
     char *data;
     uint32_t size, start, end;
-    uint32_t scanned; /* no line end between start and here: nothing is searched twice */
-    uint32_t wants;   /* directions that the last try lacked; 0: try before waiting */
-    int end_code;     /* once it has come: MANSIO_E_EOF or MANSIO_E_IO; sticky */
+    uint32_t scanned;     /* no line end between start and here: nothing is searched twice */
+    uint32_t wants;       /* directions that the last try lacked; 0: try before waiting */
+    int end_code;         /* once it has come: MANSIO_E_EOF or MANSIO_E_IO; sticky */
     uint8_t is_busy;      /* a fiber is in a read call */
     uint8_t is_waiting;   /* and suspended there: nobody else will send what is gathered */
     uint8_t is_skipping;  /* in the middle of a line that is too long */
@@ -37,7 +37,7 @@ struct core_stream_output {
     char *data;
     uint32_t size, start, end;
     uint32_t wants;
-    int end_code; /* once bytes were lost or the peer is gone, no more can follow; sticky */
+    int end_code;    /* once bytes were lost or the peer is gone, no more can follow; sticky */
     uint8_t is_busy; /* a fiber is in a write call */
     uint8_t is_corked;
 };

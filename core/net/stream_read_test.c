@@ -5,7 +5,6 @@
 #include "config.h"
 #include "core/net/testing_script.h"
 
-
 #include <signal.h>
 #include <sys/wait.h>
 

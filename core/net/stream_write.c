@@ -21,8 +21,8 @@
 #include "core/base/alloc.h"
 
 enum {
-    FIRST_BLOCK = 512,         /* most replies fit */
-    TRY_MAX = 1 << 20,         /* bytes for one try: a long write lets others run in between */
+    FIRST_BLOCK = 512, /* most replies fit */
+    TRY_MAX = 1 << 20, /* bytes for one try: a long write lets others run in between */
 };
 
 static size_t unsent(const struct core_stream_output *out)
@@ -73,7 +73,8 @@ static int reserve(struct core_stream_output *out, size_t count)
     }
     char *data = core_realloc(out->data, size);
     if (!data) {
-        return fail_output(out, mansio_fail(MANSIO_E_IO, "no memory for %zu bytes of output", size));
+        return fail_output(out,
+                           mansio_fail(MANSIO_E_IO, "no memory for %zu bytes of output", size));
     }
     out->data = data;
     out->size = (uint32_t)size;
@@ -273,8 +274,7 @@ int mansio_stream_flush(struct mansio_stream *stream)
 void mansio_stream_cork(struct mansio_stream *stream, int is_corked)
 {
     stream->out.is_corked = is_corked != 0;
-    if (!is_corked && stream->in.is_waiting && !stream->out.is_busy &&
-        stream->out.end_code == 0) {
+    if (!is_corked && stream->in.is_waiting && !stream->out.is_busy && stream->out.end_code == 0) {
         (void)end(stream, 0);
     }
 }

@@ -37,7 +37,8 @@ static int write_pipelined(void *arg)
     }
     CHECK(mansio_stream_read_line(stream, 100, 0, &s) == MANSIO_E_TIMEOUT);
     CHECK(script.writes == 1); /* three answers, one segment, before the wait */
-    CHECK(script.sent_len == 27 && memcmp(script.sent, "250 a 0\r\n250 b 1\r\n250 c 2\r\n", 27) == 0);
+    CHECK(script.sent_len == 27 &&
+          memcmp(script.sent, "250 a 0\r\n250 b 1\r\n250 c 2\r\n", 27) == 0);
     CHECK(stream->out.data == NULL);
 
     mansio_stream_cork(stream, 1);
@@ -86,9 +87,8 @@ static int write_limits(void *arg)
     CHECK(mansio_stream_flush(stream) == 0);
     CHECK(script.sent_len - sent == (size_t)3 * CORE_STREAM_PRINTF_MAX);
     for (size_t i = sent; i < script.sent_len; i++) {
-        CHECK(script.sent[i] == ((i - sent) % CORE_STREAM_PRINTF_MAX == CORE_STREAM_PRINTF_MAX - 1
-                                     ? '7'
-                                     : '0'));
+        CHECK(script.sent[i] ==
+              ((i - sent) % CORE_STREAM_PRINTF_MAX == CORE_STREAM_PRINTF_MAX - 1 ? '7' : '0'));
     }
     CHECK(script.gathered_max <= CORE_STREAM_GATHER_MAX + 1);
     script_end(&script, arena);
@@ -168,7 +168,8 @@ static int write_flood(void *arg)
         for (size_t i = 0; i < sizeof(piece); i++) {
             piece[i] = (char)((flood->written + i) % 251);
         }
-        flood->result = mansio_stream_write(flood->stream, (struct mansio_str){piece, sizeof(piece)});
+        flood->result =
+            mansio_stream_write(flood->stream, (struct mansio_str){piece, sizeof(piece)});
         flood->written += sizeof(piece);
     }
     return flood->result ? flood->result : mansio_stream_flush(flood->stream);

@@ -16,24 +16,24 @@ struct testing_script {
     struct core_transport base; /* first */
     ev_timer timer;
     uint32_t watched;
-    uint64_t random;   /* 0: no whims */
+    uint64_t random; /* 0: no whims */
     /* input */
     const char *input; /* NULL: 'x' without end */
     size_t input_len, input_at;
-    size_t split;      /* a read never crosses this offset; then nothing comes once */
-    size_t read_max;   /* most bytes a read gives; 0: all */
-    int end_code;      /* after the input; 0: nothing ever comes */
-    int is_pausing;    /* the next read gives nothing */
-    int is_planting;   /* put a line end among the bytes held: nobody should look there again */
+    size_t split;    /* a read never crosses this offset; then nothing comes once */
+    size_t read_max; /* most bytes a read gives; 0: all */
+    int end_code;    /* after the input; 0: nothing ever comes */
+    int is_pausing;  /* the next read gives nothing */
+    int is_planting; /* put a line end among the bytes held: nobody should look there again */
     /* output */
     char *sent;
     size_t sent_len, sent_size;
-    size_t window;     /* bytes that are taken before the script is told otherwise */
-    size_t write_max;  /* most bytes a write takes; 0: all */
-    int write_code;    /* what writing gives once the window is full; 0: nothing now */
+    size_t window;    /* bytes that are taken before the script is told otherwise */
+    size_t write_max; /* most bytes a write takes; 0: all */
+    int write_code;   /* what writing gives once the window is full; 0: nothing now */
     /* what was seen */
     int reads, writes, shutdowns;
-    size_t held_max;   /* largest input block and output block of the stream above */
+    size_t held_max; /* largest input block and output block of the stream above */
     size_t gathered_max;
 };
 

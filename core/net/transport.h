@@ -33,8 +33,8 @@ struct core_transport_ops {
                  uint32_t *wants);
     /* 1 if a read would give something (bytes, the end, an error) now. */
     int (*is_readable)(struct core_transport *self);
-    /* From now on call core_transport_ready() from the loop when one of these directions may have become
-     * possible; 0: don't. Replaces what was asked before. */
+    /* From now on call core_transport_ready() from the loop when one of these directions may have
+     * become possible; 0: don't. Replaces what was asked before. */
     void (*watch)(struct core_transport *self, uint32_t directions);
     /* Tell the peer that no more will come. Without waiting, as far as possible. */
     void (*shutdown)(struct core_transport *self);

@@ -30,7 +30,7 @@
 
 enum {
     CONNS_MAX = 100000,
-    WARM = 100, /* conns before the first look: what only the first ones cost is not counted */
+    WARM = 100,  /* conns before the first look: what only the first ones cost is not counted */
     FILES = 100, /* descriptors beside the conns */
 };
 
@@ -49,7 +49,8 @@ static int fail(const char *what)
     return -1;
 }
 
-/* ---- the child: clients ------------------------------------------------------------------------ */
+/* ---- the child: clients ------------------------------------------------------------------------
+ */
 
 /* Connect, say a line, see both answers. */
 static int client_new(const struct core_address *address)
@@ -65,7 +66,8 @@ static int client_new(const struct core_address *address)
     return fd;
 }
 
-/* For each line with a number: have so many conns, say so. Ends with the parent, and all with it. */
+/* For each line with a number: have so many conns, say so. Ends with the parent, and all with it.
+ */
 static int clients(const struct core_address *address)
 {
     char line[32];
@@ -84,7 +86,8 @@ static int clients(const struct core_address *address)
     return 0;
 }
 
-/* ---- the server -------------------------------------------------------------------------------- */
+/* ---- the server --------------------------------------------------------------------------------
+ */
 
 /* As contrib/hello does: greet, then lines. */
 static int serve(void *arg, struct mansio_conn *conn)

@@ -14,8 +14,8 @@
 #include <mansio/arena.h>
 #include <mansio/sync.h>
 
-#define ROUNDS 21
-#define SWITCHES 200000
+#define ROUNDS      21
+#define SWITCHES    200000
 #define IDLE_FIBERS 10000
 
 static double rounds[BENCH_ROUNDS_MAX];

@@ -1,8 +1,8 @@
 /*
  * Reading from a stream, against a model. The input is: a byte with the number of steps, two bytes
  * a step (what is read and with which limit; how much the transport gives at most next time), and
- * then what the peer sends. Lines must end where the model says, nothing may be lost or given twice,
- * and memory stays within its bounds.
+ * then what the peer sends. Lines must end where the model says, nothing may be lost or given
+ * twice, and memory stays within its bounds.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -88,8 +88,7 @@ static const struct core_transport_ops play_ops = {
 static size_t model_line(const struct play *play, int is_bare)
 {
     for (size_t i = play->at; i < play->len; i++) {
-        if (play->input[i] == '\n' &&
-            (is_bare || (i > play->at && play->input[i - 1] == '\r'))) {
+        if (play->input[i] == '\n' && (is_bare || (i > play->at && play->input[i - 1] == '\r'))) {
             return i + 1;
         }
     }

@@ -68,8 +68,8 @@ static const struct mansio_metric metrics[] = {
 #endif
 
 #define DESCRIPTION                                                                                \
-    .summary = "Wrong.", .load = wrong_load, .settings = settings,                                 \
-    .setting_count = SETTING_COUNT, .metrics = metrics, .metric_count = METRIC_COUNT
+    .summary = "Wrong.", .load = wrong_load, .settings = settings, .setting_count = SETTING_COUNT, \
+    .metrics = metrics, .metric_count = METRIC_COUNT
 
 #if defined(WRONG_NO_NOTE) || defined(WRONG_OTHER_NAME) || defined(WRONG_SIZE)
 #ifndef WRONG_NO_NOTE

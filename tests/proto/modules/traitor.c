@@ -43,7 +43,8 @@ static void say(uint32_t id, const char *payload, uint32_t length, int fd)
     union {
         struct cmsghdr header;
         char room[CMSG_SPACE(sizeof(int))];
-    } control = {.header = {.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
+    } control = {.header = {.cmsg_level = SOL_SOCKET,
+                            .cmsg_type = SCM_RIGHTS,
                             .cmsg_len = CMSG_LEN(sizeof(int))}};
     memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
@@ -144,5 +145,5 @@ static int load(struct mansio_instance *instance)
     return mansio_interface_provide(instance, MANSIO_PROTOCOL, MANSIO_PROTOCOL_VERSION, &protocol);
 }
 
-MANSIO_MODULE("traitor", "1.0", "", .summary = "Turns against the master.",
-              .settings = settings, .setting_count = MANSIO_COUNT(settings), .load = load);
+MANSIO_MODULE("traitor", "1.0", "", .summary = "Turns against the master.", .settings = settings,
+              .setting_count = MANSIO_COUNT(settings), .load = load);
