@@ -394,7 +394,6 @@ static size_t utf8_some(struct core_mail_charset *charset, const char *text, siz
             continue;
         }
         add_text(out, text + from, i - from);
-        from = i;
         if (count == 0) {
             return i;
         }

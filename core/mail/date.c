@@ -225,14 +225,12 @@ static void take_numeric_zone(struct core_mail_cursor *cursor, struct fields *f)
 
 static void take_zone(struct core_mail_cursor *cursor, struct fields *f)
 {
-    struct mansio_str name = MANSIO_STR_NONE;
-
     core_mail_skip_cfws(cursor, NULL);
     if (core_mail_peek(cursor) == '+' || core_mail_peek(cursor) == '-') {
         take_numeric_zone(cursor, f);
         return;
     }
-    name = take_letters(cursor);
+    struct mansio_str name = take_letters(cursor);
     for (size_t i = 0; i < MANSIO_COUNT(ZONES); i++) {
         if (mansio_str_ieq(name, ZONES[i].name)) {
             f->offset_minutes = ZONES[i].hours * 60;

@@ -59,7 +59,8 @@ void core_mail_text_add(struct core_mail_text *text, struct mansio_str bytes)
         struct mansio_str decoded = some;
 
         if (text->decoder.encoding != CORE_MAIL_IDENTITY) {
-            decoded = (struct mansio_str){piece, core_mail_decode(&text->decoder, some, piece)};
+            size_t length = core_mail_decode(&text->decoder, some, piece);
+            decoded = (struct mansio_str){piece, length};
         }
         core_mail_charset_feed(&text->charset, decoded, text->out);
         bytes = mansio_str_sub(bytes, some.len, SIZE_MAX);

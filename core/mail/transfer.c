@@ -191,7 +191,8 @@ static size_t qp_byte(struct core_mail_decoder *decoder, char c, char *out)
     case QP_DIGIT:
         if (core_mail_hex_value(c) >= 0) {
             decoder->count = QP_TEXT;
-            out[0] = (char)(core_mail_hex_value(decoder->first) << 4 | core_mail_hex_value(c));
+            out[0] = (char)((unsigned)core_mail_hex_value(decoder->first) << 4 |
+                            (unsigned)core_mail_hex_value(c));
             return 1;
         }
         return qp_not_escape(decoder, 1, c, out);

@@ -192,7 +192,7 @@ product_sources() {
 stage_analyze_clang() {
     local checks='-*,bugprone-*,clang-analyzer-*' check
     for check in bugprone-easily-swappable-parameters bugprone-reserved-identifier \
-        bugprone-assignment-in-if-condition bugprone-narrowing-conversions \
+        bugprone-assignment-in-if-condition bugprone-branch-clone bugprone-narrowing-conversions \
         bugprone-implicit-widening-of-multiplication-result bugprone-sizeof-expression \
         clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling \
         clang-analyzer-core.NullDereference clang-analyzer-core.NonNullParamChecker \
@@ -210,5 +210,5 @@ stage_analyze_clang() {
 stage_cppcheck() {
     product_sources | xargs cppcheck -q -j "$JOBS" --std=c11 --language=c --error-exitcode=1 \
         --enable=warning,portability --inline-suppr --suppress=missingInclude \
-        -D_GNU_SOURCE -D__GNUC__=12 -D__x86_64__ -I "$RUN/src/api" -I "$RUN/src" -I "$RUN/gcc"
+        -D_GNU_SOURCE -D__GNUC__=12 -D__x86_64__ '-DElfW(type)=Elf64_##type' -I "$RUN/src/api" -I "$RUN/src" -I "$RUN/gcc"
 }
