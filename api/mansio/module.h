@@ -58,7 +58,7 @@ struct mansio_module {
     /** LIVE settings changed: mansio_instance_settings() has the new values, the old ones live
      * until this returns. Called in every process that start() ran in, the service process too.
      * What load() refuses never comes here: so refuse there, where the reload still can be.
-     * @return 0, or an error: it is logged, the new values stand
+     * @return 0, or an error: it is logged and told to who reloads; the new values stand
      * @yields yes    @since 1.0 */
     int (*reconfigure)(struct mansio_instance *instance);
 

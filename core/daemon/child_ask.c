@@ -138,7 +138,7 @@ static int reconfigure(struct core_child_process *process, int fd)
     process->source = source;
     process->config = config;
     core_child_set_log(process);
-    return 0;
+    return rc;
 }
 
 void core_child_on_reconfigure(struct core_child_process *process,
@@ -153,8 +153,8 @@ void core_child_on_reconfigure(struct core_child_process *process,
                    MANSIO_KV_END);
     }
     json_t *json = json_object();
-    json_object_set_new(json, "ok", json_boolean(rc == 0));
+    json_object_set_new(json, "ok", json_boolean(rc >= 0));
     json_object_set_new(json, "detail",
-                        core_json_str(mansio_str_from_cstr(rc < 0 ? mansio_error_detail() : "")));
+                        core_json_str(mansio_str_from_cstr(rc != 0 ? mansio_error_detail() : "")));
     answer(process, CORE_MESSAGE_ANSWERED, id, json);
 }

@@ -32,7 +32,7 @@
 #define SLOTS_US       (10 * MANSIO_SECOND) /* beyond the drain's deadline */
 #define LIVE_US        (10 * MANSIO_SECOND)
 
-enum { MISFIT_ROUNDS = 3, STATUS_TEXT_MAX = 128 };
+enum { MISFIT_ROUNDS = 3, STATUS_TEXT_MAX = 128, MESSAGE_MAX = 768 };
 
 /* What a check gave. */
 struct checked {
@@ -219,7 +219,8 @@ static int is_of_current(void *arg, const struct core_place *place)
 }
 
 /* Live settings, to every process that runs; takes what was checked. */
-static int apply_live(struct core_master *master, struct checked *checked)
+static int apply_live(struct core_master *master, struct checked *checked,
+                      char message[MESSAGE_MAX])
 {
     struct core_generation *generation = master->current;
     struct core_message question = {
@@ -228,6 +229,7 @@ static int apply_live(struct core_master *master, struct checked *checked)
     core_master_adopt(master, checked->plan);
     json_t *answers = NULL;
     json_t *silent = NULL;
+    (void)snprintf(message, MESSAGE_MAX, "live settings applied");
     int rc = core_ask(master, &question, is_of_current, generation, mansio_deadline_in(LIVE_US),
                       &answers, &silent);
     if (rc < 0) {
@@ -238,8 +240,12 @@ static int apply_live(struct core_master *master, struct checked *checked)
     json_array_foreach(answers, i, row)
     {
         const json_t *answer = json_object_get(row, "answer");
-        if (!json_is_true(json_object_get(answer, "ok"))) {
-            const char *detail = json_string_value(json_object_get(answer, "detail"));
+        const char *detail = json_string_value(json_object_get(answer, "detail"));
+        if (json_is_true(json_object_get(answer, "ok"))) {
+            if (detail != NULL && detail[0] != '\0') { /* a module's own complaint */
+                (void)snprintf(message, MESSAGE_MAX, "live settings applied, but %s", detail);
+            }
+        } else {
             rc = mansio_fail(MANSIO_E_INVALID, "process %lld: %s",
                              (long long)json_integer_value(json_object_get(row, "pid")),
                              detail != NULL ? detail : "?");
@@ -269,7 +275,7 @@ static int reload_round(struct core_master *master, struct core_operation *opera
     enum core_decision decision =
         core_decide(&master->build_ids, master->current->plan, checked.plan,
                     operation->is_forced || master->current->is_uneven, operation->changes);
-    char message[STATUS_TEXT_MAX] = "nothing changed";
+    char message[MESSAGE_MAX] = "nothing changed";
     if (decision == CORE_DECISION_UPGRADE) {
         drop(&checked);
         rc = core_upgrade(master, operation); /* comes back only when it failed */
@@ -281,8 +287,7 @@ static int reload_round(struct core_master *master, struct core_operation *opera
                      operation->is_upgraded ? "binary upgraded, " : "", master->current->number);
         }
     } else if (decision == CORE_DECISION_LIVE) {
-        rc = apply_live(master, &checked);
-        snprintf(message, sizeof message, "live settings applied");
+        rc = apply_live(master, &checked, message);
     } else {
         drop(&checked);
     }

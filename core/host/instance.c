@@ -173,11 +173,11 @@ int core_instance_start(struct mansio_instance *instance, uint32_t role)
     return 0;
 }
 
-void core_instance_reconfigure(struct mansio_instance *instance)
+int core_instance_reconfigure(struct mansio_instance *instance)
 {
     const struct mansio_module *module = &instance->code->descriptor;
     if (module->reconfigure == NULL) {
-        return;
+        return 0;
     }
     const struct core_log_fields *before = enter(instance);
     forget_detail();
@@ -187,6 +187,7 @@ void core_instance_reconfigure(struct mansio_instance *instance)
                    MANSIO_KV_END);
     }
     leave(before);
+    return err < 0 ? err : 0;
 }
 
 void core_instance_drain(struct mansio_instance *instance, int64_t deadline_us)

@@ -62,7 +62,7 @@ MANSIO_MUST_CHECK int core_instance_new(struct core_modules *set, struct mansio_
 MANSIO_MUST_CHECK int core_instance_load(struct mansio_instance *instance);
 MANSIO_MUST_CHECK int core_instance_start(struct mansio_instance *instance, uint32_t role);
 /* A failure is logged: the new settings stand. */
-void core_instance_reconfigure(struct mansio_instance *instance);
+int core_instance_reconfigure(struct mansio_instance *instance);
 void core_instance_drain(struct mansio_instance *instance, int64_t deadline_us);
 /* Close the group, call stop() if start() was called, end the arena. Yields. */
 void core_instance_stop(struct mansio_instance *instance);

@@ -246,14 +246,14 @@ static int check_fresh(struct mansio_instance *instance, const struct core_confi
 
 /* Fibers may be in the midst of a call that was given a slice of the old values; so those stay
  * until the next change. */
-static void adopt(struct mansio_instance *instance, struct fresh *fresh)
+static int adopt(struct mansio_instance *instance, struct fresh *fresh)
 {
     mansio_arena_free(instance->retired_arena);
     instance->retired_arena = instance->settings_arena;
     instance->settings_arena = fresh->arena;
     instance->settings = fresh->settings;
     fresh->arena = NULL;
-    core_instance_reconfigure(instance);
+    return core_instance_reconfigure(instance);
 }
 
 int core_modules_reconfigure(struct core_modules *modules, struct mansio_arena *arena,
@@ -271,15 +271,22 @@ int core_modules_reconfigure(struct core_modules *modules, struct mansio_arena *
     for (size_t i = 0; i < modules->count && err == 0; i++) {
         err = check_fresh(modules->instances[i], config, source, &fresh[i]);
     }
+    int unhappy = 0;
+    char complaint[MANSIO_ERROR_DETAIL_MAX] = "";
     for (size_t i = 0; i < modules->count && err == 0; i++) {
-        if (fresh[i].differs == 1) {
-            adopt(modules->instances[i], &fresh[i]);
+        if (fresh[i].differs == 1 && adopt(modules->instances[i], &fresh[i]) < 0) {
+            unhappy++;
+            (void)snprintf(complaint, sizeof complaint, "instance %.*s: %s",
+                           MANSIO_STR_ARG(modules->instances[i]->name), mansio_error_detail());
         }
     }
     for (size_t i = 0; i < modules->count && fresh != NULL; i++) {
         mansio_arena_free(fresh[i].arena);
     }
-    return err;
+    if (err == 0 && unhappy > 0) {
+        (void)mansio_fail(MANSIO_E_INVALID, "%s", complaint);
+    }
+    return err < 0 ? err : unhappy;
 }
 
 /* ---- who is there -------------------------------------------------------------------------------

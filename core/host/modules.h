@@ -32,7 +32,9 @@ CORE_EXPORT MANSIO_MUST_CHECK int core_modules_load(struct mansio_arena *arena,
 /* start() in order of dependence. On failure what was started is stopped again. Yields. */
 CORE_EXPORT MANSIO_MUST_CHECK int core_modules_start(struct core_modules *modules, uint32_t role);
 
-/* Give instances their new settings and call reconfigure() where they differ. Yields. */
+/* Give instances their new settings and call reconfigure() where they differ. Returns how many
+ * said that they can't (their new values stand; the last one's reason is the detail), or an error,
+ * and then nothing has changed. Yields. */
 CORE_EXPORT MANSIO_MUST_CHECK int core_modules_reconfigure(struct core_modules *modules,
                                                            struct mansio_arena *arena,
                                                            const struct core_config *config,

@@ -201,7 +201,8 @@ static int reconfigure_live(void *arg)
     CHECK(!logged("reconfigure", "two", ""));
 
     /* A failing reconfigure is logged, and the new values stand. */
-    CHECK(reconfigure(&w, TWO("{count: 4, fail_in: reconfigure}", "{count: 7}")) == 0);
+    CHECK(reconfigure(&w, TWO("{count: 4, fail_in: reconfigure}", "{count: 7}")) == 1);
+    CHECK(strstr(mansio_error_detail(), "instance one: ") != NULL);
     CHECK(logged("reconfigure-failed", "one", "told to fail in reconfigure"));
     CHECK(count_of(&w, "one") == 4);
     core_modules_stop(w.modules);

@@ -32,6 +32,24 @@ MANSIO_MODULE("keeper", "1.0", "", .summary = "Keeps a secret.", .settings = set
 """
 
 
+FUSSY = """
+#include <mansio/error.h>
+#include <mansio/module.h>
+static const struct mansio_setting settings[] = {
+    MANSIO_SETTING(.name = "size", .type = MANSIO_SETTING_INT, .flags = MANSIO_SETTING_LIVE,
+                   .max = 100, .help = "Can't be halved once it runs."),
+};
+static int reconfigure(struct mansio_instance *instance)
+{
+    return mansio_settings_int(mansio_instance_settings(instance), "size") >= 10
+               ? 0
+               : mansio_fail(MANSIO_E_BUSY, "it is full");
+}
+MANSIO_MODULE("fussy", "1.0", "", .summary = "Complains.", .settings = settings,
+              .setting_count = MANSIO_COUNT(settings), .reconfigure = reconfigure);
+"""
+
+
 def check(daemon, text=None):
     daemon.write(text)
     return run(daemon.program, "--check", "--config", daemon.path, check=False)
@@ -121,6 +139,20 @@ def test_secrets_stay_secret(hello, install):
     # The master must keep it for the next reload; those who talk to the world must not.
     for pid in proc.children(hello.master):
         assert by_environment.encode() not in pathlib.Path(f"/proc/{pid}/environ").read_bytes()
+
+
+def test_module_that_complains_of_live_settings_is_heard(hello, install):
+    source = hello.directory / "fussy.c"
+    source.write_text(FUSSY)
+    install.build_module(hello.modules / "fussy.so", [source])
+    instance = {"module": "fussy", "settings": {"size": 20}}
+    hello.config["instances"]["one"] = instance
+    hello.start()
+    for size, message in ((15, "live settings applied"), (5, "but instance one: it is full")):
+        instance["settings"]["size"] = size
+        hello.write()
+        answer = hello.ask("reload")
+        assert answer["outcome"] == "live" and answer["message"].endswith(message), answer
 
 
 def test_missing_secret_is_refused(hello, install):
