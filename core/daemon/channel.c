@@ -14,7 +14,10 @@
 
 #include <mansio/error.h>
 
+#define RAW_PATIENCE_US (5 * MANSIO_SECOND)
+
 enum {
+    RAW_POLL_MS = 100,
     OTHERS_MAX = 4,
     BURST_MAX = 16, /* messages in a row before others have their turn */
 };
@@ -126,7 +129,12 @@ static int send_one(int fd, const struct core_message *message)
 
 void core_message_send_raw(int fd, const struct core_message *message)
 {
-    (void)send_one(fd, message);
+    int64_t deadline_us = mansio_deadline_in(RAW_PATIENCE_US);
+    struct pollfd room = {.fd = fd, .events = POLLOUT};
+    while (send_one(fd, message) != 0 && (errno == EAGAIN || errno == ENOBUFS) &&
+           mansio_now_us() < deadline_us) {
+        (void)poll(&room, 1, RAW_POLL_MS);
+    }
 }
 
 void core_message_close_fds(struct core_message *message)
@@ -405,6 +413,15 @@ int core_channel_step(struct core_channel *channel, struct mansio_waitable *cons
             return rc - 1;
         }
     }
+}
+
+int core_channel_last_words(struct core_channel *channel, int64_t *deadline_us,
+                            struct core_message *out)
+{
+    if (*deadline_us == 0) {
+        *deadline_us = mansio_deadline_in(MANSIO_SECOND);
+    }
+    return core_channel_step(channel, NULL, 0, *deadline_us, out);
 }
 
 int core_channel_flush(struct core_channel *channel, int64_t deadline_us)

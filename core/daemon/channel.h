@@ -68,8 +68,8 @@ void core_message_encode(const struct core_message *message,
                          unsigned char out[CORE_MESSAGE_HEADER_SIZE]);
 MANSIO_MUST_CHECK int core_message_decode(struct mansio_str bytes, struct core_message *out);
 
-/* Send one message on a bare descriptor, once, without memory or fibers: for the child between
- * fork and exec. */
+/* Send one message on a bare descriptor, without memory or fibers: for the child between fork and
+ * exec, and for last words. Blocks the thread for up to 5 s while the other side has no room. */
 void core_message_send_raw(int fd, const struct core_message *message);
 
 /* Receive one message on a bare descriptor, waiting for it, before there is a loop: for a child's
@@ -107,6 +107,12 @@ size_t core_channel_queued(const struct core_channel *channel);
 MANSIO_MUST_CHECK int core_channel_step(struct core_channel *channel,
                                         struct mansio_waitable *const *others, size_t count,
                                         int64_t deadline_us, struct core_message *out);
+
+/* What a child that has ended said before: one message after the other, each 0 as from
+ * core_channel_step(), then an error. Waits for at most a second in all, for one whose descriptor
+ * somebody else has kept. @p deadline_us: 0 before the first call, then the channel's own. */
+MANSIO_MUST_CHECK int core_channel_last_words(struct core_channel *channel, int64_t *deadline_us,
+                                              struct core_message *out);
 
 /* Wait until nothing is queued. Not beside core_channel_step(). Yields. */
 int core_channel_flush(struct core_channel *channel, int64_t deadline_us);

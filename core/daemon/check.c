@@ -91,6 +91,11 @@ static int attend(struct checking *checking, int *out_status)
         if (rc == 0) {
             on_message(checking, &message);
         } else if (rc == 1 && core_spawn_reap(&checking->child, out_status)) {
+            int64_t patience_us = 0; /* the plan may be among what is still to be read */
+            while (is_open &&
+                   core_channel_last_words(checking->channel, &patience_us, &message) == 0) {
+                on_message(checking, &message);
+            }
             break;
         } else if (rc == MANSIO_E_TIMEOUT) {
             result = rc;

@@ -355,6 +355,11 @@ static int attend(struct core_place *place)
         if (rc == 0) {
             on_message(place, &message);
         } else if (rc == 1 && core_spawn_reap(&place->child, &status)) {
+            int64_t patience_us = 0; /* why it gave up may be among what is still to be read */
+            while (is_channel_open &&
+                   core_channel_last_words(place->channel, &patience_us, &message) == 0) {
+                on_message(place, &message);
+            }
             break;
         } else if (rc == 2) {
             mansio_event_clear(place->poke);
