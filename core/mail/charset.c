@@ -261,11 +261,19 @@ int core_mail_charset_open(struct core_mail_charset *charset, struct mansio_str 
         charset->mode = strcmp(known->iconv, UTF8) == 0 ? MODE_UTF8 : MODE_LATIN1;
         return 1;
     }
+/* gcc's analyzer takes the -1 of a failed iconv_open() for a handle that leaks. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
     handle = iconv_open("UTF-8", known->iconv);
     /* A cast of -1 says that it failed: this system lacks the module, so guess. */
     if (handle == (iconv_t)-1) { // NOLINT(performance-no-int-to-ptr): what POSIX returns
         return 0;
     }
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
     charset->mode = MODE_ICONV;
     charset->iconv = handle;
     return 1;
