@@ -415,15 +415,6 @@ int core_channel_step(struct core_channel *channel, struct mansio_waitable *cons
     }
 }
 
-int core_channel_last_words(struct core_channel *channel, int64_t *deadline_us,
-                            struct core_message *out)
-{
-    if (*deadline_us == 0) {
-        *deadline_us = mansio_deadline_in(MANSIO_SECOND);
-    }
-    return core_channel_step(channel, NULL, 0, *deadline_us, out);
-}
-
 int core_channel_flush(struct core_channel *channel, int64_t deadline_us)
 {
     for (;;) {

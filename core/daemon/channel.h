@@ -108,11 +108,9 @@ MANSIO_MUST_CHECK int core_channel_step(struct core_channel *channel,
                                         struct mansio_waitable *const *others, size_t count,
                                         int64_t deadline_us, struct core_message *out);
 
-/* What a child that has ended said before: one message after the other, each 0 as from
- * core_channel_step(), then an error. Waits for at most a second in all, for one whose descriptor
- * somebody else has kept. @p deadline_us: 0 before the first call, then the channel's own. */
-MANSIO_MUST_CHECK int core_channel_last_words(struct core_channel *channel, int64_t *deadline_us,
-                                              struct core_message *out);
+/* How long to go on reading what a child said that has ended: its end comes by itself, unless
+ * somebody else has kept its descriptor. */
+#define CORE_CHANNEL_LAST_WORDS_US MANSIO_SECOND
 
 /* Wait until nothing is queued. Not beside core_channel_step(). Yields. */
 int core_channel_flush(struct core_channel *channel, int64_t deadline_us);

@@ -91,9 +91,10 @@ static int attend(struct checking *checking, int *out_status)
         if (rc == 0) {
             on_message(checking, &message);
         } else if (rc == 1 && core_spawn_reap(&checking->child, out_status)) {
-            int64_t patience_us = 0; /* the plan may be among what is still to be read */
+            /* the plan may be among what is still to be read */
+            int64_t until_us = mansio_deadline_in(CORE_CHANNEL_LAST_WORDS_US);
             while (is_open &&
-                   core_channel_last_words(checking->channel, &patience_us, &message) == 0) {
+                   core_channel_step(checking->channel, NULL, 0, until_us, &message) == 0) {
                 on_message(checking, &message);
             }
             break;

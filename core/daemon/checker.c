@@ -101,24 +101,14 @@ static int read_as_user(struct checker *checker)
 
 /* ---- comparing with what runs ---------------------------------------------------------------- */
 
-static const struct core_config_instance *find_row(const struct core_config *config,
-                                                   struct mansio_str name)
-{
-    for (size_t i = 0; i < config->instance_count; i++) {
-        if (mansio_str_eq(config->instances[i].name, name)) {
-            return &config->instances[i];
-        }
-    }
-    return NULL;
-}
-
 static int compare_instance(const struct checker *checker, struct mansio_arena *arena,
                             const struct core_source *running_source,
                             const struct core_config *running, struct mansio_instance *instance)
 {
-    const struct core_config_instance *row = find_row(running, mansio_instance_name(instance));
+    const struct core_config_instance *row =
+        core_config_find_instance(running, mansio_instance_name(instance));
     const struct core_config_instance *now =
-        find_row(checker->config, mansio_instance_name(instance));
+        core_config_find_instance(checker->config, mansio_instance_name(instance));
     if (row == NULL || now == NULL || !mansio_str_eq(row->module, now->module)) {
         return CORE_SETTINGS_OTHERS;
     }

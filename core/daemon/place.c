@@ -355,9 +355,10 @@ static int attend(struct core_place *place)
         if (rc == 0) {
             on_message(place, &message);
         } else if (rc == 1 && core_spawn_reap(&place->child, &status)) {
-            int64_t patience_us = 0; /* why it gave up may be among what is still to be read */
+            /* why it gave up may be among what is still to be read */
+            int64_t until_us = mansio_deadline_in(CORE_CHANNEL_LAST_WORDS_US);
             while (is_channel_open &&
-                   core_channel_last_words(place->channel, &patience_us, &message) == 0) {
+                   core_channel_step(place->channel, NULL, 0, until_us, &message) == 0) {
                 on_message(place, &message);
             }
             break;

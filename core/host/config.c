@@ -433,3 +433,14 @@ int core_config_parse(struct mansio_arena *arena, const struct core_source *sour
     }
     return result;
 }
+
+const struct core_config_instance *core_config_find_instance(const struct core_config *config,
+                                                             struct mansio_str name)
+{
+    for (size_t i = 0; i < config->instance_count; i++) {
+        if (mansio_str_eq(config->instances[i].name, name)) {
+            return &config->instances[i];
+        }
+    }
+    return NULL;
+}

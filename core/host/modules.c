@@ -205,21 +205,10 @@ struct fresh {
     int differs; /* as core_settings_compare() */
 };
 
-static const struct core_config_instance *find_row(const struct core_config *config,
-                                                   struct mansio_str name)
-{
-    for (size_t i = 0; i < config->instance_count; i++) {
-        if (mansio_str_eq(config->instances[i].name, name)) {
-            return &config->instances[i];
-        }
-    }
-    return NULL;
-}
-
 static int check_fresh(struct mansio_instance *instance, const struct core_config *config,
                        const struct core_source *source, struct fresh *out)
 {
-    const struct core_config_instance *row = find_row(config, instance->name);
+    const struct core_config_instance *row = core_config_find_instance(config, instance->name);
 
     if (row == NULL) {
         return mansio_fail(
