@@ -27,6 +27,7 @@ struct mansio_instance;
 enum mansio_role {
     MANSIO_ROLE_WORKER = 1,  /* one of many; serves listeners */
     MANSIO_ROLE_SERVICE = 2, /* one a node; singletons, no listeners of protocols */
+    MANSIO_ROLE_ADMIN = 3,   /* mansioctl: no listeners, no daemon need run; ends soon */
 };
 
 /** The descriptor. Fill it with MANSIO_MODULE(). */

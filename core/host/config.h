@@ -101,8 +101,8 @@ CORE_EXPORT MANSIO_MUST_CHECK int core_config_parse(struct mansio_arena *arena,
                                                     struct core_config **out);
 
 /* An instance's row by its name; NULL if there is none. */
-CORE_EXPORT const struct core_config_instance *
-core_config_find_instance(const struct core_config *config, struct mansio_str name);
+CORE_EXPORT const struct core_config_instance *core_config_find_instance(
+    const struct core_config *config, struct mansio_str name);
 
 /* Check a node against a table (a module's): what instances get. @p where names the place when
  * @p node is NULL. The values live as long as @p arena and need neither source nor config. */

@@ -1,0 +1,171 @@
+/*
+ * The forms of directory objects: which kinds there are, and which fields each has. One table for
+ * whoever stores them, shows them and changes them. Knows no values.
+ */
+#include <mansio/directory.h>
+
+static const char *const states[] = {"active", "suspended", "closed", NULL};
+static const char *const quota_replies[] = {"temporary", "permanent", NULL};
+static const char *const credential_kinds[] = {"main", "app", NULL};
+
+#define FIELD(...)                                                                                 \
+    {                                                                                              \
+        .size = sizeof(struct mansio_field_form), __VA_ARGS__                                      \
+    }
+#define STATE                                                                                      \
+    FIELD(.name = "state", .type = MANSIO_FIELD_CHOICE, .choices = states,                         \
+          .flags = MANSIO_FIELD_IN_LIST | MANSIO_FIELD_FILTER,                                     \
+          .help = "active; suspended: no login; closed: no login, no mail")
+#define DESCRIPTION                                                                                \
+    FIELD(.name = "description", .type = MANSIO_FIELD_TEXT, .flags = MANSIO_FIELD_IN_LIST,         \
+          .help = "for people")
+#define CREATED                                                                                    \
+    FIELD(.name = "created", .type = MANSIO_FIELD_TIME, .flags = MANSIO_FIELD_READ_ONLY,           \
+          .help = "when it was added")
+#define TENANT(more)                                                                               \
+    FIELD(.name = "tenant", .type = MANSIO_FIELD_TEXT,                                             \
+          .flags = MANSIO_FIELD_IN_LIST | MANSIO_FIELD_FILTER | (more), .help = "whose it is")
+/* What a tenant says for itself, and the platform for all who say nothing. */
+#define HABITS                                                                                     \
+    FIELD(.name = "password_scheme", .type = MANSIO_FIELD_TEXT,                                    \
+          .help = "how new passwords are stored: ARGON2ID, SHA512-CRYPT, ..."),                    \
+        FIELD(.name = "upgrade_passwords", .type = MANSIO_FIELD_BOOL,                              \
+              .help = "store a password anew in that scheme when its owner logs in"),              \
+        FIELD(.name = "quota_reply", .type = MANSIO_FIELD_CHOICE, .choices = quota_replies,        \
+              .help = "what senders are told when a mailbox is full: 4.2.2 or 5.2.2"),             \
+        FIELD(.name = "subaddress_separator", .type = MANSIO_FIELD_TEXT,                           \
+              .help = "characters that begin a sub-address: \"+\", \"+-\"; \"none\" for none")
+
+static const struct mansio_field_form platform_fields[] = {HABITS};
+
+static const struct mansio_field_form plan_fields[] = {
+    DESCRIPTION,
+    CREATED,
+};
+
+static const struct mansio_field_form tenant_fields[] = {
+    FIELD(.name = "plan", .type = MANSIO_FIELD_TEXT,
+          .flags = MANSIO_FIELD_IN_LIST | MANSIO_FIELD_FILTER, .help = "the plan it has"),
+    STATE,
+    FIELD(.name = "pool", .type = MANSIO_FIELD_TEXT,
+          .flags = MANSIO_FIELD_IN_LIST | MANSIO_FIELD_ADD_ONLY | MANSIO_FIELD_FILTER,
+          .help = "the instance that stores its mail; left out: the only one"),
+    HABITS,
+    FIELD(.name = "scram", .type = MANSIO_FIELD_BOOL, .flags = MANSIO_FIELD_READ_ONLY,
+          .help = "whether every credential of it can do SCRAM-SHA-256"),
+    DESCRIPTION,
+    CREATED,
+};
+
+static const struct mansio_field_form domain_fields[] = {
+    TENANT(MANSIO_FIELD_REQUIRED | MANSIO_FIELD_ADD_ONLY),
+    FIELD(.name = "alias_of", .type = MANSIO_FIELD_TEXT,
+          .flags = MANSIO_FIELD_IN_LIST | MANSIO_FIELD_ADD_ONLY,
+          .help = "a domain of the same tenant whose addresses are valid here too"),
+    STATE,
+    CREATED,
+};
+
+static const struct mansio_field_form account_fields[] = {
+    TENANT(MANSIO_FIELD_READ_ONLY),
+    FIELD(.name = "domain", .type = MANSIO_FIELD_TEXT,
+          .flags = MANSIO_FIELD_READ_ONLY | MANSIO_FIELD_FILTER, .help = "its login's domain"),
+    FIELD(.name = "plan", .type = MANSIO_FIELD_TEXT,
+          .flags = MANSIO_FIELD_IN_LIST | MANSIO_FIELD_FILTER,
+          .help = "a plan of its own; left out: its tenant's"),
+    STATE,
+    DESCRIPTION,
+    FIELD(.name = "addresses", .type = MANSIO_FIELD_LIST, .flags = MANSIO_FIELD_READ_ONLY,
+          .help = "every address that leads to it"),
+    CREATED,
+};
+
+static const struct mansio_field_form address_fields[] = {
+    TENANT(MANSIO_FIELD_READ_ONLY),
+    FIELD(.name = "domain", .type = MANSIO_FIELD_TEXT,
+          .flags = MANSIO_FIELD_READ_ONLY | MANSIO_FIELD_FILTER, .help = "its domain"),
+    FIELD(.name = "accounts", .type = MANSIO_FIELD_LIST,
+          .flags = MANSIO_FIELD_IN_LIST | MANSIO_FIELD_REQUIRED,
+          .help = "the accounts of the same tenant that it leads to"),
+    FIELD(.name = "account", .type = MANSIO_FIELD_TEXT, .flags = MANSIO_FIELD_FILTER,
+          .help = "addresses that lead to this account"),
+    CREATED,
+};
+
+static const struct mansio_field_form credential_fields[] = {
+    FIELD(.name = "stored", .type = MANSIO_FIELD_SECRET, .flags = MANSIO_FIELD_REQUIRED,
+          .help = "the stored form, as an auth module makes it"),
+    FIELD(.name = "scheme", .type = MANSIO_FIELD_TEXT, .flags = MANSIO_FIELD_IN_LIST,
+          .help = "the scheme of the stored form"),
+    FIELD(.name = "scram", .type = MANSIO_FIELD_BOOL, .flags = MANSIO_FIELD_IN_LIST,
+          .help = "whether the stored form has SCRAM-SHA-256 keys"),
+    FIELD(.name = "kind", .type = MANSIO_FIELD_CHOICE, .choices = credential_kinds,
+          .flags = MANSIO_FIELD_IN_LIST | MANSIO_FIELD_READ_ONLY, .help = "main or app"),
+    FIELD(.name = "account", .type = MANSIO_FIELD_TEXT,
+          .flags = MANSIO_FIELD_READ_ONLY | MANSIO_FIELD_FILTER, .help = "whose it is"),
+    CREATED,
+};
+
+static const struct mansio_field_form quota_fields[] = {
+    FIELD(.name = "bytes", .type = MANSIO_FIELD_BYTES, .flags = MANSIO_FIELD_IN_LIST,
+          .help = "of an account's mail; of a tenant or plan: what each of its accounts may have"),
+    FIELD(.name = "messages", .type = MANSIO_FIELD_NUMBER, .flags = MANSIO_FIELD_IN_LIST,
+          .help = "number of an account's messages, likewise"),
+    FIELD(.name = "message_bytes", .type = MANSIO_FIELD_BYTES, .flags = MANSIO_FIELD_IN_LIST,
+          .help = "largest message, likewise"),
+    FIELD(.name = "accounts", .type = MANSIO_FIELD_NUMBER, .flags = MANSIO_FIELD_IN_LIST,
+          .help = "accounts of a tenant; not of an account"),
+    FIELD(.name = "domains", .type = MANSIO_FIELD_NUMBER, .flags = MANSIO_FIELD_IN_LIST,
+          .help = "domains of a tenant; not of an account"),
+    FIELD(.name = "used_bytes", .type = MANSIO_FIELD_BYTES,
+          .flags = MANSIO_FIELD_IN_LIST | MANSIO_FIELD_READ_ONLY, .help = "held now"),
+    FIELD(.name = "used_messages", .type = MANSIO_FIELD_NUMBER,
+          .flags = MANSIO_FIELD_IN_LIST | MANSIO_FIELD_READ_ONLY, .help = "held now"),
+};
+
+static const struct mansio_field_form audit_fields[] = {
+    FIELD(.name = "time", .type = MANSIO_FIELD_TIME,
+          .flags = MANSIO_FIELD_IN_LIST | MANSIO_FIELD_READ_ONLY, .help = "when"),
+    FIELD(.name = "actor", .type = MANSIO_FIELD_TEXT,
+          .flags = MANSIO_FIELD_IN_LIST | MANSIO_FIELD_READ_ONLY | MANSIO_FIELD_FILTER,
+          .help = "who"),
+    FIELD(.name = "action", .type = MANSIO_FIELD_TEXT,
+          .flags = MANSIO_FIELD_IN_LIST | MANSIO_FIELD_READ_ONLY, .help = "add, set, remove"),
+    FIELD(.name = "kind", .type = MANSIO_FIELD_TEXT,
+          .flags = MANSIO_FIELD_IN_LIST | MANSIO_FIELD_READ_ONLY | MANSIO_FIELD_FILTER,
+          .help = "of which kind of object"),
+    FIELD(.name = "object", .type = MANSIO_FIELD_TEXT,
+          .flags = MANSIO_FIELD_IN_LIST | MANSIO_FIELD_READ_ONLY | MANSIO_FIELD_FILTER,
+          .help = "its key"),
+    TENANT(MANSIO_FIELD_READ_ONLY),
+    FIELD(.name = "before", .type = MANSIO_FIELD_TEXT, .flags = MANSIO_FIELD_READ_ONLY,
+          .help = "JSON of what was; no secrets"),
+    FIELD(.name = "after", .type = MANSIO_FIELD_TEXT, .flags = MANSIO_FIELD_READ_ONLY,
+          .help = "JSON of what is; no secrets"),
+    FIELD(.name = "reason", .type = MANSIO_FIELD_TEXT,
+          .flags = MANSIO_FIELD_IN_LIST | MANSIO_FIELD_READ_ONLY, .help = "why"),
+};
+
+#define FORM(kind_, name_, key_, table)                                                            \
+    {                                                                                              \
+        .size = sizeof(struct mansio_object_form), .kind = (kind_), .name = (name_),               \
+        .key = (key_), .fields = (table), .field_count = MANSIO_COUNT(table)                       \
+    }
+
+static const struct mansio_object_form forms[] = {
+    FORM(MANSIO_OBJECT_PLATFORM, "platform", NULL, platform_fields),
+    FORM(MANSIO_OBJECT_PLAN, "plan", "NAME", plan_fields),
+    FORM(MANSIO_OBJECT_TENANT, "tenant", "NAME", tenant_fields),
+    FORM(MANSIO_OBJECT_DOMAIN, "domain", "DOMAIN", domain_fields),
+    FORM(MANSIO_OBJECT_ACCOUNT, "account", "USER@DOMAIN", account_fields),
+    FORM(MANSIO_OBJECT_ADDRESS, "address", "[USER]@DOMAIN", address_fields),
+    FORM(MANSIO_OBJECT_CREDENTIAL, "credential", "USER@DOMAIN[#LABEL]", credential_fields),
+    FORM(MANSIO_OBJECT_QUOTA, "quota", "USER@DOMAIN|TENANT|plan:NAME", quota_fields),
+    FORM(MANSIO_OBJECT_AUDIT, "audit", "NUMBER", audit_fields),
+};
+
+const struct mansio_object_form *mansio_object_forms(size_t *out_count)
+{
+    *out_count = MANSIO_COUNT(forms);
+    return forms;
+}
