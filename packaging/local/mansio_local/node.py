@@ -1,0 +1,209 @@
+"""A mansiod in a directory: its configuration, secrets, certificates, directory objects.
+
+Layout: mansio.yaml, mansioctl (a wrapper that knows the configuration), tls/, secrets/, run/ (the
+sockets), log, and what the supervisor keeps.
+"""
+
+import json
+import os
+import pathlib
+import secrets
+import subprocess
+import time
+
+from . import certificates, supervisor
+from .ports import free_ports
+from .yaml import to_yaml
+
+READY_SECONDS = 60  # of patience
+ROLES = ("serving", "spool", "admin", "migrator")
+HOST = "127.0.0.1"
+
+
+class NodeError(RuntimeError):
+    """What could not be done, and what was said about it."""
+
+
+class Node:
+    def __init__(self, directory, prefix, cluster):
+        self.directory = pathlib.Path(directory).resolve()
+        self.prefix = pathlib.Path(prefix)
+        self.cluster = cluster
+        self.config_path = self.directory / "mansio.yaml"
+        self.ctl = self.directory / "mansioctl"
+        self.log = self.directory / "mansiod.log"
+        self.pid_file = self.directory / "supervisor.json"
+        self.env_file = self.directory / "lab.env"
+        self.run_directory = self.directory / "run"
+        names = ("smtp", "lmtp", "pop3", "pop3s", "metrics")
+        self.ports = dict(zip(names, free_ports(len(names))))
+        self.passwords = {}
+        self.name = "lab"
+        self.user = None  # who the daemon becomes; None: stays who starts it
+        self.workers = 0
+        self.extra = None
+
+    # ---- files
+
+    def prepare(self, hosts):
+        """Directories, certificates, secrets of the database roles."""
+        for path in (self.directory, self.run_directory, self.directory / "secrets"):
+            path.mkdir(parents=True, exist_ok=True)
+        (self.directory / "secrets").chmod(0o700)
+        certificates.make_authority(self.directory / "tls")
+        certificates.make_certificate(self.directory / "tls", "server", hosts)
+        for role in ROLES:
+            self.passwords[role] = secrets.token_hex(16)
+            path = self.directory / "secrets" / role
+            path.touch(0o600)
+            path.write_text(self.passwords[role] + "\n")
+        self.ctl.write_text(
+            "#!/bin/sh\n"
+            f"exec '{self.prefix}/bin/mansioctl' --config '{self.config_path}' \"$@\"\n"
+        )
+        self.ctl.chmod(0o755)
+
+    def config(self):
+        tls = self.directory / "tls"
+
+        def role(name):
+            return {"password": {"file": str(self.directory / "secrets" / name)}}
+
+        def listener(port, serve, **more):
+            return {"address": [f"{HOST}:{port}"], "serve": serve, **more}
+
+        listeners = {
+            "mx": listener(self.ports["smtp"], "mx", tls="starttls"),
+            "lmtp": {
+                "address": [
+                    f"{HOST}:{self.ports['lmtp']}",
+                    f"unix:{self.run_directory / 'lmtp.sock'}",
+                ],
+                "serve": "lmtp",
+            },
+            "pop3": listener(self.ports["pop3"], "pop3", tls="starttls", plaintext_login=True),
+            "pop3s": listener(self.ports["pop3s"], "pop3", tls="implicit"),
+        }
+        return {
+            "node": self.name,
+            **({"user": self.user, "group": self.user} if self.user else {}),
+            "workers": self.workers,
+            "module_path": [str(self.prefix / "lib" / "mansio")],
+            "control": {"socket": str(self.run_directory / "control.sock")},
+            "metrics": {"address": f"{HOST}:{self.ports['metrics']}"},
+            "certificates": {
+                "server": {"chain": str(tls / "server.pem"), "key": str(tls / "server.key")}
+            },
+            "instances": {
+                "database": {
+                    "module": "postgres",
+                    "settings": {
+                        "connection": f"host={HOST} port={self.cluster.port} dbname=mansio",
+                        **{name: role(name) for name in ROLES},
+                    },
+                },
+                "passwords": {"module": "auth-password"},
+                "mx": {"module": "smtp", "settings": {"mode": "mx"}},
+                "lmtp": {"module": "smtp", "settings": {"mode": "lmtp"}},
+                "pop3": {"module": "pop3"},
+            },
+            "listeners": listeners,
+        }
+
+    def write_config(self):
+        text = "# Written by mansio_local; changes are lost when it is made anew.\n"
+        if self.extra is not None:
+            text += f"include: [{json.dumps(str(pathlib.Path(self.extra).resolve()))}]\n"
+        supervisor.replace_file(self.config_path, text + to_yaml(self.config()), 0o644)
+
+    # ---- mansioctl
+
+    def mansioctl(self, *words, text=None):
+        done = subprocess.run(
+            [str(self.ctl), *map(str, words)],
+            input=text,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise NodeError(f"mansioctl {' '.join(map(str, words))}: {done.stderr.strip()}")
+        return done.stdout
+
+    def batch(self, lines):
+        return self.mansioctl("batch", text="".join(line + "\n" for line in lines))
+
+    # ---- process
+
+    def variables(self):
+        """What lab.env says, all but MANSIOD_PID, which the supervisor adds."""
+        return {
+            "LAB_HOST": HOST,
+            "SMTP_PORT": self.ports["smtp"],
+            "LMTP_PORT": self.ports["lmtp"],
+            "LMTP_UNIX": self.run_directory / "lmtp.sock",
+            "POP3_PORT": self.ports["pop3"],
+            "POP3S_PORT": self.ports["pop3s"],
+            "METRICS_PORT": self.ports["metrics"],
+            "CA_FILE": self.directory / "tls" / "ca.pem",
+            "PG_DSN": self.cluster.dsn(),
+            "PG_DSN_SERVING": self.cluster.dsn("mansio_serving", self.passwords["serving"]),
+            "MANSIO_CONFIG": self.config_path,
+            "MANSIOCTL": self.ctl,
+        }
+
+    def start(self, variables=None):
+        """Leave a supervisor behind and wait until the node serves."""
+        plan = self.directory / "supervisor.plan"
+        variables = {**self.variables(), **(variables or {})}
+        supervisor.replace_file(
+            plan,
+            json.dumps(
+                {
+                    "command": [
+                        str(self.prefix / "sbin" / "mansiod"),
+                        "--config",
+                        str(self.config_path),
+                    ],
+                    "log": str(self.log),
+                    "pid_file": str(self.pid_file),
+                    "env_file": str(self.env_file),
+                    "variables": {key: str(value) for key, value in variables.items()},
+                }
+            ),
+        )
+        self.pid_file.unlink(missing_ok=True)
+        supervisor.leave_behind(plan)
+        self.wait_ready()
+
+    def wait_ready(self):
+        deadline = time.monotonic() + READY_SECONDS
+        said = "nothing"
+        while time.monotonic() < deadline:
+            try:
+                if json.loads(self.mansioctl("--json", "status"))["state"] == "running":
+                    return
+            except (NodeError, ValueError, KeyError) as error:
+                said = str(error)
+            time.sleep(0.05)
+        tail = self.log.read_bytes()[-3000:].decode(errors="replace") if self.log.exists() else ""
+        raise NodeError(f"mansiod does not serve ({said}); the end of its log:\n{tail}")
+
+    def stop(self):
+        supervisor.stop(self.pid_file)
+        self.pid_file.unlink(missing_ok=True)
+
+    def is_running(self):
+        try:
+            told = json.loads(self.pid_file.read_text())
+        except FileNotFoundError:
+            return False
+        return supervisor.started_at(told["supervisor"]) == told["supervisor_started"]
+
+    def master_pid(self):
+        return json.loads(self.pid_file.read_text())["master"]
+
+
+def is_root():
+    return os.geteuid() == 0

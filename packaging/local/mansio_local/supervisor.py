@@ -1,0 +1,125 @@
+"""Keeps a mansiod running: starts it, starts it again when it dies, ends it when it is told to.
+
+Stays behind as a process of its own (python3 -m mansio_local.supervisor). Writes the master's
+process id into files by replacing them, so that a reader never sees half of one.
+"""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+PAUSE_FIRST, PAUSE_MOST = 0.1, 5.0  # seconds between starts
+STOP_SECONDS = 60
+
+
+def replace_file(path, text, mode=0o600):
+    path = pathlib.Path(path)
+    new = path.with_name(path.name + ".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.rename(path)
+
+
+def started_at(pid):
+    """When a process began, in ticks since boot: with its id a name that is never used again."""
+    try:
+        return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+class Supervisor:
+    """`plan` is a dictionary: command, log, pid_file, env_file with its variables."""
+
+    def __init__(self, plan):
+        self.plan = plan
+        self.is_stopping = False
+        self.child = None
+
+    def on_stop(self, _number, _frame):
+        self.is_stopping = True
+        if self.child is not None and self.child.poll() is None:
+            self.child.terminate()
+
+    def tell(self):
+        """Who we are, and who runs."""
+        replace_file(
+            self.plan["pid_file"],
+            json.dumps(
+                {
+                    "supervisor": os.getpid(),
+                    "supervisor_started": started_at(os.getpid()),
+                    "master": self.child.pid,
+                }
+            ),
+        )
+        variables = {**self.plan["variables"], "MANSIOD_PID": self.child.pid}
+        text = "".join(f"{key}={value}\n" for key, value in variables.items())
+        replace_file(self.plan["env_file"], text)
+
+    def run(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.on_stop)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        pause = PAUSE_FIRST
+        while not self.is_stopping:
+            began = time.monotonic()
+            with open(self.plan["log"], "ab") as log:
+                self.child = subprocess.Popen(
+                    self.plan["command"], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                )
+            self.tell()
+            if self.is_stopping:  # told to between the two
+                self.child.terminate()
+            self.child.wait()
+            if time.monotonic() - began > 10:
+                pause = PAUSE_FIRST
+            until = time.monotonic() + pause
+            while not self.is_stopping and time.monotonic() < until:
+                time.sleep(0.02)
+            pause = min(2 * pause, PAUSE_MOST)
+        return 0
+
+
+def leave_behind(plan_path):
+    """Start a supervisor that outlives us."""
+    environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).resolve().parents[1])}
+    subprocess.Popen(
+        [sys.executable, "-B", "-m", "mansio_local.supervisor", str(plan_path)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        env=environment,
+        start_new_session=True,
+    )
+
+
+def stop(pid_file):
+    """End the supervisor of a directory and what it runs; nothing if it is gone."""
+    try:
+        told = json.loads(pathlib.Path(pid_file).read_text())
+    except FileNotFoundError:
+        return
+    pid = told["supervisor"]
+    if started_at(pid) != told["supervisor_started"]:
+        return
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while started_at(pid) == told["supervisor_started"]:
+        if pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+            return  # ended; whoever is its parent now has not asked yet
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"mansiod's supervisor (pid {pid}) did not end")
+        time.sleep(0.02)
+
+
+if __name__ == "__main__":
+    sys.exit(Supervisor(json.loads(pathlib.Path(sys.argv[1]).read_text())).run())
