@@ -83,7 +83,8 @@ MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_domain_normalize(struct mansio_arena 
  * A local part's one spelling, as our own directories compare: case-folded, NFC.
  *
  * @param out  in @p arena
- * @return 0; MANSIO_E_INVALID for what isn't UTF-8; MANSIO_E_LIMIT
+ * @return 0; MANSIO_E_INVALID for what isn't UTF-8 and for control characters; MANSIO_E_LIMIT over
+ *         256 bytes, before or after
  * @yields no     @since 1.0
  */
 MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_local_normalize(struct mansio_arena *arena,

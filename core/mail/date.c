@@ -8,6 +8,10 @@
 #include "core/mail/cursor.h"
 
 #include <mansio/error.h>
+#include <mansio/mail.h>
+#include <mansio/time.h>
+
+#include <stdio.h>
 
 enum {
     DAY_SECONDS = 86400,
@@ -363,6 +367,20 @@ void core_mail_date_print(struct mansio_buf *out, const struct core_mail_date *d
 
     (void)mansio_buf_printf(out, "%s, %02u %s ", WEEKDAYS[weekday], f.day, MONTHS[f.month - 1]);
     print_time_zone(out, &f, date->is_zone_unknown && f.offset_minutes == 0);
+}
+
+size_t mansio_mail_date(int64_t wall_us, char out[MANSIO_MAIL_DATE_MAX])
+{
+    const struct core_mail_date date = {.seconds = wall_us / MANSIO_SECOND -
+                                                   (wall_us % MANSIO_SECOND < 0)};
+    unsigned weekday = 0;
+    struct fields f = fields_of(&date, &weekday);
+    /* The year has four digits, says fields_of(): so nothing is cut. */
+    int length = snprintf(out, MANSIO_MAIL_DATE_MAX, "%s, %02u %s %04u %02u:%02u:%02u +0000",
+                          WEEKDAYS[weekday], f.day, MONTHS[f.month - 1], (unsigned)f.year % 10000U,
+                          f.hour, f.minute, f.second);
+
+    return length > 0 ? (size_t)length : 0;
 }
 
 void core_mail_date_print_imap(struct mansio_buf *out, const struct core_mail_date *date)
