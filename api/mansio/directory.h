@@ -120,7 +120,7 @@ struct mansio_directory {
 
     /* ---- for the core; deadlines are monotonic times; results live in the arena given --------
      * All: MANSIO_E_UNAVAILABLE, MANSIO_E_TIMEOUT, MANSIO_E_CANCELLED, MANSIO_E_LIMIT beside what
-     * is said. @yields yes    @since 1.0 */
+     * is said. */
 
     /**
      * Where an address leads.
@@ -129,6 +129,7 @@ struct mansio_directory {
      * @param domain  its one spelling; empty for the platform's postmaster
      * @return 0; MANSIO_E_NOT_FOUND: no such address in a domain of ours; MANSIO_E_UNSUPPORTED: not
      *         a domain of ours; MANSIO_E_BUSY: mail for it is refused for now
+     * @yields yes    @since 1.0
      */
     int (*route)(struct mansio_instance *instance, struct mansio_str local,
                  struct mansio_str domain, struct mansio_arena *arena, int64_t deadline_us,
@@ -141,6 +142,7 @@ struct mansio_directory {
      * @param domain  its one spelling; empty: none was given
      * @param out     its size set; also for a name that isn't (account NULL)
      * @return 0
+     * @yields yes    @since 1.0
      */
     int (*login)(struct mansio_instance *instance, struct mansio_str local,
                  struct mansio_str domain, struct mansio_arena *arena, int64_t deadline_us,
@@ -150,6 +152,7 @@ struct mansio_directory {
      * As login(), of nobody: what the tenant of a domain would have (is_scram_ready, scheme), for
      * capabilities before login. An empty domain, or one that isn't ours, gives the platform's,
      * is_scram_ready only if every tenant is.
+     * @yields yes    @since 1.0
      */
     int (*login_defaults)(struct mansio_instance *instance, struct mansio_str domain,
                           struct mansio_arena *arena, int64_t deadline_us,
@@ -160,6 +163,7 @@ struct mansio_directory {
      *
      * @param account  whose
      * @return 0; MANSIO_E_NOT_FOUND if it is another one by now
+     * @yields yes    @since 1.0
      */
     int (*credential_upgrade)(struct mansio_instance *instance,
                               const struct mansio_account_facts *account, uint64_t credential_id,
@@ -175,13 +179,15 @@ struct mansio_directory {
      *                credential the field "stored" is the stored form, made by an auth module
      * @return 0; MANSIO_E_EXISTS; MANSIO_E_NOT_FOUND (what it belongs to); MANSIO_E_INVALID;
      *         MANSIO_E_LIMIT (what the plan allows)
+     * @yields yes    @since 1.0
      */
     int (*object_add)(struct mansio_instance *instance, const struct mansio_actor *actor,
                       uint32_t kind, struct mansio_str key, const struct mansio_field *fields,
                       size_t count, int64_t deadline_us);
 
     /** Change fields of an object. @return 0; MANSIO_E_NOT_FOUND; MANSIO_E_INVALID;
-     * MANSIO_E_EXISTS */
+     * MANSIO_E_EXISTS
+     * @yields yes    @since 1.0 */
     int (*object_set)(struct mansio_instance *instance, const struct mansio_actor *actor,
                       uint32_t kind, struct mansio_str key, const struct mansio_field *fields,
                       size_t count, int64_t deadline_us);
@@ -192,6 +198,7 @@ struct mansio_directory {
      * @param cascade  1: with all that hangs on it (a tenant's domains, accounts, mail); 0: refuse
      *                 if anything does
      * @return 0; MANSIO_E_NOT_FOUND; MANSIO_E_BUSY: something hangs on it, the detail says what
+     * @yields yes    @since 1.0
      */
     int (*object_remove)(struct mansio_instance *instance, const struct mansio_actor *actor,
                          uint32_t kind, struct mansio_str key, uint32_t cascade,
@@ -203,6 +210,7 @@ struct mansio_directory {
      * @param filters  fields with MANSIO_FIELD_FILTER and "key", all of which must match
      * @param visit    must not yield
      * @return 0, or what @p visit returned
+     * @yields yes    @since 1.0
      */
     int (*object_list)(struct mansio_instance *instance, uint32_t kind,
                        const struct mansio_field *filters, size_t count, mansio_object_fn visit,
@@ -216,6 +224,7 @@ struct mansio_directory {
      *
      * @param tell  called with each step's name as it is done; may be NULL
      * @return how many steps were done; MANSIO_E_DENIED: not with these rights
+     * @yields yes    @since 1.0
      */
     int (*schema_apply)(struct mansio_instance *instance, void (*tell)(void *arg, const char *step),
                         void *arg, int64_t deadline_us);
@@ -227,6 +236,7 @@ struct mansio_directory {
      * @param out_wanted   what this provider wants
      * @param out_oldest   the oldest provider's version that may use it
      * @return 0
+     * @yields yes    @since 1.0
      */
     int (*schema_status)(struct mansio_instance *instance, int64_t deadline_us,
                          uint32_t *out_version, uint32_t *out_wanted, uint32_t *out_oldest);
