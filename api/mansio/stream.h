@@ -78,6 +78,16 @@ MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_stream_read(struct mansio_stream *str
 MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_stream_read_exact(struct mansio_stream *stream,
                                                              size_t count, struct mansio_str *out);
 
+/**
+ * Give back the end of what the last read gave: it is read again. For who reads in bulk what ends
+ * somewhere (the text of a message), with the next command behind it.
+ *
+ * @param count  at most what the last mansio_stream_read() or mansio_stream_read_exact() gave;
+ *               nothing else may have been done with @p stream since
+ * @yields no     @since 1.0
+ */
+MANSIO_EXPORT void mansio_stream_unread(struct mansio_stream *stream, size_t count);
+
 /** Bytes that a read would give without waiting. @yields no @since 1.0 */
 MANSIO_EXPORT size_t mansio_stream_buffered(const struct mansio_stream *stream);
 

@@ -350,6 +350,16 @@ int mansio_stream_read_exact(struct mansio_stream *stream, size_t count, struct 
     return rc < 0 ? rc : give(in, count, out);
 }
 
+void mansio_stream_unread(struct mansio_stream *stream, size_t count)
+{
+    struct core_stream_input *in = &stream->in;
+    MANSIO_ASSERT(!in->is_busy && count <= in->start);
+    in->start -= (uint32_t)count;
+    if (in->scanned > in->start) {
+        in->scanned = in->start; /* a line may begin elsewhere than it did */
+    }
+}
+
 size_t mansio_stream_buffered(const struct mansio_stream *stream)
 {
     return held(&stream->in);

@@ -109,7 +109,11 @@ static int step(struct mansio_stream *stream, const char *input, size_t len, siz
         CHECK(rc > 0 || (rc == MANSIO_E_EOF && *at == len));
         CHECK(rc < 0 || ((size_t)rc == s.len && s.len <= max && s.len <= len - *at &&
                          memcmp(s.ptr, input + *at, s.len) == 0));
-        *at += s.len;
+        /* Half the time some of it is given back. */
+        size_t back = rc > 0 ? testing_random(random) % (2 * s.len) : 0;
+        back = back < s.len ? back : 0;
+        mansio_stream_unread(stream, back);
+        *at += s.len - back;
         return rc > 0;
     }
     if (what == 1) {
