@@ -48,4 +48,17 @@ MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_interface_get(struct mansio_instance 
                                                          size_t table_size,
                                                          struct mansio_instance **out_provider);
 
+/**
+ * Find the providers of an interface one by one, in the configuration's order. From start() on.
+ *
+ * @param index  from 0
+ * @return 0; MANSIO_E_NOT_FOUND past the last; else as mansio_interface_get()
+ * @yields no     @since 1.0
+ */
+MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_interface_at(struct mansio_instance *consumer,
+                                                        const char *interface, uint32_t version,
+                                                        size_t index, void *table,
+                                                        size_t table_size,
+                                                        struct mansio_instance **out_provider);
+
 #endif

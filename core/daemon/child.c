@@ -19,6 +19,7 @@
 #include "core/daemon/json.h"
 #include "core/daemon/logging.h"
 #include "core/daemon/plan.h"
+#include "core/host/account.h"
 #include "core/host/bus.h"
 #include "core/host/config.h"
 #include "core/host/log.h"
@@ -225,6 +226,12 @@ static int start_run(void *arg)
 {
     (void)arg;
     process.start_result = core_modules_start(process.modules, process.role);
+    if (process.start_result == 0) {
+        process.start_result = core_accounts_init(process.arena, process.modules, process.config);
+        if (process.start_result < 0) {
+            core_modules_stop(process.modules);
+        }
+    }
     (void)snprintf(process.start_detail, sizeof process.start_detail, "%s",
                    process.start_result < 0 ? mansio_error_detail() : "");
     mansio_event_set(process.start_done);
@@ -418,6 +425,7 @@ static int main_run(void *arg)
     core_service_close(&process);
     mansio_group_close(process.group); /* a start() that is still under way ends here */
     core_bus_set_link(NULL, NULL);
+    core_accounts_fini();
     if (process.modules != NULL) {
         core_modules_stop(process.modules);
     }

@@ -8,6 +8,7 @@
 #include "core/host/config.h"
 
 #include "core/host/config_table.h"
+#include "core/host/sasl_table.h"
 #include "core/host/settings.h"
 #include "core/host/source.h"
 #include <mansio/error.h>
@@ -144,6 +145,34 @@ static void take_metrics(struct making *making)
     making->config->has_metrics = 1;
 }
 
+static int copy_list(struct making *making, const struct mansio_settings *settings,
+                     const char *name, const struct mansio_str **out, size_t *out_count)
+{
+    size_t count = mansio_settings_count(settings, name);
+    struct mansio_str *items = mansio_arena_try_alloc(making->arena, (count + 1) * sizeof *items);
+    if (items == NULL) {
+        return MANSIO_E_LIMIT;
+    }
+    for (size_t i = 0; i < count; i++) {
+        items[i] = mansio_settings_item(settings, name, i);
+    }
+    *out = items;
+    *out_count = count;
+    return 0;
+}
+
+static int take_login(struct making *making)
+{
+    const struct mansio_settings *section = mansio_settings_section(making->settings, "login");
+    struct core_config_login *login = &making->config->login;
+    login->failures_per_address = (uint32_t)mansio_settings_int(section, "failures_per_address");
+    login->failures_per_account = (uint32_t)mansio_settings_int(section, "failures_per_account");
+    login->window_us = mansio_settings_int(section, "window");
+    login->delay_us = mansio_settings_int(section, "delay");
+    login->delay_max_us = mansio_settings_int(section, "delay_max");
+    return copy_list(making, section, "auth", &login->auth, &login->auth_count);
+}
+
 static int take_scalars(struct making *making)
 {
     struct core_config *config = making->config;
@@ -187,9 +216,11 @@ static int take_scalars(struct making *making)
         complain(making, core_settings_place(control, "socket"), control, "socket",
                  "found nothing, expected a path");
     }
+    config->directory = mansio_settings_str(root, "directory");
     check_module_path(making);
     take_metrics(making);
-    return take_node_name(making);
+    int result = take_login(making);
+    return result < 0 ? result : take_node_name(making);
 }
 
 /* The first entry of a map: values are in the order of the nodes that they were made of. */
@@ -297,6 +328,25 @@ static int is_any_port(const struct core_address *address)
            (address->u.any.sa_family == AF_INET6 && address->u.ipv6.sin6_port == 0);
 }
 
+/* Names are compared in upper case, as clients give them. */
+static int take_mechanisms(struct making *making, const struct mansio_settings *entry,
+                           struct core_config_listener *model)
+{
+    int result =
+        copy_list(making, entry, "mechanisms", &model->mechanisms, &model->mechanism_count);
+    for (size_t i = 0; result == 0 && i < model->mechanism_count; i++) {
+        if (core_sasl_find(model->mechanisms[i]) == NULL) {
+            char quoted[CORE_QUOTE_MAX];
+            char what[CORE_SETTINGS_WHY_MAX];
+            snprintf(what, sizeof what, "found %s, expected one of " CORE_SASL_NAMES,
+                     core_quote(model->mechanisms[i], quoted));
+            complain(making, core_settings_item_place(entry, "mechanisms", i), entry, "mechanisms",
+                     what);
+        }
+    }
+    return result;
+}
+
 static int check_unique(struct making *making, const struct mansio_settings *entry, size_t index,
                         const struct core_config_listener *fresh)
 {
@@ -380,8 +430,12 @@ static int take_listeners(struct making *making)
         model.backlog = (uint32_t)mansio_settings_int(entry, "backlog");
         model.unix_mode = take_mode(making, entry, "mode");
         model.conns_max = (uint32_t)mansio_settings_int(entry, "connections");
+        model.is_plaintext_login = (uint32_t)mansio_settings_int(entry, "plaintext_login");
         model.where = node;
         node = node->next;
+        if ((result = take_mechanisms(making, entry, &model)) < 0) {
+            return result;
+        }
         for (size_t j = 0; j < mansio_settings_count(entry, "address"); j++) {
             add_address(making, entry, j, &model);
         }

@@ -55,8 +55,22 @@ struct core_config_listener {
     struct mansio_str address_text; /* as written */
     uint32_t backlog;
     uint32_t unix_mode;
-    uint32_t conns_max; /* of this listener, on this node; 0: no limit of its own */
+    uint32_t conns_max;          /* of this listener, on this node; 0: no limit of its own */
+    uint32_t is_plaintext_login; /* passwords in the clear are taken without TLS */
+    const struct mansio_str *mechanisms; /* of SASL, as written */
+    size_t mechanism_count;              /* 0: all there are */
     const struct core_node *where;
+};
+
+/* `login:` of the configuration. */
+struct core_config_login {
+    const struct mansio_str *auth; /* instances to ask, in this order */
+    size_t auth_count;             /* 0: all there are */
+    uint32_t failures_per_address; /* in a window, on this node; 0: no limit */
+    uint32_t failures_per_account; /* likewise */
+    int64_t window_us;
+    int64_t delay_us;     /* before the answer to the first failure in a window; doubles */
+    int64_t delay_max_us; /* 0: no delay */
 };
 
 struct core_config {
@@ -90,6 +104,9 @@ struct core_config {
     unsigned offload_threads; /* a worker */
     size_t offload_queue_max;
     int64_t hold_limit_us; /* watchdog; 0: off */
+
+    struct mansio_str directory; /* the instance that answers who there is; empty: the only one */
+    struct core_config_login login;
 };
 
 /* The core's own table: what --explain-settings prints first. */

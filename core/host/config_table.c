@@ -84,6 +84,29 @@ static const struct mansio_setting watchdog_table[] = {
                    .help = "Name in the log who holds a worker for longer; 0: nobody"),
 };
 
+static const struct mansio_setting login_table[] = {
+    MANSIO_SETTING(.name = "auth", .type = MANSIO_SETTING_LIST, .unit = "instances", .max = 32,
+                   .help = "Who judges passwords, asked in this order; empty: every instance that "
+                           "can, as they stand under instances"),
+    MANSIO_SETTING(.name = "failures_per_address", .type = MANSIO_SETTING_INT, .unit = "failures",
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "20", .min = 0, .max = 1000000,
+                   .help = "Failed logins from one client address, or IPv6 /64, in a window, after "
+                           "which no more are judged; 0: no limit"),
+    MANSIO_SETTING(.name = "failures_per_account", .type = MANSIO_SETTING_INT, .unit = "failures",
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "100", .min = 0, .max = 1000000,
+                   .help = "Failed logins with one name in a window, likewise; 0: no limit"),
+    MANSIO_SETTING(.name = "window", .type = MANSIO_SETTING_DURATION, .default_text = "10m",
+                   .min = 1000000, .max = INT64_C(86400000000),
+                   .help = "How long a failed login counts"),
+    MANSIO_SETTING(.name = "delay", .type = MANSIO_SETTING_DURATION, .flags = MANSIO_SETTING_LIVE,
+                   .default_text = "250ms", .min = 0, .max = INT64_C(60000000),
+                   .help = "How long the answer to a failed login waits; twice as long with each "
+                           "further failure of the address in the window"),
+    MANSIO_SETTING(.name = "delay_max", .type = MANSIO_SETTING_DURATION,
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "5s", .min = 0,
+                   .max = INT64_C(60000000), .help = "The longest that it waits"),
+};
+
 static const struct mansio_setting listener_table[] = {
     MANSIO_SETTING(.name = "address", .type = MANSIO_SETTING_LIST, .flags = MANSIO_SETTING_REQUIRED,
                    .unit = "addresses", .min = 1, .max = 32,
@@ -102,6 +125,10 @@ static const struct mansio_setting listener_table[] = {
     MANSIO_SETTING(.name = "connections", .type = MANSIO_SETTING_INT, .unit = "connections",
                    .min = 0, .max = 10000000, .default_text = "0",
                    .help = "Open at once on this node; 0: only the node's own limit"),
+    MANSIO_SETTING(.name = "plaintext_login", .type = MANSIO_SETTING_BOOL, .default_text = "false",
+                   .help = "Take passwords in the clear without TLS. Unix sockets always do"),
+    MANSIO_SETTING(.name = "mechanisms", .type = MANSIO_SETTING_LIST, .unit = "names", .max = 16,
+                   .help = "SASL mechanisms to offer here; empty: all that are possible"),
 };
 
 static const struct mansio_setting instance_table[] = {
@@ -138,6 +165,11 @@ static const struct mansio_setting core_table[] = {
                    CHILDREN(metrics_table)),
     MANSIO_SETTING(.name = "limits", .type = MANSIO_SETTING_SECTION,
                    .help = "What may be had at most", CHILDREN(limits_table)),
+    MANSIO_SETTING(.name = "directory", .type = MANSIO_SETTING_STRING, .min = 0,
+                   .max = CORE_NAME_MAX,
+                   .help = "The instance that says who there is; empty: the only one that can"),
+    MANSIO_SETTING(.name = "login", .type = MANSIO_SETTING_SECTION, .help = "How users log in",
+                   CHILDREN(login_table)),
     MANSIO_SETTING(.name = "drain", .type = MANSIO_SETTING_SECTION,
                    .help = "How an old generation ends", CHILDREN(drain_table)),
     MANSIO_SETTING(.name = "offload", .type = MANSIO_SETTING_SECTION, .help = "Helper threads",

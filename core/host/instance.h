@@ -77,6 +77,10 @@ const struct core_offer *core_offer_find(const struct core_modules *set,
                                          const struct core_offer *from, struct mansio_str name,
                                          uint32_t version);
 
+/* The table of an offer in the reader's size: what both know, then zeros; its first field becomes
+ * the size that both know. */
+void core_offer_copy(const struct core_offer *offer, void *table, size_t table_size);
+
 /* "store/1 (pg), store/2 (new)": who offers a name in any version; "nothing of that name". */
 enum { CORE_OFFERS_TEXT_MAX = 256 };
 const char *core_offers_describe(const struct core_modules *set, struct mansio_str name,

@@ -62,6 +62,11 @@ static void copy_table(const void *from, void *to, size_t to_size)
     memcpy(to, &both, sizeof both);
 }
 
+void core_offer_copy(const struct core_offer *offer, void *table, size_t table_size)
+{
+    copy_table(offer->table, table, table_size);
+}
+
 /* ---- providing ----------------------------------------------------------------------------------
  */
 
@@ -169,14 +174,10 @@ static int fail_absent(const struct mansio_instance *consumer, struct mansio_str
                        core_offers_describe(consumer->set, name, offers));
 }
 
-int mansio_interface_get(struct mansio_instance *consumer, const char *interface, uint32_t version,
-                         struct mansio_str provider, void *table, size_t table_size,
-                         struct mansio_instance **out_provider)
+/* Of whoever asks: not too early, and for something that can be answered. */
+static int check_question(const struct mansio_instance *consumer, struct mansio_str name,
+                          uint32_t version, size_t table_size)
 {
-    struct mansio_str name = mansio_str_from_cstr(interface);
-    const struct core_offer *found = NULL;
-    size_t count = 0;
-
     if (consumer->phase < CORE_PHASE_STARTING) {
         return mansio_fail(MANSIO_E_BUG, "%.*s: interface %.*s/%u asked for before start()",
                            MANSIO_STR_ARG(consumer->name), MANSIO_STR_ARG(name), (unsigned)version);
@@ -187,6 +188,21 @@ int mansio_interface_get(struct mansio_instance *consumer, const char *interface
                            "%zu and %u",
                            MANSIO_STR_ARG(consumer->name), sizeof(size_t), table_size,
                            (unsigned)version);
+    }
+    return 0;
+}
+
+int mansio_interface_get(struct mansio_instance *consumer, const char *interface, uint32_t version,
+                         struct mansio_str provider, void *table, size_t table_size,
+                         struct mansio_instance **out_provider)
+{
+    struct mansio_str name = mansio_str_from_cstr(interface);
+    const struct core_offer *found = NULL;
+    size_t count = 0;
+
+    int err = check_question(consumer, name, version, table_size);
+    if (err < 0) {
+        return err;
     }
     for (const struct core_offer *o = core_offer_find(consumer->set, NULL, name, version);
          o != NULL; o = core_offer_find(consumer->set, o, name, version)) {
@@ -206,9 +222,30 @@ int mansio_interface_get(struct mansio_instance *consumer, const char *interface
                            MANSIO_STR_ARG(consumer->name), MANSIO_STR_ARG(name), (unsigned)version,
                            core_offers_describe(consumer->set, name, offers));
     }
-    copy_table(found->table, table, table_size);
+    core_offer_copy(found, table, table_size);
     *out_provider = found->instance;
     return 0;
+}
+
+int mansio_interface_at(struct mansio_instance *consumer, const char *interface, uint32_t version,
+                        size_t index, void *table, size_t table_size,
+                        struct mansio_instance **out_provider)
+{
+    struct mansio_str name = mansio_str_from_cstr(interface);
+    int err = check_question(consumer, name, version, table_size);
+    if (err < 0) {
+        return err;
+    }
+    /* load() runs in the configuration's order, and offers are kept as they came. */
+    for (const struct core_offer *o = core_offer_find(consumer->set, NULL, name, version);
+         o != NULL; o = core_offer_find(consumer->set, o, name, version)) {
+        if (index-- == 0) {
+            core_offer_copy(o, table, table_size);
+            *out_provider = o->instance;
+            return 0;
+        }
+    }
+    return MANSIO_E_NOT_FOUND; /* the usual end of a walk: no detail */
 }
 
 int core_instance_protocol(struct mansio_instance *instance, struct mansio_protocol *out)
@@ -219,7 +256,7 @@ int core_instance_protocol(struct mansio_instance *instance, struct mansio_proto
              core_offer_find(instance->set, NULL, name, MANSIO_PROTOCOL_VERSION);
          o != NULL; o = core_offer_find(instance->set, o, name, MANSIO_PROTOCOL_VERSION)) {
         if (o->instance == instance) {
-            copy_table(o->table, out, sizeof *out);
+            core_offer_copy(o, out, sizeof *out);
             return 0;
         }
     }

@@ -4,6 +4,7 @@
  */
 #include "core/host/modules.h"
 
+#include "core/host/account.h"
 #include "core/host/instance.h"
 #include <mansio/error.h>
 #include <mansio/map.h>
@@ -142,7 +143,8 @@ static int load_all(struct core_modules *set, const struct core_config *config,
     if (err < 0 || (err = core_offers_check(set)) < 0 || (err = core_modules_sort(set)) < 0) {
         return err;
     }
-    return check_listeners(set, config);
+    err = check_listeners(set, config);
+    return err < 0 ? err : core_accounts_check(set, config);
 }
 
 int core_modules_load(struct mansio_arena *arena, const struct core_config *config,
