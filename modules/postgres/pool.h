@@ -32,6 +32,13 @@ struct pg_pool *pg_pool_new(struct pg *pg, enum pg_role role, const char *name, 
  * NULL does nothing. @yields yes */
 void pg_pool_close(struct pg_pool *pool);
 
+/* Another size, from now on; what is too many goes as it is given back. @yields no */
+void pg_pool_resize(struct pg_pool *pool, size_t size);
+
+/* Why the server is away: 0 if it isn't, MANSIO_E_DENIED if the role has rights that it must not
+ * have, else MANSIO_E_UNAVAILABLE. @yields no */
+int pg_pool_refusal(const struct pg_pool *pool);
+
 /* Borrow a connection: late, and give it back before any wait on a client.
  * 0; MANSIO_E_UNAVAILABLE: the server is away, or its schema isn't ours; MANSIO_E_BUSY: none was
  * free by the deadline; MANSIO_E_TIMEOUT: it didn't answer by then; MANSIO_E_CANCELLED;

@@ -32,14 +32,28 @@ enum pg_metric {
     PG_METRIC_COUNT
 };
 
+/* Settings, as they are now. Texts live as long as the settings: copy before a yield. */
+struct pg_config {
+    struct mansio_str conninfo;
+    struct {
+        struct mansio_str user;
+        const struct mansio_secret *password; /* NULL: none */
+    } roles[5];                               /* by enum pg_role */
+    size_t serving_max, spool_max;
+    int64_t connect_timeout_us, statement_timeout_us, lock_timeout_us, idle_timeout_us;
+    int64_t lifetime_us, cache_hold_us;
+    size_t cache_max;
+};
+
 struct pg {
     struct mansio_instance *instance;
     struct mansio_arena *arena; /* the instance's: load to stop */
     struct mansio_group *group; /* the instance's: start to stop */
     uint32_t role;              /* enum mansio_role; 0 before start() */
-    struct pg_pool *serving;    /* NULL before start() */
-    struct pg_pool *spool;      /* service process and administration; else NULL */
-    struct pg_pool *admin;      /* administration; else NULL */
+    struct pg_config config;
+    struct pg_pool *serving; /* NULL before start() */
+    struct pg_pool *spool;   /* service process and administration; else NULL */
+    struct pg_pool *admin;   /* administration; else NULL */
     struct pg_directory *directory;
     struct pg_store *store; /* the store's own: pg_store_start() sets it */
 };

@@ -1,0 +1,256 @@
+/*
+ * The postgres module: PostgreSQL as directory, store, lease and bus transport.
+ */
+#include "postgres.h"
+
+#include <libpq-fe.h>
+#include <string.h>
+
+#include <mansio/error.h>
+#include <mansio/log.h>
+#include <mansio/str.h>
+#include <mansio/time.h>
+
+#include "store.h"
+
+/* How long start() waits for a first connection before it goes on without one. */
+#define FIRST_WAIT_US (5 * MANSIO_SECOND)
+
+static const struct mansio_setting role_settings[] = {
+    MANSIO_SETTING(.name = "user", .type = MANSIO_SETTING_STRING, .min = 0, .max = 63,
+                   .help = "whom to log in as; left out: the role's own name"),
+    MANSIO_SETTING(.name = "password", .type = MANSIO_SETTING_SECRET,
+                   .help = "its password; left out: none is sent"),
+};
+
+#define ROLE(name_, help_)                                                                         \
+    MANSIO_SETTING(.name = (name_), .type = MANSIO_SETTING_SECTION, .flags = MANSIO_SETTING_LIVE,  \
+                   .children = role_settings, .child_count = MANSIO_COUNT(role_settings),          \
+                   .help = (help_))
+
+static const struct mansio_setting settings[] = {
+    MANSIO_SETTING(.name = "connection", .type = MANSIO_SETTING_STRING,
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "dbname=mansio", .min = 1,
+                   .max = 4096,
+                   .help = "where the database is, as libpq has it: \"host=db1 dbname=mansio"
+                           " sslmode=verify-full\"; without user and password"),
+    ROLE("serving", "the role of workers: mansio_serving"),
+    ROLE("spool", "the role of the spool's scheduler: mansio_spool"),
+    ROLE("admin", "the role of administration: mansio_admin"),
+    ROLE("migrator", "the role that applies the schema: mansio_migrator, or a superuser"),
+    MANSIO_SETTING(.name = "connections", .type = MANSIO_SETTING_INT, .flags = MANSIO_SETTING_LIVE,
+                   .unit = "connections", .default_text = "8", .min = 1, .max = 1000,
+                   .help = "most of the serving role, in each process"),
+    MANSIO_SETTING(.name = "spool_connections", .type = MANSIO_SETTING_INT,
+                   .flags = MANSIO_SETTING_LIVE, .unit = "connections", .default_text = "2",
+                   .min = 1, .max = 100, .help = "most of the spool role, in the service process"),
+    MANSIO_SETTING(.name = "connect_timeout", .type = MANSIO_SETTING_DURATION,
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "5s", .min = 100 * MANSIO_MS,
+                   .max = 60 * MANSIO_SECOND, .help = "for one try to connect"),
+    MANSIO_SETTING(.name = "statement_timeout", .type = MANSIO_SETTING_DURATION,
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "30s", .min = MANSIO_SECOND,
+                   .max = 3600 * MANSIO_SECOND,
+                   .help = "the server ends a statement, or an idle transaction, after this"),
+    MANSIO_SETTING(.name = "lock_timeout", .type = MANSIO_SETTING_DURATION,
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "5s", .min = 100 * MANSIO_MS,
+                   .max = 600 * MANSIO_SECOND, .help = "longest wait for a lock"),
+    MANSIO_SETTING(.name = "idle_timeout", .type = MANSIO_SETTING_DURATION,
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "5m", .min = MANSIO_SECOND,
+                   .max = 24 * 3600 * MANSIO_SECOND,
+                   .help = "a connection unused for this long is closed"),
+    MANSIO_SETTING(.name = "lifetime", .type = MANSIO_SETTING_DURATION,
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "1h", .min = 10 * MANSIO_SECOND,
+                   .max = 30 * 24 * 3600 * MANSIO_SECOND,
+                   .help = "a connection this old is replaced by a new one"),
+    MANSIO_SETTING(.name = "cache_entries", .type = MANSIO_SETTING_INT,
+                   .flags = MANSIO_SETTING_LIVE, .unit = "entries", .default_text = "10000",
+                   .min = 0, .max = 1000000,
+                   .help = "addresses and logins that each worker remembers; 0: none"),
+    MANSIO_SETTING(.name = "cache_hold", .type = MANSIO_SETTING_DURATION,
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "30s", .min = 0,
+                   .max = 3600 * MANSIO_SECOND,
+                   .help = "how long they stay valid while the database can't be asked"),
+};
+
+static const struct mansio_metric metrics[PG_METRIC_COUNT] = {
+    [PG_METRIC_CONNECTIONS] = MANSIO_METRIC(.name = "connections", .type = MANSIO_METRIC_GAUGE,
+                                            .help = "connections that are open"),
+    [PG_METRIC_CONNECTS] = MANSIO_METRIC(.name = "connects", .type = MANSIO_METRIC_COUNTER,
+                                         .help = "connections opened"),
+    [PG_METRIC_CONNECT_FAILURES] =
+        MANSIO_METRIC(.name = "connect_failures", .type = MANSIO_METRIC_COUNTER,
+                      .help = "tries to connect that failed"),
+    [PG_METRIC_STATEMENTS] = MANSIO_METRIC(.name = "statements", .type = MANSIO_METRIC_COUNTER,
+                                           .help = "statements sent"),
+    [PG_METRIC_TRANSACTIONS] = MANSIO_METRIC(.name = "transactions", .type = MANSIO_METRIC_COUNTER,
+                                             .help = "transactions sent"),
+    [PG_METRIC_BORROW_WAIT] =
+        MANSIO_METRIC(.name = "borrow_wait", .type = MANSIO_METRIC_HISTOGRAM, .unit = "seconds",
+                      .help = "waits for a connection of a pool"),
+    [PG_METRIC_ROUND_TRIP] =
+        MANSIO_METRIC(.name = "round_trip", .type = MANSIO_METRIC_HISTOGRAM, .unit = "seconds",
+                      .help = "from the end of a pipeline sent to its last answer"),
+    [PG_METRIC_ERRORS_TRANSIENT] =
+        MANSIO_METRIC(.name = "errors_transient", .type = MANSIO_METRIC_COUNTER,
+                      .help = "transactions that failed and may succeed later"),
+    [PG_METRIC_ERRORS_PERMANENT] =
+        MANSIO_METRIC(.name = "errors_permanent", .type = MANSIO_METRIC_COUNTER,
+                      .help = "transactions that were refused"),
+    [PG_METRIC_ERRORS_CONFLICT] =
+        MANSIO_METRIC(.name = "errors_conflict", .type = MANSIO_METRIC_COUNTER,
+                      .help = "transactions that lost to another: deadlock, lock_timeout"),
+    [PG_METRIC_CACHE_HITS] = MANSIO_METRIC(.name = "cache_hits", .type = MANSIO_METRIC_COUNTER,
+                                           .help = "addresses and logins that were remembered"),
+    [PG_METRIC_CACHE_MISSES] = MANSIO_METRIC(.name = "cache_misses", .type = MANSIO_METRIC_COUNTER,
+                                             .help = "addresses and logins that were asked for"),
+    [PG_METRIC_CACHE_DROPS] =
+        MANSIO_METRIC(.name = "cache_drops", .type = MANSIO_METRIC_COUNTER,
+                      .help = "times that all was forgotten, for something changed"),
+    [PG_METRIC_HINTS_SENT] = MANSIO_METRIC(.name = "hints_sent", .type = MANSIO_METRIC_COUNTER,
+                                           .help = "hints sent to other nodes"),
+    [PG_METRIC_HINTS_RECEIVED] =
+        MANSIO_METRIC(.name = "hints_received", .type = MANSIO_METRIC_COUNTER,
+                      .help = "hints received from other nodes"),
+};
+
+struct pg *pg_of(const struct mansio_instance *instance)
+{
+    return mansio_instance_data(instance);
+}
+
+static void read_role(struct pg_config *config, const struct mansio_settings *all,
+                      enum pg_role role, const char *name, struct mansio_str user)
+{
+    const struct mansio_settings *section = mansio_settings_section(all, name);
+    struct mansio_str said = mansio_settings_str(section, "user");
+    config->roles[role].user = said.len > 0 ? said : user;
+    config->roles[role].password = mansio_settings_secret(section, "password");
+}
+
+static struct pg_config read_config(const struct mansio_settings *all)
+{
+    struct pg_config config = {
+        .conninfo = mansio_settings_str(all, "connection"),
+        .serving_max = (size_t)mansio_settings_int(all, "connections"),
+        .spool_max = (size_t)mansio_settings_int(all, "spool_connections"),
+        .connect_timeout_us = mansio_settings_int(all, "connect_timeout"),
+        .statement_timeout_us = mansio_settings_int(all, "statement_timeout"),
+        .lock_timeout_us = mansio_settings_int(all, "lock_timeout"),
+        .idle_timeout_us = mansio_settings_int(all, "idle_timeout"),
+        .lifetime_us = mansio_settings_int(all, "lifetime"),
+        .cache_hold_us = mansio_settings_int(all, "cache_hold"),
+        .cache_max = (size_t)mansio_settings_int(all, "cache_entries"),
+    };
+    read_role(&config, all, PG_ROLE_SERVING, "serving", MANSIO_STR("mansio_serving"));
+    read_role(&config, all, PG_ROLE_SPOOL, "spool", MANSIO_STR("mansio_spool"));
+    read_role(&config, all, PG_ROLE_ADMIN, "admin", MANSIO_STR("mansio_admin"));
+    read_role(&config, all, PG_ROLE_MIGRATOR, "migrator", MANSIO_STR("mansio_migrator"));
+    return config;
+}
+
+/* What the file's conninfo may not say: it is said per role, or everything counts on it. */
+static int check_conninfo(const struct mansio_settings *all)
+{
+    static const char *const ours[] = {"user",    "password",         "client_encoding",
+                                       "options", "application_name", "replication"};
+    char *why = NULL;
+    int rc = 0;
+    PQconninfoOption *options = PQconninfoParse(mansio_settings_str(all, "connection").ptr, &why);
+    if (options == NULL) {
+        struct mansio_str text = mansio_str_from_cstr(why != NULL ? why : "out of memory");
+        while (text.len > 0 && text.ptr[text.len - 1] == '\n') {
+            text.len--;
+        }
+        rc = mansio_settings_fail(all, "connection", "%.*s", MANSIO_STR_ARG(text));
+        PQfreemem(why);
+        return rc;
+    }
+    for (const PQconninfoOption *option = options; rc == 0 && option->keyword != NULL; option++) {
+        for (size_t i = 0; rc == 0 && i < MANSIO_COUNT(ours); i++) {
+            if (option->val != NULL && strcmp(option->keyword, ours[i]) == 0) {
+                rc = mansio_settings_fail(all, "connection", "%s can't be said here", ours[i]);
+            }
+        }
+    }
+    PQconninfoFree(options);
+    return rc;
+}
+
+static int load(struct mansio_instance *instance)
+{
+    const struct mansio_settings *all = mansio_instance_settings(instance);
+    int rc = check_conninfo(all);
+    if (rc < 0) {
+        return rc;
+    }
+    struct mansio_arena *arena = mansio_instance_arena(instance);
+    struct pg *pg = mansio_arena_alloc(arena, sizeof *pg);
+    pg->instance = instance;
+    pg->arena = arena;
+    pg->config = read_config(all);
+    mansio_instance_set_data(instance, pg);
+    return pg_store_load(pg);
+}
+
+/* Wait for a first connection. No database is no reason not to start; a role that would see all
+ * tenants is one. */
+static int greet(struct pg *pg)
+{
+    struct pg_conn *conn = NULL;
+    int rc = pg_borrow(pg->serving, mansio_deadline_in(FIRST_WAIT_US), &conn);
+    pg_give_back(conn);
+    if (rc < 0 && pg_pool_refusal(pg->serving) == MANSIO_E_DENIED) {
+        return mansio_fail(MANSIO_E_DENIED, "%s", mansio_error_detail());
+    }
+    return rc == MANSIO_E_CANCELLED ? rc : 0;
+}
+
+static int start(struct mansio_instance *instance, uint32_t role)
+{
+    struct pg *pg = pg_of(instance);
+    pg->role = role;
+    pg->group = mansio_instance_group(instance);
+    pg->serving = pg_pool_new(pg, PG_ROLE_SERVING, "serving", pg->config.serving_max);
+    if (role == MANSIO_ROLE_SERVICE || role == MANSIO_ROLE_ADMIN) {
+        pg->spool = pg_pool_new(pg, PG_ROLE_SPOOL, "spool", pg->config.spool_max);
+    }
+    if (role == MANSIO_ROLE_ADMIN) {
+        pg->admin = pg_pool_new(pg, PG_ROLE_ADMIN, "admin", 2);
+    }
+    int rc = role == MANSIO_ROLE_ADMIN ? 0 : greet(pg);
+    return rc < 0 ? rc : pg_store_start(pg, role);
+}
+
+static int reconfigure(struct mansio_instance *instance)
+{
+    struct pg *pg = pg_of(instance);
+    pg->config = read_config(mansio_instance_settings(instance));
+    if (pg->serving != NULL) {
+        pg_pool_resize(pg->serving, pg->config.serving_max);
+    }
+    if (pg->spool != NULL) {
+        pg_pool_resize(pg->spool, pg->config.spool_max);
+    }
+    return check_conninfo(mansio_instance_settings(instance));
+}
+
+static void drain(struct mansio_instance *instance, int64_t deadline_us)
+{
+    struct pg *pg = pg_of(instance);
+    pg_store_drain(pg, deadline_us);
+    mansio_group_stop(pg->group, MANSIO_REASON_DRAIN, deadline_us);
+}
+
+static void stop(struct mansio_instance *instance)
+{
+    struct pg *pg = pg_of(instance);
+    pg_store_stop(pg);
+    pg_pool_close(pg->admin);
+    pg_pool_close(pg->spool);
+    pg_pool_close(pg->serving);
+}
+
+MANSIO_MODULE("postgres", "1.0", "", .summary = "Directory, store, leases and bus on PostgreSQL.",
+              .settings = settings, .setting_count = MANSIO_COUNT(settings), .metrics = metrics,
+              .metric_count = MANSIO_COUNT(metrics), .load = load, .start = start,
+              .reconfigure = reconfigure, .drain = drain, .stop = stop);
