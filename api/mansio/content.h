@@ -2,9 +2,9 @@
  * Contents: a message's bytes on their way in, counted, bounded, and read for what they are.
  *
  * Up to 1 MiB stays in memory, under the worker's cap (`limits.content_memory`); beyond that, or
- * without room, bytes go to an unlinked file through offload threads. While they come, the message
- * is parsed: mansio_content_finish() leaves its structure and its text for search beside it, as
- * stores keep them.
+ * without room, bytes go to an unlinked file in `limits.content_directory` through offload threads.
+ * While they come, the message is parsed: mansio_content_finish() leaves its structure and its text
+ * for search beside it, as stores keep them.
  */
 #ifndef MANSIO_CONTENT_H
 #define MANSIO_CONTENT_H
@@ -34,9 +34,10 @@ MANSIO_EXPORT struct mansio_content *mansio_content_new(struct mansio_arena *are
  *
  * @param bytes        copied
  * @param deadline_us  monotonic time
- * @return 0; MANSIO_E_LIMIT past max_bytes (sticky: the rest is dropped); MANSIO_E_IO when the file
- *         can't be written; MANSIO_E_TIMEOUT; MANSIO_E_CANCELLED
- * @yields yes, when a file is written     @since 1.0
+ * @return 0; MANSIO_E_LIMIT past max_bytes; MANSIO_E_IO when the file can't be written;
+ *         MANSIO_E_UNAVAILABLE when the system has no memory; MANSIO_E_TIMEOUT; MANSIO_E_CANCELLED.
+ *         Errors are sticky: what was written is dropped
+ * @yields yes     @since 1.0
  */
 MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_content_write(struct mansio_content *content,
                                                          struct mansio_str bytes,
@@ -45,8 +46,9 @@ MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_content_write(struct mansio_content *
 /**
  * The bytes are all there.
  *
- * @return 0, or the sticky error of an earlier write
- * @yields yes, when a file is written     @since 1.0
+ * @return 0, or an error as mansio_content_write(), an earlier one included. Never for what the
+ *         message says: one that can't be read in full has a structure that says less
+ * @yields yes     @since 1.0
  */
 MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_content_finish(struct mansio_content *content,
                                                           int64_t deadline_us);

@@ -22,12 +22,14 @@
 #include "core/host/account.h"
 #include "core/host/bus.h"
 #include "core/host/config.h"
+#include "core/host/content.h"
 #include "core/host/log.h"
 #include "core/host/metrics_core.h"
 #include "core/host/modules.h"
 #include "core/host/session.h"
 #include "core/host/shm.h"
 #include "core/loop/loop.h"
+#include "core/mail/charset.h"
 #include <mansio/bus.h>
 #include <mansio/error.h>
 #include <mansio/log.h>
@@ -131,6 +133,7 @@ static int set_up(void)
         process.listener_fds[i] = -1;
     }
     core_sessions_init(process.config->sessions_max, process.slot_index);
+    core_content_setup(process.config->content_memory_bytes, process.config->content_directory);
     return core_metrics_init();
 }
 
@@ -469,6 +472,26 @@ static int watch_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* What serving mail needs at hand. iconv reads its converters from disk: now, not between lines. */
+static void warm_up(void)
+{
+    int known = 0;
+    int have = core_mail_charset_warm(&known);
+
+    if (process.index != 0) {
+        return; /* one worker says it for all */
+    }
+    if (have < known) {
+        mansio_log(MANSIO_LOG_WARNING, "charsets-missing", MANSIO_KV_INT("known", known),
+                   MANSIO_KV_INT("here", have), MANSIO_KV_END);
+    }
+    if (access(process.config->content_directory.ptr, W_OK | X_OK) < 0) {
+        mansio_log(MANSIO_LOG_WARNING, "content-directory",
+                   MANSIO_KV_STR("path", process.config->content_directory),
+                   MANSIO_KV_CSTR("detail", strerror(errno)), MANSIO_KV_END);
+    }
+}
+
 static int init_loop(void)
 {
     const struct core_config *config = process.config;
@@ -487,6 +510,9 @@ static int init_loop(void)
     int rc = core_loop_init(&options);
     if (rc < 0) {
         return rc;
+    }
+    if (process.role == MANSIO_ROLE_WORKER) {
+        warm_up();
     }
     struct core_loop_stats stats;
     core_loop_stats(&stats);

@@ -197,6 +197,8 @@ static int take_scalars(struct making *making)
     config->sessions_max = (size_t)mansio_settings_int(limits, "sessions");
     config->fibers_max = (size_t)mansio_settings_int(limits, "fibers");
     config->conn_arena_cap_bytes = (size_t)mansio_settings_int(limits, "conn_memory");
+    config->content_memory_bytes = (size_t)mansio_settings_int(limits, "content_memory");
+    config->content_directory = mansio_settings_str(limits, "content_directory");
     config->stack_size_bytes = (size_t)mansio_settings_int(limits, "fiber_stack");
     config->stacks_kept_max = (size_t)mansio_settings_int(limits, "stacks_kept");
     const struct mansio_settings *drain = mansio_settings_section(root, "drain");

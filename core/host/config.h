@@ -97,6 +97,8 @@ struct core_config {
     size_t sessions_max;            /* a worker */
     size_t fibers_max;              /* a worker */
     size_t conn_arena_cap_bytes;
+    size_t content_memory_bytes;         /* a worker: messages on their way in */
+    struct mansio_str content_directory; /* absolute path */
     size_t stack_size_bytes;
     size_t stacks_kept_max;
     int64_t drain_time_us;    /* a draining generation's deadline */

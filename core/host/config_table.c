@@ -52,6 +52,12 @@ static const struct mansio_setting limits_table[] = {
     MANSIO_SETTING(.name = "conn_memory", .type = MANSIO_SETTING_SIZE, .default_text = "1M",
                    .min = 16384, .max = 1073741824,
                    .help = "Most memory that a connection's own data may take"),
+    MANSIO_SETTING(.name = "content_memory", .type = MANSIO_SETTING_SIZE, .default_text = "256M",
+                   .min = 1048576, .max = INT64_C(1) << 40,
+                   .help = "Memory of a worker for messages on their way in; those that find none "
+                           "left, or are larger than 1M, wait in files"),
+    MANSIO_SETTING(.name = "content_directory", .type = MANSIO_SETTING_PATH,
+                   .default_text = "/var/tmp", .help = "Where these files are, which have no name"),
     MANSIO_SETTING(.name = "fiber_stack", .type = MANSIO_SETTING_SIZE, .default_text = "256K",
                    .min = 65536, .max = 16777216,
                    .help = "Address space of a fiber's stack; memory is taken as it is used"),

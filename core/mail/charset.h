@@ -14,6 +14,8 @@
 #ifndef MANSIO_CORE_MAIL_CHARSET_H
 #define MANSIO_CORE_MAIL_CHARSET_H
 
+#include "core/base/export.h"
+
 #include <mansio/base.h>
 #include <mansio/buf.h>
 
@@ -61,6 +63,6 @@ int core_mail_is_utf8(struct mansio_str bytes);
 int core_mail_utf8_length(const char *bytes, size_t count);
 
 /* Have every charset of the table loaded. @return how many this system has of how many known */
-int core_mail_charset_warm(int *known);
+CORE_EXPORT int core_mail_charset_warm(int *known);
 
 #endif
