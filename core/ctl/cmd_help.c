@@ -8,7 +8,10 @@
 #include "core/ctl/help.h"
 #include <mansio/str.h>
 
-enum { TEXT_MAX = 65536 };
+enum {
+    TEXT_MAX = 65536,
+    COLUMN = 30, /* where help begins */
+};
 
 /* Bash asks `mansioctl complete` what may come: the candidates are the table's, so this never has
  * to change. */
@@ -53,8 +56,11 @@ static void help_options(struct mansio_buf *out, const struct core_ctl_option *o
                          size_t count)
 {
     for (size_t i = 0; i < count; i++) {
+        if (options[i].is_switch_off) {
+            continue;
+        }
         const char *argument = options[i].argument ? options[i].argument : "";
-        int width = 22 - (int)strlen(options[i].name) - 1;
+        int width = COLUMN - (int)strlen(options[i].name) - 1;
         mansio_buf_printf(out, "  %s %-*s %s\n", options[i].name, width, argument, options[i].help);
     }
 }
@@ -64,11 +70,38 @@ static void help_usage(struct mansio_buf *out, const struct core_ctl_command *co
     mansio_buf_printf(out, "usage: mansioctl [OPTION...] %s", command->words);
     for (size_t i = 0; i < command->option_count; i++) {
         const struct core_ctl_option *option = &command->options[i];
+        if (option->is_switch_off) {
+            continue;
+        }
         mansio_buf_printf(out, " [%s%s%s]", option->name, option->argument ? " " : "",
                           option->argument ? option->argument : "");
     }
     mansio_buf_printf(out, "%s%s\n", command->operand ? " " : "",
                       command->operand ? command->operand : "");
+}
+
+static void help_switches_off(struct mansio_buf *out, const struct core_ctl_command *command)
+{
+    for (size_t i = 0; i < command->option_count; i++) {
+        if (command->options[i].is_switch_off) {
+            mansio_buf_add(out,
+                           MANSIO_STR("\n--no-FIELD, or an empty value, takes a field away.\n"));
+            return;
+        }
+    }
+}
+
+/* What it does stands behind it, or below it if it is long. */
+static void help_line(struct mansio_buf *out, const struct core_ctl_command *command)
+{
+    const char *operand = command->operand ? command->operand : "";
+    int width = COLUMN - (int)strlen(command->words) - 1;
+    if ((int)strlen(operand) > width) {
+        mansio_buf_printf(out, "  %s %s\n  %*s %s\n", command->words, operand, COLUMN, "",
+                          command->help);
+    } else {
+        mansio_buf_printf(out, "  %s %-*s %s\n", command->words, width, operand, command->help);
+    }
 }
 
 void core_ctl_help(struct mansio_buf *out, const struct core_ctl_command *command)
@@ -80,6 +113,7 @@ void core_ctl_help(struct mansio_buf *out, const struct core_ctl_command *comman
         if (command->option_count > 0) {
             mansio_buf_add(out, MANSIO_STR("\n"));
             help_options(out, command->options, command->option_count);
+            help_switches_off(out, command);
         }
         return;
     }
@@ -87,10 +121,7 @@ void core_ctl_help(struct mansio_buf *out, const struct core_ctl_command *comman
                                    "commands:\n"));
     const struct core_ctl_command *commands = core_ctl_commands(&count);
     for (size_t i = 0; i < count; i++) {
-        const char *operand = commands[i].operand ? commands[i].operand : "";
-        int width = 22 - (int)strlen(commands[i].words) - 1;
-        mansio_buf_printf(out, "  %s %-*s %s\n", commands[i].words, width, operand,
-                          commands[i].help);
+        help_line(out, &commands[i]);
     }
     mansio_buf_add(out, MANSIO_STR("\noptions:\n"));
     const struct core_ctl_option *options = core_ctl_global_options(&count);

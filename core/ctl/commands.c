@@ -3,61 +3,134 @@
  */
 #include "core/ctl/ctl.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "core/ctl/objects.h"
 #include <mansio/str.h>
 
 static const struct core_ctl_option global_options[] = {
-    {"--socket", "PATH", "the daemon's control socket"},
-    {"--config", "FILE", "the configuration that names the socket"},
-    {"--timeout", "SECONDS", "how long to wait for an answer; 0: as long as it takes"},
-    {"--json", NULL, "answer as JSON"},
-    {"--help", NULL, "this text, or a command's"},
-    {"--version", NULL, "the version"},
+    {.name = "--socket", .argument = "PATH", .help = "the daemon's control socket"},
+    {.name = "--config", .argument = "FILE", .help = "the configuration that is in use"},
+    {.name = "--timeout",
+     .argument = "SECONDS",
+     .help = "how long to wait for an answer; 0: as long as it takes"},
+    {.name = "--json", .help = "answer as JSON"},
+    {.name = "--help", .help = "this text, or a command's"},
+    {.name = "--version", .help = "the version"},
 };
 
-/* Sorted by words. */
-static const struct core_ctl_command commands[] = {
+#define SCHEME                                                                                     \
+    {                                                                                              \
+        .name = "--scheme", .argument = "NAME",                                                    \
+        .help = "how it is stored: ARGON2ID, SHA512-CRYPT, ...; left out: as the tenant says"      \
+    }
+#define NO_SCRAM                                                                                   \
+    {                                                                                              \
+        .name = "--no-scram", .help = "without SCRAM-SHA-256 keys beside it"                       \
+    }
+
+/* Those that are not made from forms. */
+static const struct core_ctl_command fixed_commands[] = {
+    {.words = "batch",
+     .help = "run commands about the directory from standard input, one a line",
+     .flags = CORE_CTL_ADMIN | CORE_CTL_ALONE,
+     .option_count = 1,
+     .options = {{.name = "--keep-going", .help = "go on after a command that failed"}},
+     .run = core_ctl_cmd_batch},
     {.words = "completion",
      .operand = "SHELL",
      .help = "print the completion script of bash or zsh",
+     .flags = CORE_CTL_ALONE,
      .run = core_ctl_cmd_completion},
     {.words = "help",
      .operand = "[COMMAND...]",
      .help = "list the commands, or explain one",
+     .flags = CORE_CTL_ALONE,
      .run = core_ctl_cmd_help},
     {.words = "modules",
      .help = "show the loaded modules and their instances",
+     .flags = CORE_CTL_ALONE,
      .run = core_ctl_cmd_modules},
+    {.words = "password make",
+     .help = "print the stored form of a password read from standard input",
+     .flags = CORE_CTL_ADMIN | CORE_CTL_ALONE,
+     .option_count = 2,
+     .options = {SCHEME, NO_SCRAM},
+     .run = core_ctl_cmd_password_make},
+    {.words = "password set",
+     .operand = "USER@DOMAIN[#LABEL]",
+     .help = "give an account a password, read from standard input; with a label an app password",
+     .flags = CORE_CTL_ADMIN,
+     .option_count = 5,
+     .options = {SCHEME,
+                 NO_SCRAM,
+                 {.name = "--stored",
+                  .argument = "TEXT",
+                  .help = "store this, which an auth module made"},
+                 {.name = "--password", .argument = "TEXT", .help = "in a batch alone: this one"},
+                 {.name = "--reason", .argument = "TEXT", .help = "why, for the audit log"}},
+     .run = core_ctl_cmd_password_set},
     {.words = "reload",
      .help = "check and use what changed: settings, modules, the daemon itself",
+     .flags = CORE_CTL_ALONE,
      .option_count = 1,
-     .options = {{"--force", NULL, "start a new generation even if nothing changed"}},
+     .options = {{.name = "--force", .help = "start a new generation even if nothing changed"}},
      .run = core_ctl_cmd_reload},
+    {.words = "schema apply",
+     .help = "bring the database up to what this version wants",
+     .flags = CORE_CTL_ADMIN,
+     .run = core_ctl_cmd_schema_apply},
+    {.words = "schema status",
+     .help = "show the version of the database's schema",
+     .flags = CORE_CTL_ADMIN,
+     .run = core_ctl_cmd_schema_status},
     {.words = "sessions kill",
      .operand = "ID",
      .help = "end a session, with its protocol's goodbye",
+     .flags = CORE_CTL_ALONE,
      .run = core_ctl_cmd_sessions_kill},
     {.words = "sessions list",
      .help = "show the open sessions",
+     .flags = CORE_CTL_ALONE,
      .option_count = 3,
-     .options = {{"--service", "NAME", "only those of this service"},
-                 {"--instance", "NAME", "only those of this instance"},
-                 {"--limit", "N", "at most so many"}},
+     .options = {{.name = "--service", .argument = "NAME", .help = "only those of this service"},
+                 {.name = "--instance", .argument = "NAME", .help = "only those of this instance"},
+                 {.name = "--limit", .argument = "N", .help = "at most so many"}},
      .run = core_ctl_cmd_sessions_list},
     {.words = "status",
      .help = "show the daemon, its processes and its listeners",
+     .flags = CORE_CTL_ALONE,
      .run = core_ctl_cmd_status},
     {.words = "stop",
      .help = "stop the daemon once what is in hand is done",
+     .flags = CORE_CTL_ALONE,
      .option_count = 1,
-     .options = {{"--quick", NULL, "don't wait for what is in hand"}},
+     .options = {{.name = "--quick", .help = "don't wait for what is in hand"}},
      .run = core_ctl_cmd_stop},
 };
 
+/* Both kinds in one, sorted by words; made once, kept to the end of the process. */
+static struct core_ctl_command
+    commands[MANSIO_COUNT(fixed_commands) + CORE_CTL_OBJECT_COMMANDS_MAX];
+static size_t command_count;
+
+static int by_words(const void *a, const void *b)
+{
+    return strcmp(((const struct core_ctl_command *)a)->words,
+                  ((const struct core_ctl_command *)b)->words);
+}
+
 const struct core_ctl_command *core_ctl_commands(size_t *out_count)
 {
-    *out_count = MANSIO_COUNT(commands);
+    if (command_count == 0) {
+        struct mansio_arena *arena = mansio_arena_new(NULL, "ctl.commands", 0);
+        memcpy(commands, fixed_commands, sizeof fixed_commands);
+        command_count = MANSIO_COUNT(fixed_commands);
+        command_count += core_ctl_object_commands(arena, &commands[command_count]);
+        qsort(commands, command_count, sizeof commands[0], by_words);
+    }
+    *out_count = command_count;
     return commands;
 }
 
@@ -84,11 +157,23 @@ static size_t words_matched(const char *command, const char *const *words, size_
 const struct core_ctl_command *core_ctl_find(const char *const *words, size_t count,
                                              size_t *out_used)
 {
-    for (size_t i = 0; i < MANSIO_COUNT(commands); i++) {
-        size_t used = words_matched(commands[i].words, words, count);
+    size_t all_count = 0;
+    const struct core_ctl_command *all = core_ctl_commands(&all_count);
+    for (size_t i = 0; i < all_count; i++) {
+        size_t used = words_matched(all[i].words, words, count);
         if (used > 0) {
             *out_used = used;
-            return &commands[i];
+            return &all[i];
+        }
+    }
+    return NULL;
+}
+
+const char *core_ctl_option(const struct core_ctl_args *args, const char *name)
+{
+    for (uint32_t i = 0; i < args->command->option_count; i++) {
+        if (strcmp(args->command->options[i].name, name) == 0) {
+            return args->options[i];
         }
     }
     return NULL;

@@ -87,7 +87,9 @@ static void offer_options(struct mansio_buf *out, const struct core_ctl_option *
                           size_t count, const char *begun)
 {
     for (size_t i = 0; i < count; i++) {
-        offer(out, mansio_str_from_cstr(options[i].name), begun);
+        if (!options[i].is_switch_off || strncmp(begun, "--no", 4) == 0) {
+            offer(out, mansio_str_from_cstr(options[i].name), begun);
+        }
     }
 }
 
@@ -100,6 +102,9 @@ uint32_t core_ctl_candidates(struct mansio_buf *out, const char *const *words, s
     const char *begun = words[count - 1];
     read_line(&line, words, count - 1);
     if (line.pending != NULL) {
+        for (size_t i = 0; line.pending->choices != NULL && line.pending->choices[i] != NULL; i++) {
+            offer(out, mansio_str_from_cstr(line.pending->choices[i]), begun);
+        }
         return CORE_CTL_WANT_NOTHING;
     }
     if (begun[0] == '-') {

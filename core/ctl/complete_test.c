@@ -23,8 +23,11 @@ static void offers_what_may_come(void **state)
         const char *offered;
         uint32_t wanted;
     } rows[] = {
-        {{""}, "completion\nhelp\nmodules\nreload\nsessions\nstatus\nstop\n", 0},
-        {{"s"}, "sessions\nstatus\nstop\n", 0},
+        {{""},
+         "account\naddress\naudit\nbatch\ncompletion\ndomain\nhelp\nmodules\npassword\nplan\n"
+         "platform\nquota\nreload\nschema\nsessions\nstatus\nstop\ntenant\n",
+         0},
+        {{"s"}, "schema\nsessions\nstatus\nstop\n", 0},
         {{"st"}, "status\nstop\n", 0},
         {{"x"}, "", 0},
         {{"sessions", ""}, "kill\nlist\n", 0},
@@ -43,6 +46,11 @@ static void offers_what_may_come(void **state)
         {{"help", "sess"}, "sessions\n", 0},
         {{"help", "sessions", ""}, "kill\nlist\n", 0},
         {{"status", ""}, "", 0},
+        {{"quota", "s"}, "set\nshow\n", 0},
+        {{"domain", "add", "--a"}, "--alias-of\n", 0},
+        {{"domain", "set", "--no-s"}, "--no-state\n", 0},
+        {{"domain", "set", "--n"}, "", 0},
+        {{"domain", "set", "--state", "s"}, "suspended\n", 0},
     };
 
     (void)state;

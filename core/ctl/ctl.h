@@ -13,36 +13,53 @@ enum core_ctl_exit {
     CORE_CTL_OK = 0,
     CORE_CTL_FAILED = 1,      /* refused, or something went wrong: the reason is on stderr */
     CORE_CTL_USAGE = 2,       /* the command line, or a command that this daemon doesn't know */
-    CORE_CTL_UNREACHABLE = 3, /* no daemon behind the socket */
+    CORE_CTL_UNREACHABLE = 3, /* no daemon behind the socket, no database behind the directory */
     CORE_CTL_DENIED = 4,      /* this user may look, not change */
-    CORE_CTL_NOT_FOUND = 5,   /* no such session */
+    CORE_CTL_NOT_FOUND = 5,   /* no such session, tenant, account, ... */
     CORE_CTL_STOPPING = 6,    /* the daemon is on its way out */
     CORE_CTL_TIMEOUT = 7,     /* no answer, or not everybody's, in time */
+    CORE_CTL_EXISTS = 8,      /* what is to be added is there already */
+    CORE_CTL_BUSY = 9,        /* what is to be removed is still in use, or is locked */
 };
+
+struct core_ctl_admin; /* an open directory: admin.h */
+struct core_ctl_command;
+struct mansio_field_form;
 
 /* One run of mansioctl. */
 struct core_ctl {
-    struct mansio_arena *arena; /* lives as long as the run */
-    const char *socket;         /* --socket; NULL if not given */
-    const char *config;         /* --config; NULL if not given */
-    int64_t timeout_us;         /* --timeout; -1: the command's own */
-    int is_json;                /* --json */
-    int is_quiet;               /* say nothing on stderr: completion asks, nobody reads */
+    struct mansio_arena *arena;   /* lives as long as the run */
+    const char *socket;           /* --socket; NULL if not given */
+    const char *config;           /* --config; NULL if not given */
+    int64_t timeout_us;           /* --timeout; -1: the command's own */
+    int is_json;                  /* --json */
+    int is_quiet;                 /* say nothing on stderr: completion asks, nobody reads */
+    struct core_ctl_admin *admin; /* for commands with CORE_CTL_ADMIN, while they run */
+    uint32_t line;                /* of a batch, from 1; 0: not in a batch */
 };
 
 struct core_ctl_option {
     const char *name;     /* with its dashes: "--service" */
     const char *argument; /* what it takes, "NAME"; NULL for a switch */
     const char *help;
+    const char *const *choices;            /* what may stand for the argument, NULL-terminated */
+    const struct mansio_field_form *field; /* the object's field that it gives, or takes away */
+    uint32_t is_switch_off;                /* it takes the field away: not shown in help */
 };
 
-enum { CORE_CTL_OPTIONS_MAX = 4 };
+enum { CORE_CTL_OPTIONS_MAX = 32 };
 
 /* What followed the command's words. */
 struct core_ctl_args {
+    const struct core_ctl_command *command;
     const char *operand;                       /* NULL if none was given */
     const char *options[CORE_CTL_OPTIONS_MAX]; /* by the table's order: the value, "" for a switch,
                                                   NULL if not given */
+};
+
+enum core_ctl_command_flags {
+    CORE_CTL_ADMIN = 1, /* done in this process, with the directory open (admin.h) */
+    CORE_CTL_ALONE = 2, /* not in a batch */
 };
 
 struct core_ctl_command {
@@ -50,6 +67,8 @@ struct core_ctl_command {
     const char *operand; /* what it takes beside options; NULL: nothing; "[X]": optional;
                             "[X...]": any number of words, given joined by spaces */
     const char *help;    /* one line */
+    uint32_t flags;      /* enum core_ctl_command_flags */
+    uint32_t kind;       /* enum mansio_object_kind, of commands about objects */
     uint32_t option_count;
     struct core_ctl_option options[CORE_CTL_OPTIONS_MAX];
     /* Returns an enum core_ctl_exit value, having said why on stderr if it isn't 0. */
@@ -74,6 +93,25 @@ int core_ctl_cmd_sessions_list(struct core_ctl *ctl, const struct core_ctl_args 
 int core_ctl_cmd_sessions_kill(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_help(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_completion(struct core_ctl *ctl, const struct core_ctl_args *args);
+
+int core_ctl_cmd_object_add(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_object_set(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_object_list(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_object_show(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_object_remove(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_password_make(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_password_set(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_schema_apply(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_schema_status(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_batch(struct core_ctl *ctl, const struct core_ctl_args *args);
+
+/* run.c: parse and run one command line. Returns an exit code. In a batch from inside the fiber
+ * that has the directory open. */
+int core_ctl_run(struct core_ctl *ctl, const char *const *words, size_t count);
+
+/* An option of the running command by name ("--reason"): its value, "" for a switch, NULL if it
+ * was not given. */
+const char *core_ctl_option(const struct core_ctl_args *args, const char *name);
 
 /* complete.c. `mansioctl complete WORD...` is no row of the table: its words are those of the
  * command line being completed, options and all. The last word is the one under the cursor. */

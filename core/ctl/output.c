@@ -46,7 +46,11 @@ void core_ctl_error(const struct core_ctl *ctl, const char *format, ...)
 
     /* The daemon's reasons may hold several lines: those ends are meant, nothing else is. */
     struct mansio_str rest = mansio_buf_str(text), line;
-    const char *prefix = "mansioctl: ";
+    char prefix_text[48] = "mansioctl: ";
+    const char *prefix = prefix_text;
+    if (ctl->line > 0) {
+        (void)snprintf(prefix_text, sizeof prefix_text, "mansioctl: line %u: ", ctl->line);
+    }
     while (mansio_str_split(&rest, '\n', &line)) {
         if (line.len == 0) {
             continue;

@@ -3,8 +3,10 @@
  */
 #include "core/ctl/parse.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "core/host/settings.h"
 #include <mansio/error.h>
 #include <mansio/str.h>
 #include <mansio/time.h>
@@ -37,6 +39,88 @@ static const struct core_ctl_option *find_option(const struct core_ctl_option *o
     }
     return NULL;
 }
+
+/* ---- what was meant ---------------------------------------------------------------------------
+ */
+
+/* The nearest of some names to an unknown one; NULL if none is near. */
+struct nearest {
+    struct mansio_str unknown;
+    const char *name;
+    size_t distance;
+};
+
+static void consider(struct nearest *nearest, const char *name)
+{
+    size_t distance = core_name_distance(nearest->unknown, mansio_str_from_cstr(name));
+    if (core_name_is_near(nearest->unknown, distance) &&
+        (nearest->name == NULL || distance < nearest->distance)) {
+        nearest->name = name;
+        nearest->distance = distance;
+    }
+}
+
+static int fail_unknown(const struct nearest *nearest, const char *what)
+{
+    return mansio_fail(
+        MANSIO_E_INVALID, "%s%s%s%s", what, nearest->name != NULL ? "; did you mean \"" : "",
+        nearest->name != NULL ? nearest->name : "", nearest->name != NULL ? "\"?" : "");
+}
+
+static int fail_option(const struct core_ctl_command *command, struct mansio_str name)
+{
+    char what[256];
+    size_t count = 0;
+    struct nearest nearest = {.unknown = name};
+    const struct core_ctl_option *globals = core_ctl_global_options(&count);
+    for (size_t i = 0; i < count; i++) {
+        consider(&nearest, globals[i].name);
+    }
+    for (uint32_t i = 0; command != NULL && i < command->option_count; i++) {
+        consider(&nearest, command->options[i].name);
+    }
+    (void)snprintf(what, sizeof what, "unknown option %.*s%s%s", MANSIO_STR_ARG(name),
+                   command ? " of " : "", command ? command->words : "");
+    return fail_unknown(&nearest, what);
+}
+
+static int fail_command(const struct parser *parser)
+{
+    char given[128], what[192];
+    size_t count = 0;
+    (void)snprintf(given, sizeof given, "%s%s%s", parser->command_words[0],
+                   parser->command_count > 1 ? " " : "",
+                   parser->command_count > 1 ? parser->command_words[1] : "");
+    (void)snprintf(what, sizeof what, "unknown command \"%s\"", given);
+    struct nearest nearest = {.unknown = mansio_str_from_cstr(given)};
+    const struct core_ctl_command *commands = core_ctl_commands(&count);
+    for (size_t i = 0; i < count; i++) {
+        consider(&nearest, commands[i].words);
+    }
+    return fail_unknown(&nearest, what);
+}
+
+/* One of the words that an option takes; none at all takes the field away. */
+static int check_choice(const struct core_ctl_option *option, const char *value)
+{
+    char what[256];
+    struct nearest nearest = {.unknown = mansio_str_from_cstr(value)};
+    size_t used = (size_t)snprintf(what, sizeof what, "%s %.60s: expected", option->name, value);
+    for (size_t i = 0; option->choices[i] != NULL; i++) {
+        if (value[0] == '\0' || strcmp(option->choices[i], value) == 0) {
+            return 0;
+        }
+        consider(&nearest, option->choices[i]);
+        if (used < sizeof what) {
+            used += (size_t)snprintf(what + used, sizeof what - used, "%s %s", i > 0 ? "," : "",
+                                     option->choices[i]);
+        }
+    }
+    return fail_unknown(&nearest, what);
+}
+
+/* ---- options ------------------------------------------------------------------------------------
+ */
 
 static int set_global(struct parser *parser, struct mansio_str name, const char *value)
 {
@@ -81,8 +165,7 @@ static int parse_option(struct parser *parser, const char *word)
         option = find_option(globals, global_count, name, &index);
     }
     if (option == NULL) {
-        return mansio_fail(MANSIO_E_INVALID, "unknown option %.*s%s%s", MANSIO_STR_ARG(name),
-                           command ? " of " : "", command ? command->words : "");
+        return fail_option(command, name);
     }
     if (option->argument == NULL && value != NULL) {
         return mansio_fail(MANSIO_E_INVALID, "%s takes no value", option->name);
@@ -95,6 +178,12 @@ static int parse_option(struct parser *parser, const char *word)
     }
     if (is_global) {
         return set_global(parser, name, value);
+    }
+    if (option->choices != NULL && value != NULL) {
+        int rc = check_choice(option, value);
+        if (rc < 0) {
+            return rc;
+        }
     }
     parser->out->args.options[index] = value != NULL ? value : "";
     return 0;
@@ -133,11 +222,11 @@ static int parse_command(struct parser *parser, const char *word)
     size_t used = 0;
     parser->command_words[parser->command_count++] = word;
     parser->out->command = core_ctl_find(parser->command_words, parser->command_count, &used);
+    parser->out->args.command = parser->out->command;
     if (parser->out->command != NULL || parser->command_count < COMMAND_WORDS_MAX) {
         return 0;
     }
-    return mansio_fail(MANSIO_E_INVALID, "unknown command \"%s %s\"", parser->command_words[0],
-                       parser->command_words[1]);
+    return fail_command(parser);
 }
 
 /* Everything is read: is it enough? */
@@ -148,7 +237,7 @@ static int check(const struct parser *parser)
         return 0;
     }
     if (out->command == NULL && parser->command_count > 0) {
-        return mansio_fail(MANSIO_E_INVALID, "unknown command \"%s\"", parser->command_words[0]);
+        return fail_command(parser);
     }
     if (out->command == NULL) {
         return mansio_fail(MANSIO_E_INVALID, "no command given");

@@ -72,10 +72,10 @@ static void refuses_bad_lines_by_name(void **state)
         const char *detail;
     } rows[] = {
         {{NULL}, "no command given"},
-        {{"statsu"}, "unknown command \"statsu\""},
-        {{"statsu", "x"}, "unknown command \"statsu x\""},
+        {{"statsu"}, "unknown command \"statsu\"; did you mean \"status\"?"},
+        {{"statsu", "x"}, "unknown command \"statsu x\"; did you mean \"status\"?"},
         {{"sessions"}, "unknown command \"sessions\""},
-        {{"sessions", "lst"}, "unknown command \"sessions lst\""},
+        {{"sessions", "lst"}, "unknown command \"sessions lst\"; did you mean \"sessions list\"?"},
         {{"status", "now"}, "status: \"now\" is too much"},
         {{"sessions", "kill"}, "sessions kill needs ID"},
         {{"sessions", "kill", "a", "b"}, "sessions kill: \"b\" is too much"},
@@ -84,6 +84,12 @@ static void refuses_bad_lines_by_name(void **state)
         {{"--service", "x", "sessions", "list"}, "unknown option --service"},
         {{"status", "--socket"}, "--socket needs PATH"},
         {{"status", "--json=1"}, "--json takes no value"},
+        {{"tenant", "ad", "x"}, "unknown command \"tenant ad\"; did you mean \"tenant add\"?"},
+        {{"tenant", "set", "x", "--state", "suspend"},
+         "--state suspend: expected active, suspended, closed; did you mean \"suspended\"?"},
+        {{"tenant", "set", "x", "--pln", "y"},
+         "unknown option --pln of tenant set; did you mean \"--plan\"?"},
+        {{"address", "add"}, "address add needs USER@DOMAIN|@DOMAIN"},
         {{"--timeout", "soon", "status"}, "--timeout soon: expected 0 to 86400 seconds"},
         {{"--timeout=-1", "status"}, "--timeout -1: expected 0 to 86400 seconds"},
     };

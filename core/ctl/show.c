@@ -36,6 +36,18 @@ static void show_time(struct mansio_buf *out, const json_t *value)
     mansio_buf_add_char(out, 'Z');
 }
 
+static void show_list(struct mansio_buf *out, const json_t *value)
+{
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        if (i > 0) {
+            mansio_buf_add_char(out, ' ');
+        }
+        if (json_is_string(json_array_get(value, i))) {
+            show_text(out, json_array_get(value, i));
+        }
+    }
+}
+
 void core_ctl_show_value(struct mansio_buf *out, const json_t *object, const char *key,
                          uint32_t kind)
 {
@@ -49,6 +61,10 @@ void core_ctl_show_value(struct mansio_buf *out, const json_t *object, const cha
     } else if (kind == CORE_CTL_DURATION && json_is_number(value)) {
         double seconds = json_number_value(value);
         core_ctl_duration(out, seconds > 0 && seconds < 1e15 ? (int64_t)seconds : 0);
+    } else if (kind == CORE_CTL_BYTES && json_is_integer(value) && json_integer_value(value) >= 0) {
+        core_ctl_bytes(out, (uint64_t)json_integer_value(value));
+    } else if (kind == CORE_CTL_LIST && json_is_array(value)) {
+        show_list(out, value);
     } else if (kind == CORE_CTL_YES && json_is_boolean(value)) {
         mansio_buf_add(out, json_is_true(value) ? MANSIO_STR("yes") : MANSIO_STR("no"));
     }
@@ -77,8 +93,9 @@ int core_ctl_show_rows(struct core_ctl *ctl, struct mansio_buf *out,
     struct core_ctl_column *columns = mansio_arena_alloc(arena, field_count * sizeof(*columns));
     for (size_t i = 0; i < field_count; i++) {
         columns[i].title = fields[i].title;
-        columns[i].is_right =
-            fields[i].kind == CORE_CTL_COUNT || fields[i].kind == CORE_CTL_DURATION;
+        columns[i].is_right = fields[i].kind == CORE_CTL_COUNT ||
+                              fields[i].kind == CORE_CTL_DURATION ||
+                              fields[i].kind == CORE_CTL_BYTES;
     }
     struct core_ctl_table *table = core_ctl_table_new(arena, columns, field_count);
     int rc = 0;

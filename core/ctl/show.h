@@ -13,6 +13,8 @@ enum core_ctl_kind {
     CORE_CTL_DURATION = 3, /* seconds */
     CORE_CTL_YES = 4,      /* true: "yes" */
     CORE_CTL_TIME = 5,     /* RFC 3339; shown without the fraction */
+    CORE_CTL_BYTES = 6,    /* a number: "1.5G", to the right */
+    CORE_CTL_LIST = 7,     /* an array of strings: separated by spaces */
 };
 
 struct core_ctl_field {

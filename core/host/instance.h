@@ -94,4 +94,8 @@ MANSIO_MUST_CHECK int core_offers_check(const struct core_modules *set);
 /* Fill set->order. MANSIO_E_INVALID if instances require each other in a circle. */
 MANSIO_MUST_CHECK int core_modules_sort(struct core_modules *set);
 
+/* Put those first in set->order that offer one of these interfaces, and whom they require, else as
+ * they were. Returns how many. */
+size_t core_modules_sort_needed(struct core_modules *set, const char *const *interfaces);
+
 #endif

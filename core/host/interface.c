@@ -163,68 +163,90 @@ int mansio_interface_provide(struct mansio_instance *instance, const char *inter
 /* ---- using --------------------------------------------------------------------------------------
  */
 
-static int fail_absent(const struct mansio_instance *consumer, struct mansio_str name,
-                       uint32_t version, struct mansio_str provider)
+static int fail_absent(const struct core_modules *set, struct mansio_str who,
+                       struct mansio_str name, uint32_t version, struct mansio_str provider)
 {
     char offers[CORE_OFFERS_TEXT_MAX];
 
     return mansio_fail(MANSIO_E_NOT_FOUND, "%.*s: wanted interface %.*s/%u%s%.*s, found %s",
-                       MANSIO_STR_ARG(consumer->name), MANSIO_STR_ARG(name), (unsigned)version,
+                       MANSIO_STR_ARG(who), MANSIO_STR_ARG(name), (unsigned)version,
                        provider.len != 0 ? " of instance " : "", MANSIO_STR_ARG(provider),
-                       core_offers_describe(consumer->set, name, offers));
+                       core_offers_describe(set, name, offers));
 }
 
-/* Of whoever asks: not too early, and for something that can be answered. */
-static int check_question(const struct mansio_instance *consumer, struct mansio_str name,
-                          uint32_t version, size_t table_size)
+/* For who asks, whoever that is: @p who names it in messages. */
+static int find(const struct core_modules *set, struct mansio_str who, struct mansio_str name,
+                uint32_t version, struct mansio_str provider, const struct core_offer **out)
 {
-    if (consumer->phase < CORE_PHASE_STARTING) {
-        return mansio_fail(MANSIO_E_BUG, "%.*s: interface %.*s/%u asked for before start()",
-                           MANSIO_STR_ARG(consumer->name), MANSIO_STR_ARG(name), (unsigned)version);
-    }
-    if (table_size < sizeof(size_t) || version == 0) {
-        return mansio_fail(MANSIO_E_INVALID,
-                           "%.*s: wanted a table of %zu bytes or more and a version from 1, found "
-                           "%zu and %u",
-                           MANSIO_STR_ARG(consumer->name), sizeof(size_t), table_size,
-                           (unsigned)version);
-    }
-    return 0;
-}
-
-int mansio_interface_get(struct mansio_instance *consumer, const char *interface, uint32_t version,
-                         struct mansio_str provider, void *table, size_t table_size,
-                         struct mansio_instance **out_provider)
-{
-    struct mansio_str name = mansio_str_from_cstr(interface);
     const struct core_offer *found = NULL;
     size_t count = 0;
 
-    int err = check_question(consumer, name, version, table_size);
-    if (err < 0) {
-        return err;
-    }
-    for (const struct core_offer *o = core_offer_find(consumer->set, NULL, name, version);
-         o != NULL; o = core_offer_find(consumer->set, o, name, version)) {
+    for (const struct core_offer *o = core_offer_find(set, NULL, name, version); o != NULL;
+         o = core_offer_find(set, o, name, version)) {
         if (provider.len == 0 || mansio_str_eq(o->instance->name, provider)) {
             found = found == NULL ? o : found;
             count++;
         }
     }
     if (found == NULL) {
-        return fail_absent(consumer, name, version, provider);
+        return fail_absent(set, who, name, version, provider);
     }
     if (count > 1) {
         char offers[CORE_OFFERS_TEXT_MAX];
         return mansio_fail(MANSIO_E_INVALID,
                            "%.*s: wanted one provider of %.*s/%u, found %s: name one in the "
                            "settings",
-                           MANSIO_STR_ARG(consumer->name), MANSIO_STR_ARG(name), (unsigned)version,
-                           core_offers_describe(consumer->set, name, offers));
+                           MANSIO_STR_ARG(who), MANSIO_STR_ARG(name), (unsigned)version,
+                           core_offers_describe(set, name, offers));
+    }
+    *out = found;
+    return 0;
+}
+
+static int check_request(struct mansio_str who, uint32_t version, size_t table_size)
+{
+    if (table_size < sizeof(size_t) || version == 0) {
+        return mansio_fail(MANSIO_E_INVALID,
+                           "%.*s: wanted a table of %zu bytes or more and a version from 1, found "
+                           "%zu and %u",
+                           MANSIO_STR_ARG(who), sizeof(size_t), table_size, (unsigned)version);
+    }
+    return 0;
+}
+
+static int get(const struct core_modules *set, struct mansio_str who, const char *interface,
+               uint32_t version, struct mansio_str provider, void *table, size_t table_size,
+               struct mansio_instance **out_provider)
+{
+    const struct core_offer *found = NULL;
+    int err = check_request(who, version, table_size);
+    if (err == 0) {
+        err = find(set, who, mansio_str_from_cstr(interface), version, provider, &found);
+    }
+    if (err < 0) {
+        return err;
     }
     core_offer_copy(found, table, table_size);
     *out_provider = found->instance;
     return 0;
+}
+
+static int fail_early(const struct mansio_instance *consumer, const char *interface,
+                      uint32_t version)
+{
+    return mansio_fail(MANSIO_E_BUG, "%.*s: interface %s/%u asked for before start()",
+                       MANSIO_STR_ARG(consumer->name), interface, (unsigned)version);
+}
+
+int mansio_interface_get(struct mansio_instance *consumer, const char *interface, uint32_t version,
+                         struct mansio_str provider, void *table, size_t table_size,
+                         struct mansio_instance **out_provider)
+{
+    if (consumer->phase < CORE_PHASE_STARTING) {
+        return fail_early(consumer, interface, version);
+    }
+    return get(consumer->set, consumer->name, interface, version, provider, table, table_size,
+               out_provider);
 }
 
 int mansio_interface_at(struct mansio_instance *consumer, const char *interface, uint32_t version,
@@ -232,7 +254,9 @@ int mansio_interface_at(struct mansio_instance *consumer, const char *interface,
                         struct mansio_instance **out_provider)
 {
     struct mansio_str name = mansio_str_from_cstr(interface);
-    int err = check_question(consumer, name, version, table_size);
+    int err = consumer->phase < CORE_PHASE_STARTING
+                  ? fail_early(consumer, interface, version)
+                  : check_request(consumer->name, version, table_size);
     if (err < 0) {
         return err;
     }
@@ -246,6 +270,14 @@ int mansio_interface_at(struct mansio_instance *consumer, const char *interface,
         }
     }
     return MANSIO_E_NOT_FOUND; /* the usual end of a walk: no detail */
+}
+
+int core_modules_interface(struct core_modules *modules, const char *interface, uint32_t version,
+                           struct mansio_str provider, void *table, size_t table_size,
+                           struct mansio_instance **out_provider)
+{
+    return get(modules, MANSIO_STR("the core"), interface, version, provider, table, table_size,
+               out_provider);
 }
 
 int core_instance_protocol(struct mansio_instance *instance, struct mansio_protocol *out)

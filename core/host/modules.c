@@ -176,9 +176,9 @@ void core_modules_stop(struct core_modules *modules)
     }
 }
 
-int core_modules_start(struct core_modules *modules, uint32_t role)
+static int start_first(struct core_modules *modules, uint32_t role, size_t count)
 {
-    while (modules->started < modules->count) {
+    while (modules->started < count) {
         int err = core_instance_start(modules->order[modules->started++], role);
         if (err < 0) {
             char detail[MANSIO_ERROR_DETAIL_MAX]; /* stop() may fail in its own ways */
@@ -188,6 +188,17 @@ int core_modules_start(struct core_modules *modules, uint32_t role)
         }
     }
     return 0;
+}
+
+int core_modules_start(struct core_modules *modules, uint32_t role)
+{
+    return start_first(modules, role, modules->count);
+}
+
+int core_modules_start_some(struct core_modules *modules, uint32_t role,
+                            const char *const *interfaces)
+{
+    return start_first(modules, role, core_modules_sort_needed(modules, interfaces));
 }
 
 void core_modules_drain(struct core_modules *modules, int64_t deadline_us)

@@ -32,6 +32,19 @@ CORE_EXPORT MANSIO_MUST_CHECK int core_modules_load(struct mansio_arena *arena,
 /* start() in order of dependence. On failure what was started is stopped again. Yields. */
 CORE_EXPORT MANSIO_MUST_CHECK int core_modules_start(struct core_modules *modules, uint32_t role);
 
+/* As core_modules_start(), but only those that offer one of these interfaces (a NULL-terminated
+ * list of names), and whom they require: what mansioctl needs of a whole configuration. Yields. */
+CORE_EXPORT MANSIO_MUST_CHECK int core_modules_start_some(struct core_modules *modules,
+                                                          uint32_t role,
+                                                          const char *const *interfaces);
+
+/* An interface for the core itself, as mansio_interface_get() gives it to an instance. */
+CORE_EXPORT MANSIO_MUST_CHECK int core_modules_interface(struct core_modules *modules,
+                                                         const char *interface, uint32_t version,
+                                                         struct mansio_str provider, void *table,
+                                                         size_t table_size,
+                                                         struct mansio_instance **out_provider);
+
 /* Give instances their new settings and call reconfigure() where they differ. Returns how many
  * said that they can't (their new values stand; the last one's reason is the detail), or an error,
  * and then nothing has changed. Yields. */

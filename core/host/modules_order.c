@@ -95,3 +95,51 @@ int core_modules_sort(struct core_modules *set)
     }
     return 0;
 }
+
+/* ---- only some of them --------------------------------------------------------------------------
+ */
+
+static int is_needed(const struct core_modules *set, size_t index, const char *needed,
+                     const char *const *interfaces)
+{
+    for (size_t i = 0; interfaces[i] != NULL; i++) {
+        if (offers_itself(set, set->order[index], mansio_str_from_cstr(interfaces[i]), 0)) {
+            return 1;
+        }
+    }
+    /* Requirers stand behind those whom they require. */
+    for (size_t i = index + 1; i < set->count; i++) {
+        struct mansio_str rest = set->order[i]->code->required, name;
+        uint32_t version;
+        while (needed[i] && core_note_next_required(set->order[i]->code->file.path.ptr, &rest,
+                                                    &name, &version) > 0) {
+            if (offers_itself(set, set->order[index], name, version)) {
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
+size_t core_modules_sort_needed(struct core_modules *set, const char *const *interfaces)
+{
+    size_t count = 0, others = 0;
+    char *needed = mansio_arena_alloc(set->arena, set->count + 1);
+    struct mansio_instance **rest =
+        mansio_arena_alloc(set->arena, (set->count + 1) * sizeof(struct mansio_instance *));
+
+    for (size_t i = set->count; i > 0; i--) {
+        needed[i - 1] = (char)is_needed(set, i - 1, needed, interfaces);
+    }
+    for (size_t i = 0; i < set->count; i++) {
+        if (needed[i]) {
+            set->order[count++] = set->order[i];
+        } else {
+            rest[others++] = set->order[i];
+        }
+    }
+    for (size_t i = 0; i < others; i++) {
+        set->order[count + i] = rest[i];
+    }
+    return count;
+}

@@ -5,6 +5,7 @@
 #ifndef MANSIO_CORE_HOST_SETTINGS_H
 #define MANSIO_CORE_HOST_SETTINGS_H
 
+#include "core/base/export.h"
 #include "core/host/problems.h"
 #include "core/host/yaml.h"
 #include <mansio/arena.h>
@@ -60,7 +61,7 @@ static inline const struct mansio_setting *core_setting_row(const struct mansio_
 /* ---- values as text (settings_value.c): pure ---- */
 
 /* "64K", "10M". 0; MANSIO_E_INVALID; MANSIO_E_LIMIT beyond int64_t. */
-MANSIO_MUST_CHECK int core_size_parse(struct mansio_str text, int64_t *out);
+CORE_EXPORT MANSIO_MUST_CHECK int core_size_parse(struct mansio_str text, int64_t *out);
 /* "10ms", "5m", "0". As above, and MANSIO_E_UNSUPPORTED for a number without a unit. */
 MANSIO_MUST_CHECK int core_duration_parse(struct mansio_str text, int64_t *out_us);
 /* With the largest unit that divides it. */
@@ -91,6 +92,13 @@ int core_setting_range(const struct mansio_setting *row, char out[CORE_SETTINGS_
 void core_setting_suggest(const struct mansio_setting *root, size_t root_count,
                           const struct mansio_setting *section, size_t section_count,
                           struct mansio_str unknown, char out[CORE_SETTINGS_WHY_MAX]);
+
+/* Edits from one name to another: a letter more, less, another, or two neighbours swapped. */
+CORE_EXPORT size_t core_name_distance(struct mansio_str a, struct mansio_str b);
+
+/* Is a name at that distance worth a guess? A third of the letters may differ; of a short name
+ * one. */
+CORE_EXPORT int core_name_is_near(struct mansio_str unknown, size_t distance);
 
 /* ---- checking (settings_check.c, settings_table.c) ---- */
 

@@ -19,8 +19,7 @@ static size_t min3(size_t a, size_t b, size_t c)
     return least < c ? least : c;
 }
 
-/* Edits from one name to the other: a letter more, less, another, or two neighbours swapped. */
-static size_t distance(struct mansio_str a, struct mansio_str b)
+size_t core_name_distance(struct mansio_str a, struct mansio_str b)
 {
     if (a.len > NAME_MAX_BYTES || b.len > NAME_MAX_BYTES) {
         return FAR;
@@ -47,6 +46,11 @@ static size_t distance(struct mansio_str a, struct mansio_str b)
     return rows[a.len % 3][b.len];
 }
 
+int core_name_is_near(struct mansio_str unknown, size_t distance)
+{
+    return distance <= 1 + unknown.len / 4 && distance < unknown.len;
+}
+
 static const char *nearest(const struct mansio_setting *table, size_t count,
                            struct mansio_str unknown)
 {
@@ -54,14 +58,13 @@ static const char *nearest(const struct mansio_setting *table, size_t count,
     size_t best_distance = FAR;
     for (size_t i = 0; i < count; i++) {
         const char *name = core_setting_row(table, i)->name;
-        size_t edits = distance(unknown, mansio_str_from_cstr(name));
+        size_t edits = core_name_distance(unknown, mansio_str_from_cstr(name));
         if (edits < best_distance) {
             best = name;
             best_distance = edits;
         }
     }
-    /* A third of the letters may differ; of a short name one. */
-    return best_distance <= 1 + unknown.len / 4 && best_distance < unknown.len ? best : NULL;
+    return core_name_is_near(unknown, best_distance) ? best : NULL;
 }
 
 /* Where a name stands anywhere in a table: writes its dotted path. */
