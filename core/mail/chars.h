@@ -36,6 +36,23 @@ static inline int core_mail_is_8bit(char c)
     return ((unsigned char)c & 0x80) != 0;
 }
 
+/* How many bytes at the beginning are ASCII. */
+static inline size_t core_mail_ascii_run(const char *bytes, size_t length)
+{
+    size_t i = 0;
+
+    for (uint64_t some; i + sizeof some <= length; i += sizeof some) {
+        memcpy(&some, bytes + i, sizeof some);
+        if ((some & UINT64_C(0x8080808080808080)) != 0) {
+            break;
+        }
+    }
+    while (i < length && !core_mail_is_8bit(bytes[i])) {
+        i++;
+    }
+    return i;
+}
+
 /* A visible ASCII character, or a byte of UTF-8. */
 static inline int core_mail_is_visible(char c)
 {

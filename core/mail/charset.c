@@ -366,15 +366,19 @@ int core_mail_is_utf8(struct mansio_str bytes)
 {
     size_t i = 0;
 
-    while (i < bytes.len) {
-        int length = core_mail_utf8_length(bytes.ptr + i, bytes.len - i);
+    for (;;) {
+        int length;
 
+        i += core_mail_ascii_run(bytes.ptr + i, bytes.len - i);
+        if (i == bytes.len) {
+            return 1;
+        }
+        length = core_mail_utf8_length(bytes.ptr + i, bytes.len - i);
         if (length <= 0) {
             return 0;
         }
         i += (size_t)length;
     }
-    return 1;
 }
 
 /* One byte that is no UTF-8 there. */
@@ -394,9 +398,14 @@ static size_t utf8_some(struct core_mail_charset *charset, const char *text, siz
     size_t from = 0;
     size_t i = 0;
 
-    while (i < length) {
-        int count = core_mail_utf8_length(text + i, length - i);
+    for (;;) {
+        int count;
 
+        i += core_mail_ascii_run(text + i, length - i);
+        if (i == length) {
+            break;
+        }
+        count = core_mail_utf8_length(text + i, length - i);
         if (count > 0) {
             i += (size_t)count;
             continue;
@@ -480,14 +489,15 @@ void core_mail_charset_feed(struct core_mail_charset *charset, struct mansio_str
     if (charset->mode == MODE_LATIN1) {
         size_t from = 0;
 
-        for (size_t i = 0; i < in.len; i++) {
-            if (core_mail_is_8bit(in.ptr[i])) {
-                add_text(out, in.ptr + from, i - from);
-                add_windows_1252(out, (unsigned char)in.ptr[i]);
-                from = i + 1;
+        while (from < in.len) {
+            size_t run = core_mail_ascii_run(in.ptr + from, in.len - from);
+
+            add_text(out, in.ptr + from, run);
+            from += run;
+            if (from < in.len) {
+                add_windows_1252(out, (unsigned char)in.ptr[from++]);
             }
         }
-        add_text(out, in.ptr + from, in.len - from);
         return;
     }
     used = feed_held(charset, in, out);

@@ -18,24 +18,6 @@ enum {
     FOLDED_BYTES = 3 * CHUNK_BYTES, /* no character folds to more than three times its bytes */
 };
 
-/* 1 if there is a byte beyond ASCII. */
-static int is_beyond_ascii(const char *bytes, size_t length)
-{
-    uint64_t all = 0;
-    size_t i = 0;
-
-    for (; i + sizeof all <= length; i += sizeof all) {
-        uint64_t some;
-
-        memcpy(&some, bytes + i, sizeof some);
-        all |= some;
-    }
-    for (; i < length; i++) {
-        all |= (unsigned char)bytes[i];
-    }
-    return (all & UINT64_C(0x8080808080808080)) != 0;
-}
-
 size_t core_mail_fold_cut(struct mansio_str text, size_t max)
 {
     size_t end = max;
@@ -56,15 +38,34 @@ size_t core_mail_fold_cut(struct mansio_str text, size_t max)
     return end;
 }
 
-/* ASCII to lower case, so that a compiler does many at once. */
+/* NUL is nothing that a database takes. */
+static void replace_nul(char *text, size_t length)
+{
+    char *at = text;
+
+    while ((at = memchr(at, '\0', length - (size_t)(at - text))) != NULL) {
+        *at = ' ';
+    }
+}
+
+/* ASCII to lower case, eight bytes at a time: no sum below runs over into the next byte. */
 static size_t fold_ascii(const char *bytes, size_t length, char *out)
 {
-    for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)bytes[i];
-        unsigned char is_upper = (unsigned char)(c - 'A') < 26;
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    size_t i = 0;
 
-        out[i] = c == 0 ? ' ' : (char)(c | is_upper << 5);
+    for (uint64_t some; i + sizeof some <= length; i += sizeof some) {
+        uint64_t is_upper;
+
+        memcpy(&some, bytes + i, sizeof some);
+        is_upper = (some + ones * (0x80 - 'A')) & ~(some + ones * (0x7F - 'Z')) & ones * 0x80;
+        some |= is_upper >> 2;
+        memcpy(out + i, &some, sizeof some);
     }
+    for (; i < length; i++) {
+        out[i] = core_mail_to_lower(bytes[i]);
+    }
+    replace_nul(out, length);
     return length;
 }
 
@@ -87,9 +88,7 @@ static size_t fold_unicode(const char *bytes, size_t length, char *out)
         memcpy(out, folded, count);
         free(folded);
     }
-    for (char *nul = out; (nul = memchr(nul, '\0', count - (size_t)(nul - out))) != NULL;) {
-        *nul = ' ';
-    }
+    replace_nul(out, count);
     return count;
 }
 
@@ -101,8 +100,9 @@ size_t core_mail_fold(struct mansio_buf *out, size_t max, struct mansio_str text
     while (rest.len > 0) {
         size_t length = core_mail_fold_cut(rest, CHUNK_BYTES);
         size_t room = max - mansio_buf_str(out).len;
-        size_t count = is_beyond_ascii(rest.ptr, length) ? fold_unicode(rest.ptr, length, folded)
-                                                         : fold_ascii(rest.ptr, length, folded);
+        size_t count = core_mail_ascii_run(rest.ptr, length) < length
+                           ? fold_unicode(rest.ptr, length, folded)
+                           : fold_ascii(rest.ptr, length, folded);
         int is_cut = count > room;
 
         if (is_cut) {

@@ -4,10 +4,9 @@
 #include "core/mail/text.h"
 
 enum {
-    PIECE_BYTES = 768, /* decoded at once, on the stack */
     /* The buffer takes one piece past the limit, converted, so that the cut is where the limit is
        and not where a piece was. No charset makes more than 8 bytes of one. */
-    SLACK_BYTES = 8 * (PIECE_BYTES + CORE_MAIL_DECODE_EXTRA),
+    SLACK_BYTES = 8 * (CORE_MAIL_TEXT_PIECE_BYTES + CORE_MAIL_DECODE_EXTRA),
 };
 
 static int is_full(const struct core_mail_text *text)
@@ -49,18 +48,16 @@ void core_mail_text_begin(struct core_mail_text *text, const struct core_mail_pa
 
 void core_mail_text_add(struct core_mail_text *text, struct mansio_str bytes)
 {
-    char piece[PIECE_BYTES + CORE_MAIL_DECODE_EXTRA];
-
     if (!text->is_open) {
         return;
     }
     while (bytes.len > 0 && !is_full(text)) {
-        struct mansio_str some = mansio_str_sub(bytes, 0, PIECE_BYTES);
+        struct mansio_str some = mansio_str_sub(bytes, 0, CORE_MAIL_TEXT_PIECE_BYTES);
         struct mansio_str decoded = some;
 
         if (text->decoder.encoding != CORE_MAIL_IDENTITY) {
-            size_t length = core_mail_decode(&text->decoder, some, piece);
-            decoded = (struct mansio_str){piece, length};
+            size_t length = core_mail_decode(&text->decoder, some, text->piece);
+            decoded = (struct mansio_str){text->piece, length};
         }
         core_mail_charset_feed(&text->charset, decoded, text->out);
         bytes = mansio_str_sub(bytes, some.len, SIZE_MAX);

@@ -14,12 +14,18 @@
 #include <mansio/arena.h>
 #include <mansio/buf.h>
 
+enum {
+    CORE_MAIL_TEXT_PIECE_BYTES = 768, /* decoded at once */
+};
+
 struct core_mail_text {
     struct mansio_buf *out; /* NULL: no text is wanted */
     size_t limit;
     struct core_mail_decoder decoder;
     struct core_mail_charset charset;
-    int is_open; /* a text part runs */
+    int is_open;                                                     /* a text part runs */
+    char piece[CORE_MAIL_TEXT_PIECE_BYTES + CORE_MAIL_DECODE_EXTRA]; /* decoded; too large for a
+                                                                        stack that is cleared */
 };
 
 /* Begin; the charset's converter is given back with @p arena at the latest. */

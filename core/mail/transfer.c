@@ -48,18 +48,20 @@ void core_mail_decoder_init(struct core_mail_decoder *decoder, uint32_t encoding
 
 /* ---- base64 */
 
+/* One more than the value of each character; 0 for what is none. */
+static const unsigned char BASE64_VALUES[256] = {
+    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,
+    ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
+    ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+    ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
+    ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
+    ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+    ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
+    ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64};
+
 static int base64_value(char c)
 {
-    if (c >= 'A' && c <= 'Z') {
-        return c - 'A';
-    }
-    if (c >= 'a' && c <= 'z') {
-        return c - 'a' + 26;
-    }
-    if (c >= '0' && c <= '9') {
-        return c - '0' + 52;
-    }
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
+    return (int)BASE64_VALUES[(unsigned char)c] - 1;
 }
 
 /* Give out the whole bytes of a group that ends early. */
@@ -201,6 +203,23 @@ static size_t qp_byte(struct core_mail_decoder *decoder, char c, char *out)
     }
 }
 
+/* How many bytes from an offset on stand for themselves, whatever follows them. */
+static size_t qp_plain(struct mansio_str in, size_t offset)
+{
+    static const char SPECIAL[] = {'=', '\r', '\n'};
+    size_t length = in.len - offset;
+
+    for (size_t i = 0; i < sizeof SPECIAL && length > 0; i++) {
+        const char *at = memchr(in.ptr + offset, SPECIAL[i], length);
+
+        length = at != NULL ? (size_t)(at - (in.ptr + offset)) : length;
+    }
+    while (length > 0 && core_mail_is_wsp(in.ptr[offset + length - 1])) {
+        length--;
+    }
+    return length;
+}
+
 size_t core_mail_decode(struct core_mail_decoder *decoder, struct mansio_str in, char *out)
 {
     size_t length = 0;
@@ -214,8 +233,16 @@ size_t core_mail_decode(struct core_mail_decoder *decoder, struct mansio_str in,
         }
         return in.len;
     }
-    for (size_t i = 0; i < in.len; i++) {
-        length += qp_byte(decoder, in.ptr[i], out + length);
+    for (size_t i = 0; i < in.len;) {
+        size_t run = decoder->count == QP_TEXT && decoder->held == 0 ? qp_plain(in, i) : 0;
+
+        if (run > 0) {
+            memcpy(out + length, in.ptr + i, run);
+            length += run;
+            i += run;
+        } else {
+            length += qp_byte(decoder, in.ptr[i++], out + length);
+        }
     }
     return length;
 }
