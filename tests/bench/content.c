@@ -2,6 +2,8 @@
  * Microseconds to take a message as a content: written in the pieces that a protocol gives, parsed,
  * finished, and given back. Plain text and multipart, of 4 and 40 KiB.
  */
+#include "tests/bench/bench.h"
+
 #include "core/host/content.h"
 #include "core/loop/loop.h"
 
@@ -11,7 +13,6 @@
 #include <mansio/str.h>
 #include <mansio/time.h>
 
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { ROUNDS = 21, TIMES = 2000, PIECE_BYTES = 16384 };
@@ -84,14 +85,6 @@ static void take(struct mansio_str message)
     mansio_arena_free(arena);
 }
 
-static int compare(const void *a, const void *b)
-{
-    const double *x = a;
-    const double *y = b;
-
-    return *x < *y ? -1 : *x > *y;
-}
-
 static void measure(const char *name, struct mansio_str message)
 {
     double us[ROUNDS];
@@ -104,9 +97,7 @@ static void measure(const char *name, struct mansio_str message)
         }
         us[round] = (double)(mansio_now_us() - from) / TIMES;
     }
-    qsort(us, ROUNDS, sizeof us[0], compare);
-    printf("%-10s %6zu bytes: %7.2f us a message (fastest %.2f)\n", name, message.len,
-           us[ROUNDS / 2], us[0]);
+    (void)bench_report(name, "us a message", us, ROUNDS);
 }
 
 static int root(void *arg)
@@ -114,10 +105,11 @@ static int root(void *arg)
     struct mansio_arena *arena = mansio_arena_new(NULL, "bench", 0);
 
     (void)arg;
-    measure("text", message_of(arena, 4096, 0));
-    measure("multipart", message_of(arena, 4096, 1));
-    measure("text", message_of(arena, 40960, 0));
-    measure("multipart", message_of(arena, 40960, 1));
+    core_content_setup((size_t)256 << 20, MANSIO_STR_NONE);
+    measure("text, 4 KiB", message_of(arena, 4096, 0));
+    measure("multipart, 4 KiB", message_of(arena, 4096, 1));
+    measure("text, 4 KiB", message_of(arena, 40960, 0));
+    measure("multipart, 4 KiB", message_of(arena, 40960, 1));
     mansio_arena_free(arena);
     core_loop_stop();
     return 0;
