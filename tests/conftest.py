@@ -11,6 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "lib"))
 
 from mansio_test.daemon import Daemon  # noqa: E402
 from mansio_test.install import Install  # noqa: E402
+from mansio_test.lab import Lab  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -75,6 +76,35 @@ def hello(make_daemon, hello_so):
     shutil.copy(hello_so, daemon.modules / "hello.so")
     daemon.add("hello", port=daemon.port)
     return daemon
+
+
+SANITIZER_MARKS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:")
+
+
+@pytest.fixture(scope="module")
+def make_lab(install, tmp_path_factory):
+    """Make labs (a PostgreSQL and a daemon with tenants each), for the tests of one file."""
+    made = []
+
+    def make(name="lab", **options):
+        lab = Lab(install.prefix, tmp_path_factory.mktemp(name), **options)
+        made.append(lab)
+        return lab
+
+    yield make
+    problems = []
+    for lab in made:
+        try:
+            lab.down()
+        except Exception as error:  # the others must go down too
+            problems.append(f"{lab.directory}: {error}")
+        problems += [f"{mark} in {lab.node.log}" for mark in SANITIZER_MARKS if mark in lab.log()]
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture(scope="module")
+def lab(make_lab):
+    return make_lab().up()
 
 
 @pytest.hookimpl(hookwrapper=True)

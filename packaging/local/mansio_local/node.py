@@ -41,6 +41,7 @@ class Node:
         self.name = "lab"
         self.user = None  # who the daemon becomes; None: stays who starts it
         self.workers = 0
+        self.database_port = None  # where the daemon looks for it; None: the cluster's own
         self.extra = None
 
     # ---- files
@@ -65,6 +66,7 @@ class Node:
 
     def config(self):
         tls = self.directory / "tls"
+        port = self.database_port or self.cluster.port
 
         def role(name):
             return {"password": {"file": str(self.directory / "secrets" / name)}}
@@ -98,7 +100,7 @@ class Node:
                 "database": {
                     "module": "postgres",
                     "settings": {
-                        "connection": f"host={HOST} port={self.cluster.port} dbname=mansio",
+                        "connection": f"host={HOST} port={port} dbname=mansio",
                         **{name: role(name) for name in ROLES},
                     },
                 },

@@ -1,0 +1,93 @@
+"""A lab for tests: a private PostgreSQL and a mansiod with two tenants (see tests/lab)."""
+
+import os
+import pathlib
+import poplib
+import smtplib
+import ssl
+import sys
+import tempfile
+
+TOP = pathlib.Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(TOP / "packaging" / "local"))
+
+from mansio_local import people  # noqa: E402
+from mansio_local.cluster import Cluster  # noqa: E402
+from mansio_local.node import HOST, Node  # noqa: E402
+
+PASSWORD = "correct-horse"
+TENANTS = (("alpha", "alpha.test"), ("beta", "beta.test"))
+
+
+class Lab:
+    """`node` and `cluster` are mansio_local's. Made stopped, so that a test may change what it
+    likes first: up() does the rest."""
+
+    def __init__(self, prefix, directory, workers=2, accounts=8, settings=None):
+        self.directory = pathlib.Path(directory)
+        self.accounts = accounts
+        # The database's user must be able to reach its files: a test's directory may be 0700.
+        self.home = pathlib.Path(tempfile.mkdtemp(prefix="mansio-test.", dir="/var/tmp"))
+        self.cluster = Cluster(self.home, settings)
+        self.node = Node(self.directory, prefix, self.cluster)
+        self.node.workers = workers
+        self.stored = None  # the stored credential of every account; None: SCRAM-SHA-256 keys
+
+    def up(self):
+        self.set_up()
+        self.start()
+        return self
+
+    def set_up(self):
+        """All but starting the daemon."""
+        self.cluster.create()
+        self.cluster.start()
+        self.cluster.create_database()
+        self.node.prepare(["localhost", HOST, *(f"mail.{domain}" for _, domain in TENANTS)])
+        self.node.write_config()
+        self.node.mansioctl("schema", "apply")
+        stored = self.stored or people.scram_stored(PASSWORD)
+        users = [f"user{number}" for number in range(1, self.accounts + 1)]
+        lines = []
+        for name, domain in TENANTS:
+            lines += people.tenant(name, domain, users, stored)
+        self.node.batch(lines)
+
+    def start(self):
+        for variable in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
+            assert variable not in os.environ or os.environ[variable]  # inherited as they are
+        self.node.start({"PASSWORD": PASSWORD})
+
+    def down(self):
+        try:
+            self.node.stop()
+        finally:
+            self.cluster.remove()
+
+    def log(self):
+        path = self.node.log
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    # ---- talking to it
+
+    def port(self, name):
+        return self.node.ports[name]
+
+    def trusted(self):
+        return ssl.create_default_context(cafile=str(self.directory / "tls" / "ca.pem"))
+
+    def smtp(self, **options):
+        return smtplib.SMTP(HOST, self.port("smtp"), timeout=60, **options)
+
+    def lmtp(self):
+        return smtplib.LMTP(HOST, self.port("lmtp"), timeout=60)
+
+    def pop3(self, user, password=PASSWORD):
+        box = poplib.POP3(HOST, self.port("pop3"), timeout=60)
+        box.user(user)
+        box.pass_(password)
+        return box
+
+    def sql(self, text):
+        """Rows of a query as the superuser, who sees past row-level security: lists of texts."""
+        return [line.split("\t") for line in self.cluster.psql(text).splitlines()]

@@ -1,0 +1,197 @@
+"""A proxy between mansiod and PostgreSQL that fails on command.
+
+It reads the frontend's messages (PostgreSQL's protocol 3.0: a type byte and a length) and counts
+steps: each Execute, which is a statement, and each Sync or simple Query, which is where a
+transaction is committed. At the step that it is armed for, it breaks every connection that passes
+through it, before the step reached the server or after the server has done it and before its answer
+reaches us: the two moments at which a client can't know what became of its transaction.
+"""
+
+import collections
+import socket
+import struct
+import threading
+
+SSL_REQUEST, CANCEL_REQUEST = 80877103, 80877102
+STEPS = {b"E": "execute", b"S": "sync", b"Q": "query"}
+# CommandComplete, EmptyQueryResponse, PortalSuspended, ErrorResponse: the end of an Execute.
+ANSWERS = (b"C", b"I", b"s", b"E")
+
+
+class Fault(collections.namedtuple("Fault", "step when")):
+    """`step` counts from 0; `when` is "before" or "after"."""
+
+
+class Pipe:
+    """One connection: two threads, one a direction."""
+
+    def __init__(self, proxy, client):
+        self.proxy = proxy
+        self.client = client
+        self.server = socket.create_connection(("127.0.0.1", proxy.server_port))
+        self.silenced = threading.Event()
+        self.syncs = 0  # asked for, less those answered
+        self.executed = 0  # likewise
+        self.awaits = None  # "execute" or "sync": the fault's answer; end when it is there
+        for run in (self.forward, self.back):
+            threading.Thread(target=run, daemon=True).start()
+
+    def close(self):
+        for end in (self.client, self.server):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def exactly(self, end, count):
+        parts = []
+        while count > 0:
+            part = end.recv(min(count, 1 << 20))
+            if not part:
+                raise ConnectionError("closed")
+            parts.append(part)
+            count -= len(part)
+        return b"".join(parts)
+
+    def startup(self):
+        """The first packets have no type byte."""
+        while True:
+            (length,) = struct.unpack("!i", self.exactly(self.client, 4))
+            body = self.exactly(self.client, length - 4)
+            (code,) = struct.unpack("!i", body[:4])
+            if code == SSL_REQUEST:
+                self.client.sendall(b"N")
+                continue
+            self.server.sendall(struct.pack("!i", length) + body)
+            return code != CANCEL_REQUEST
+
+    def forward(self):
+        try:
+            if not self.startup():
+                return
+            while True:
+                head = self.exactly(self.client, 5)
+                (length,) = struct.unpack("!i", head[1:])
+                body = self.exactly(self.client, length - 4)
+                fault = None
+                if head[:1] in STEPS:
+                    fault = self.proxy.step(STEPS[head[:1]])
+                if fault == "before":
+                    self.proxy.break_all()
+                    return
+                if head[:1] == b"E":
+                    self.executed += 1
+                elif head[:1] in STEPS:
+                    self.syncs += 1
+                if fault == "after":
+                    # What was answered before may have passed; nothing does from here on.
+                    self.awaits = "execute" if head[:1] == b"E" else "sync"
+                    self.silenced.set()
+                    self.server.sendall(head + body)
+                    if head[:1] == b"E":
+                        # The statement has to be seen done: a Flush brings its answer.
+                        self.server.sendall(b"H\x00\x00\x00\x04")
+                    continue
+                if self.silenced.is_set():
+                    continue  # ours ends; the server must not see what follows the fault
+                self.server.sendall(head + body)
+        except (OSError, ConnectionError):
+            pass
+        finally:
+            self.close()
+
+    def back(self):
+        try:
+            while True:
+                head = self.exactly(self.server, 5)
+                (length,) = struct.unpack("!i", head[1:])
+                body = self.exactly(self.server, length - 4)
+                if head[:1] == b"Z":
+                    self.syncs -= 1
+                    self.executed = 0 if self.syncs == 0 else self.executed
+                elif head[:1] in ANSWERS:
+                    self.executed -= 1
+                if self.silenced.is_set():
+                    left = self.syncs if self.awaits == "sync" else self.executed
+                    # After an error the server skips to the next Sync, which does not come.
+                    if left <= 0 or head[:1] == b"E":
+                        self.proxy.break_all()
+                        return
+                    continue
+                self.client.sendall(head + body)
+        except (OSError, ConnectionError):
+            pass
+        finally:
+            self.close()
+
+
+class Proxy:
+    def __init__(self, server_port):
+        self.server_port = server_port
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.lock = threading.Lock()
+        self.pipes = []
+        self.kinds = None  # steps seen while counting
+        self.fault = None
+        self.fired = None
+        self.is_down = False
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            if self.is_down:
+                client.close()
+                continue
+            try:
+                pipe = Pipe(self, client)
+            except OSError:
+                client.close()
+                continue
+            with self.lock:
+                self.pipes.append(pipe)
+
+    def step(self, kind):
+        """One step passes: None, or how it fails."""
+        with self.lock:
+            if self.kinds is None:
+                return None
+            number = len(self.kinds)
+            self.kinds.append(kind)
+            if self.fault is not None and number == self.fault.step:
+                self.fired = kind
+                return self.fault.when
+            return None
+
+    def arm(self, fault=None):
+        """Count from here; fail at the fault's step."""
+        with self.lock:
+            self.kinds, self.fault, self.fired = [], fault, None
+
+    def disarm(self):
+        """Returns the kinds of the steps that passed since arm()."""
+        with self.lock:
+            kinds, self.kinds, self.fault = self.kinds, None, None
+            return kinds
+
+    def break_all(self):
+        with self.lock:
+            pipes, self.pipes = self.pipes, []
+        for pipe in pipes:
+            pipe.close()
+
+    def down(self):
+        """As if the server were gone."""
+        self.is_down = True
+        self.break_all()
+
+    def up(self):
+        self.is_down = False
+
+    def close(self):
+        self.down()
+        self.listener.close()
