@@ -101,6 +101,9 @@ static int describe(struct pg_pool *pool, struct mansio_arena *arena, struct ope
     add(opening, "keepalives_count", "3");
     add(opening, "tcp_user_timeout", "10000");
     add(opening, "dbname", conninfo);
+    if (pool->database != NULL) {
+        add(opening, "dbname", pool->database);
+    }
     add(opening, "user", user);
     if (password != NULL) {
         struct mansio_secret *copy = NULL;
@@ -237,7 +240,7 @@ int pg_open(struct pg_pool *pool, int64_t deadline_us, struct pg_conn **out)
     if (rc == 0) {
         rc = into_pipeline(conn);
     }
-    if (rc == 0) {
+    if (rc == 0 && !pool->is_unchecked) {
         rc = check_database(conn, deadline_us);
     }
     mansio_metric_add(pool->pg->instance, rc == 0 ? PG_METRIC_CONNECTS : PG_METRIC_CONNECT_FAILURES,

@@ -5,7 +5,7 @@
  * grows old and is closed), and the one fiber that tries again while the server is away. Opening
  * is done by fibers of the pool, never by the borrower's: that one may be cancelled.
  */
-#include "pool_private.h"
+#include "pool.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +16,7 @@
 #include <mansio/time.h>
 
 #include "conn.h"
+#include "pool_private.h"
 #include "postgres.h"
 
 #define DRAIN_US       (5 * MANSIO_SECOND)

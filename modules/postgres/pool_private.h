@@ -12,6 +12,8 @@ struct pg_pool {
     struct pg *pg;
     enum pg_role role;
     const char *name;
+    const char *database; /* instead of the configured one; NULL: that one */
+    int is_unchecked;     /* role and schema aren't looked at */
     struct mansio_arena *arena;
     struct mansio_group *group;  /* openers, drains, the keeper */
     struct mansio_event *parked; /* something was parked: the keeper wakes */

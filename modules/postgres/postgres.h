@@ -11,7 +11,7 @@
 struct pg_directory;
 struct pg_store;
 
-/* Rows of the metrics table (module.c), in its order. */
+/* Rows of the metrics table (metrics.c), in its order. */
 enum pg_metric {
     PG_METRIC_CONNECTIONS,
     PG_METRIC_CONNECTS,
@@ -31,6 +31,8 @@ enum pg_metric {
     /* The store's go here. */
     PG_METRIC_COUNT
 };
+
+extern const struct mansio_metric pg_metrics[PG_METRIC_COUNT];
 
 /* Settings, as they are now. Texts live as long as the settings: copy before a yield. */
 struct pg_config {

@@ -9,6 +9,7 @@
 #define MANSIO_MODULES_POSTGRES_SCHEMA_H
 
 #include "postgres.h"
+#include "roles.h"
 
 /* A file of sql/, as the build embeds it. */
 struct pg_migration {
@@ -27,5 +28,11 @@ uint32_t pg_schema_wanted(void);
 
 /* May this module use a schema? 0; MANSIO_E_UNAVAILABLE, and why. */
 MANSIO_MUST_CHECK int pg_schema_check(uint32_t version, uint32_t oldest);
+
+/* As mansio_directory.schema_apply() and schema_status(). @yields yes */
+MANSIO_MUST_CHECK int pg_schema_apply(struct pg *pg, pg_tell_fn tell, void *arg,
+                                      int64_t deadline_us);
+MANSIO_MUST_CHECK int pg_schema_status(struct pg *pg, int64_t deadline_us, uint32_t *out_version,
+                                       uint32_t *out_wanted, uint32_t *out_oldest);
 
 #endif
