@@ -44,6 +44,8 @@ struct mansio_login {
                                * accounts that don't exist are made of it */
     uint32_t is_scram_ready;  /* 1: every credential of the tenant has SCRAM-SHA-256 keys */
     uint32_t is_upgrading;    /* 1: store a credential anew in the default scheme at login */
+    uint32_t is_ours;         /* 1: the domain that was asked for is one of ours, by this name */
+    uint32_t reserved;        /* 0 */
 };
 
 /** Keys of SCRAM (RFC 5802 3). Slices live in the arena given. */
@@ -72,7 +74,8 @@ struct mansio_auth {
      * for one in the tenant's default scheme whose password is wrong.
      *
      * @param login        borrowed
-     * @param password     borrowed
+     * @param password     borrowed; as the client gave it, never empty. Which spellings of it to
+     *                     try (RFC 8265 4.2) is the module's business
      * @param arena        owns what @p out holds
      * @param deadline_us  monotonic time
      * @param out          its size set; filled in on success

@@ -43,4 +43,13 @@ MANSIO_EXPORT uint32_t mansio_limit_count(const char *name, struct mansio_str ke
 MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_limit_rate(const char *name, struct mansio_str key,
                                                       uint32_t max, int64_t window_us);
 
+/**
+ * How many more events mansio_limit_rate() would let in now; nothing is counted.
+ *
+ * @return how many, at most INT32_MAX; 0: none; MANSIO_E_BUG for a window out of range
+ * @yields no     @since 1.0
+ */
+MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_limit_rate_left(const char *name, struct mansio_str key,
+                                                           uint32_t max, int64_t window_us);
+
 #endif

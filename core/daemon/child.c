@@ -24,6 +24,7 @@
 #include "core/host/config.h"
 #include "core/host/content.h"
 #include "core/host/log.h"
+#include "core/host/login.h"
 #include "core/host/metrics_core.h"
 #include "core/host/modules.h"
 #include "core/host/session.h"
@@ -231,6 +232,9 @@ static int start_run(void *arg)
     process.start_result = core_modules_start(process.modules, process.role);
     if (process.start_result == 0) {
         process.start_result = core_accounts_init(process.arena, process.modules, process.config);
+        if (process.start_result == 0) {
+            process.start_result = core_login_configure(process.config);
+        }
         if (process.start_result < 0) {
             core_modules_stop(process.modules);
         }
@@ -429,6 +433,7 @@ static int main_run(void *arg)
     mansio_group_close(process.group); /* a start() that is still under way ends here */
     core_bus_set_link(NULL, NULL);
     core_accounts_fini();
+    core_login_fini();
     if (process.modules != NULL) {
         core_modules_stop(process.modules);
     }

@@ -11,6 +11,7 @@
 #include "core/daemon/check.h"
 #include "core/daemon/json.h"
 #include "core/host/config.h"
+#include "core/host/login.h"
 #include "core/host/modules.h"
 #include "core/host/session.h"
 #include <mansio/error.h>
@@ -138,7 +139,8 @@ static int reconfigure(struct core_child_process *process, int fd)
     process->source = source;
     process->config = config;
     core_child_set_log(process);
-    return rc;
+    int login = core_login_configure(config);
+    return login < 0 ? login : rc;
 }
 
 void core_child_on_reconfigure(struct core_child_process *process,

@@ -337,7 +337,7 @@ static void count_rate(const struct entry *entry, const struct window *window)
                           memory_order_release);
 }
 
-int mansio_limit_rate(const char *name, struct mansio_str key, uint32_t max, int64_t window_us)
+static int make_window(const char *name, int64_t window_us, struct window *out)
 {
     if (window_us < WINDOW_MIN_US || window_us > WINDOW_MAX_US) {
         return mansio_fail(MANSIO_E_BUG, "limit %s: window of %lld us: wanted 1 s to 1 day", name,
@@ -349,7 +349,29 @@ int mansio_limit_rate(const char *name, struct mansio_str key, uint32_t max, int
     uint64_t elapsed_us = now_us % window.us;
     window.last_part = (window.us - elapsed_us) * WHOLE_WINDOW / window.us;
     window.until_us = (window.index + 2) * window.us;
+    *out = window;
+    return 0;
+}
 
+int mansio_limit_rate_left(const char *name, struct mansio_str key, uint32_t max, int64_t window_us)
+{
+    struct window window;
+    int err = make_window(name, window_us, &window);
+    if (err < 0) {
+        return err;
+    }
+    uint64_t sum = sum_rates(hash_of(KIND_RATE, name, key), &window);
+    uint64_t left = sum < max ? max - sum : 0;
+    return left > INT32_MAX ? INT32_MAX : (int)left;
+}
+
+int mansio_limit_rate(const char *name, struct mansio_str key, uint32_t max, int64_t window_us)
+{
+    struct window window;
+    int err = make_window(name, window_us, &window);
+    if (err < 0) {
+        return err;
+    }
     uint64_t hash = hash_of(KIND_RATE, name, key);
     if (sum_rates(hash, &window) >= max) {
         return refuse(name, max);
@@ -359,7 +381,7 @@ int mansio_limit_rate(const char *name, struct mansio_str key, uint32_t max, int
         count_rate(&entry, &window);
         return 0;
     }
-    if (!find_room(hash, now_us, &entry)) {
+    if (!find_room(hash, (uint64_t)mansio_now_us(), &entry)) {
         return refuse_full(name);
     }
     fill(entry, hash, window.until_us, 1);

@@ -51,12 +51,19 @@ static const struct mansio_metric core_table[] = {
                                         .help = "turns of the event loop"),
     [CORE_METRIC_HOLDS] = MANSIO_METRIC(.name = "loop_holds", .type = MANSIO_METRIC_COUNTER,
                                         .help = "times a fiber held the loop for too long"),
+    [CORE_METRIC_UPGRADES] =
+        MANSIO_METRIC(.name = "credential_upgrades", .type = MANSIO_METRIC_COUNTER,
+                      .help = "stored credentials made anew at a login"),
 };
 _Static_assert(MANSIO_COUNT(core_table) == CORE_METRIC_COUNT, "a row for each metric");
 
 static const struct mansio_metric refused_table[] = {
     MANSIO_METRIC(.name = "conns_refused", .type = MANSIO_METRIC_COUNTER,
                   .help = "connections closed at once, by reason"),
+};
+static const struct mansio_metric login_table[] = {
+    MANSIO_METRIC(.name = "logins", .type = MANSIO_METRIC_COUNTER,
+                  .help = "attempts to log in, by outcome"),
 };
 static const struct mansio_metric log_table[] = {
     MANSIO_METRIC(.name = "log_lines", .type = MANSIO_METRIC_COUNTER,
@@ -70,10 +77,20 @@ static const char *const refusal_names[] = {
 };
 _Static_assert(MANSIO_COUNT(refusal_names) == CORE_REFUSED_COUNT, "a name for each reason");
 
+static const char *const login_names[] = {
+    [CORE_LOGIN_OK] = "ok",
+    [CORE_LOGIN_DENIED] = "denied",
+    [CORE_LOGIN_THROTTLED] = "throttled",
+    [CORE_LOGIN_UNAVAILABLE] = "unavailable",
+    [CORE_LOGIN_CANCELLED] = "cancelled",
+};
+_Static_assert(MANSIO_COUNT(login_names) == CORE_LOGIN_COUNT, "a name for each outcome");
+
 /* One a process. */
 static int is_ready;
 static uint32_t table_handle;
 static uint32_t refused_handles[CORE_REFUSED_COUNT];
+static uint32_t login_handles[CORE_LOGIN_COUNT];
 static uint32_t log_handles[MANSIO_LOG_DEBUG + 1];
 
 int core_metrics_init(void)
@@ -84,6 +101,11 @@ int core_metrics_init(void)
         rc = core_metrics_register_labelled("mansio_core", "reason",
                                             mansio_str_from_cstr(refusal_names[i]), refused_table,
                                             MANSIO_COUNT(refused_table), &refused_handles[i]);
+    }
+    for (size_t i = 0; rc == 0 && i < CORE_LOGIN_COUNT; i++) {
+        rc = core_metrics_register_labelled("mansio_core", "outcome",
+                                            mansio_str_from_cstr(login_names[i]), login_table,
+                                            MANSIO_COUNT(login_table), &login_handles[i]);
     }
     for (uint32_t level = MANSIO_LOG_ERROR; rc == 0 && level <= MANSIO_LOG_DEBUG; level++) {
         rc = core_metrics_register_labelled(
@@ -117,6 +139,13 @@ void core_count_refused(enum core_refusal reason)
 {
     if (is_ready) {
         core_metric_add(refused_handles[reason], 0, 1);
+    }
+}
+
+void core_count_login(enum core_login_outcome outcome)
+{
+    if (is_ready) {
+        core_metric_add(login_handles[outcome], 0, 1);
     }
 }
 

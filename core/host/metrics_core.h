@@ -27,6 +27,7 @@ enum core_metric {
     CORE_METRIC_SPAWNS,
     CORE_METRIC_TURNS,
     CORE_METRIC_HOLDS,
+    CORE_METRIC_UPGRADES,
     CORE_METRIC_COUNT,
 };
 
@@ -41,11 +42,22 @@ enum core_refusal {
     CORE_REFUSED_COUNT,
 };
 
+/* How a login went: label outcome of mansio_core_logins_total. */
+enum core_login_outcome {
+    CORE_LOGIN_OK = 0,
+    CORE_LOGIN_DENIED,      /* wrong password, no such account, not allowed: the stranger's view */
+    CORE_LOGIN_THROTTLED,   /* too many failures before it */
+    CORE_LOGIN_UNAVAILABLE, /* nobody could tell */
+    CORE_LOGIN_CANCELLED,   /* it, or its conn, was ended meanwhile */
+    CORE_LOGIN_COUNT,
+};
+
 /* After core_shm_attach(). */
 CORE_EXPORT MANSIO_MUST_CHECK int core_metrics_init(void);
 
 CORE_EXPORT void core_count(enum core_metric metric, int64_t n);
 CORE_EXPORT void core_count_refused(enum core_refusal reason);
+void core_count_login(enum core_login_outcome outcome);
 CORE_EXPORT void core_gauge(enum core_metric metric, int64_t value);
 CORE_EXPORT void core_observe(enum core_metric metric, int64_t value);
 void core_count_log_line(uint32_t level);

@@ -19,6 +19,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/context.h"
+#include "core/host/account.h"
 #include "core/host/log.h"
 #include "core/host/metrics_core.h"
 #include "core/host/session_id.h"
@@ -47,8 +48,18 @@ struct conn_sessions {
     uint32_t kill_reason;         /* enum mansio_reason; NONE until somebody kills */
 };
 
+/* Sessions of one account; in the registry while there are some. */
+struct account_sessions {
+    uint64_t key[2]; /* tenant and account */
+    struct mansio_session *first;
+};
+
 struct mansio_session {
     struct mansio_arena *arena;
+    struct mansio_account *account; /* NULL: nameless */
+    struct mansio_arena *account_arena;
+    struct account_sessions *of_account;
+    struct mansio_session *account_next, *account_before;
     struct mansio_conn *conn;
     struct conn_sessions *of_conn;
     struct mansio_session *next; /* of the same conn */
@@ -66,6 +77,7 @@ struct mansio_session {
 static struct {
     struct mansio_arena *arena;
     struct mansio_map *by_id;
+    struct mansio_map *by_account; /* of struct account_sessions */
     size_t max;
     uint64_t number;
     char process[CORE_SESSION_ID_PROCESS];
@@ -90,6 +102,7 @@ void core_sessions_init(size_t sessions_max, uint32_t slot)
     mansio_arena_free(registry.arena);
     registry.arena = mansio_arena_new(NULL, "sessions", 0);
     registry.by_id = mansio_map_new(registry.arena, sessions_max);
+    registry.by_account = mansio_map_new(registry.arena, sessions_max);
     registry.max = sessions_max;
     registry.number = 0;
     core_session_id_process(mansio_wall_us(), slot, registry.process);
@@ -98,6 +111,87 @@ void core_sessions_init(size_t sessions_max, uint32_t slot)
 size_t core_sessions_count(void)
 {
     return registry.by_id == NULL ? 0 : mansio_map_count(registry.by_id);
+}
+
+/* ---- whose it is ---------------------------------------------------------------------------- */
+
+static struct mansio_str key_of(const uint64_t key[2])
+{
+    return (struct mansio_str){(const char *)key, 2 * sizeof key[0]};
+}
+
+/* The account's list, made if there is none. */
+static int find_account(const struct mansio_account_facts *facts, struct account_sessions **out)
+{
+    const uint64_t key[2] = {facts->tenant_id, facts->account_id};
+    *out = mansio_map_get(registry.by_account, key_of(key));
+    if (*out != NULL) {
+        return 0;
+    }
+    struct account_sessions *list = core_alloc_must(sizeof *list);
+    *list = (struct account_sessions){.key = {key[0], key[1]}};
+    int rc = mansio_map_put(registry.by_account, key_of(list->key), list);
+    if (rc < 0) {
+        core_free(list);
+        return rc;
+    }
+    *out = list;
+    return 0;
+}
+
+int core_session_enter(struct mansio_session *session, const struct mansio_account_facts *facts)
+{
+    struct account_sessions *list = NULL;
+    if (session->account != NULL) {
+        return mansio_fail(MANSIO_E_BUG, "a login in a session that is somebody's");
+    }
+    struct mansio_arena *arena = mansio_arena_new(session->arena, "account", 0);
+    int rc = core_account_new(arena, facts, &session->account);
+    if (rc == 0) {
+        rc = find_account(facts, &list);
+    }
+    if (rc < 0) {
+        session->account = NULL;
+        mansio_arena_free(arena);
+        return rc;
+    }
+    session->account_arena = arena;
+    session->of_account = list;
+    session->account_before = NULL;
+    session->account_next = list->first;
+    if (list->first != NULL) {
+        list->first->account_before = session;
+    }
+    list->first = session;
+    return 0;
+}
+
+void core_session_leave(struct mansio_session *session)
+{
+    struct account_sessions *list = session->of_account;
+    if (session->account == NULL) {
+        return;
+    }
+    if (session->account_next != NULL) {
+        session->account_next->account_before = session->account_before;
+    }
+    if (session->account_before != NULL) {
+        session->account_before->account_next = session->account_next;
+    } else {
+        list->first = session->account_next;
+    }
+    if (list->first == NULL) {
+        (void)mansio_map_remove(registry.by_account, key_of(list->key));
+        core_free(list);
+    }
+    session->account = NULL;
+    session->of_account = NULL;
+    mansio_arena_free(session->account_arena);
+}
+
+struct mansio_account *mansio_session_account(const struct mansio_session *session)
+{
+    return session->account;
 }
 
 /* ---- opening and closing -------------------------------------------------------------------- */
@@ -217,6 +311,7 @@ static void close_session(struct mansio_session *session)
         link = &(*link)->next;
     }
     *link = session->next;
+    core_session_leave(session);
     restore_fields(session);
     (void)mansio_map_remove(registry.by_id, session->badge->fields.session);
     give_badge_back(session->badge);
@@ -381,17 +476,62 @@ void core_sessions_visit(core_session_visit_fn fn, void *arg)
     }
     while (mansio_map_next(registry.by_id, &cursor, NULL, &value)) {
         const struct mansio_session *session = value;
+        const struct mansio_account_facts *facts =
+            session->account != NULL ? mansio_account_facts(session->account) : NULL;
         const struct core_session_info info = {
             .id = session->badge->fields.session,
             .service = mansio_session_service(session),
             .instance = session->badge->fields.instance,
             .listener = mansio_conn_listener(session->conn),
             .peer = mansio_conn_peer(session->conn),
+            .account = facts != NULL ? facts->address : MANSIO_STR_NONE,
+            .tenant = facts != NULL ? facts->tenant : MANSIO_STR_NONE,
             .activity = session->activity,
             .opened_wall_us = session->opened_wall_us,
         };
         fn(arg, &info);
     }
+}
+
+/* 1 if its conn is told now; 0 if it had been. */
+static int kill_session(struct mansio_session *session, uint32_t reason)
+{
+    struct conn_sessions *of_conn = session->of_conn;
+    int is_first = of_conn->kill_reason == MANSIO_REASON_NONE;
+    if (is_first) {
+        of_conn->kill_reason = reason != MANSIO_REASON_NONE ? reason : MANSIO_REASON_KILLED;
+        core_count(CORE_METRIC_SESSIONS_KILLED, 1);
+    }
+    mansio_fiber_cancel(of_conn->fiber);
+    return is_first;
+}
+
+size_t core_sessions_kill_account(uint64_t tenant_id, uint64_t account_id, uint32_t reason)
+{
+    const uint64_t key[2] = {tenant_id, account_id};
+    const struct account_sessions *list =
+        registry.by_account == NULL ? NULL : mansio_map_get(registry.by_account, key_of(key));
+    size_t count = 0;
+    for (struct mansio_session *s = list != NULL ? list->first : NULL; s != NULL;
+         s = s->account_next) {
+        count += (size_t)kill_session(s, reason);
+    }
+    return count;
+}
+
+size_t core_sessions_kill_address(struct mansio_str address, uint32_t reason)
+{
+    size_t cursor = 0;
+    size_t count = 0;
+    void *value;
+    while (registry.by_id != NULL && mansio_map_next(registry.by_id, &cursor, NULL, &value)) {
+        struct mansio_session *session = value;
+        if (session->account != NULL &&
+            mansio_str_eq(mansio_account_facts(session->account)->address, address)) {
+            count += (size_t)kill_session(session, reason);
+        }
+    }
+    return count;
 }
 
 int core_sessions_kill(struct mansio_str id, uint32_t reason)
@@ -402,12 +542,7 @@ int core_sessions_kill(struct mansio_str id, uint32_t reason)
         return mansio_fail(MANSIO_E_NOT_FOUND, "no session %.*s here",
                            MANSIO_STR_ARG(mansio_str_sub(id, 0, CORE_SESSION_ID_MAX)));
     }
-    struct conn_sessions *of_conn = session->of_conn;
-    if (of_conn->kill_reason == MANSIO_REASON_NONE) {
-        of_conn->kill_reason = reason != MANSIO_REASON_NONE ? reason : MANSIO_REASON_KILLED;
-        core_count(CORE_METRIC_SESSIONS_KILLED, 1);
-    }
-    mansio_fiber_cancel(of_conn->fiber);
+    (void)kill_session(session, reason);
     return 0;
 }
 
@@ -424,6 +559,11 @@ struct mansio_str mansio_session_service(const struct mansio_session *session)
 }
 
 struct mansio_conn *mansio_session_conn(struct mansio_session *session)
+{
+    return session->conn;
+}
+
+struct mansio_conn *core_session_conn(const struct mansio_session *session)
 {
     return session->conn;
 }

@@ -6,11 +6,13 @@
 
 #include "core/base/export.h"
 #include "core/host/modules.h"
+#include <mansio/account.h>
 #include <mansio/session.h>
 
 /* What mansioctl shows. Slices live as long as the session. */
 struct core_session_info {
     struct mansio_str id, service, instance, listener, peer;
+    struct mansio_str account, tenant; /* empty: nameless */
     const char *activity;
     int64_t opened_wall_us;
 };
@@ -34,5 +36,25 @@ CORE_EXPORT size_t core_sessions_count(void);
  * The other sessions of that conn end with it: a dialogue that shares a connection can't be cut out
  * of it by the core. MANSIO_E_NOT_FOUND if no such id here. */
 CORE_EXPORT MANSIO_MUST_CHECK int core_sessions_kill(struct mansio_str id, uint32_t reason);
+
+/* ---- whose it is: for login.c, the gate, administrators ---- */
+
+/* Make a nameless session somebody's: a handle of its own for @p facts, and its place in the
+ * registry under the account, so that whoever looks for the account's sessions finds it. 0; as
+ * core_account_new(); MANSIO_E_BUG if it has a name. */
+MANSIO_MUST_CHECK int core_session_enter(struct mansio_session *session,
+                                         const struct mansio_account_facts *facts);
+
+struct mansio_conn *core_session_conn(const struct mansio_session *session);
+
+/* Make it nameless again; its account handle is gone. */
+void core_session_leave(struct mansio_session *session);
+
+/* End all sessions of an account, as core_sessions_kill(). How many conns were told to end. */
+CORE_EXPORT size_t core_sessions_kill_account(uint64_t tenant_id, uint64_t account_id,
+                                              uint32_t reason);
+
+/* The same by the account's own address. Walks all sessions. */
+CORE_EXPORT size_t core_sessions_kill_address(struct mansio_str address, uint32_t reason);
 
 #endif

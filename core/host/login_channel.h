@@ -1,0 +1,28 @@
+/*
+ * What logins want to know of a session's conn. One file, so that tests can stand in for a conn
+ * with TLS.
+ */
+#ifndef MANSIO_CORE_HOST_LOGIN_CHANNEL_H
+#define MANSIO_CORE_HOST_LOGIN_CHANNEL_H
+
+#include <mansio/arena.h>
+#include <mansio/conn.h>
+
+/* 1: goes through TLS. */
+int core_channel_is_tls(const struct mansio_conn *conn);
+
+/* 1: the peer is a process of this machine. */
+int core_channel_is_unix(const struct mansio_conn *conn);
+
+/* The name that the client asked for, lower case; empty if it said none. Lives as long as the
+ * conn. */
+struct mansio_str core_channel_server_name(const struct mansio_conn *conn);
+
+/* As mansio_conn_channel_binding(). */
+MANSIO_MUST_CHECK int core_channel_binding(const struct mansio_conn *conn, struct mansio_str type,
+                                           struct mansio_arena *arena, struct mansio_str *out);
+
+/* The peer's address, IPv6 as its /64, for limits. */
+struct mansio_str core_channel_network(const struct mansio_conn *conn);
+
+#endif
