@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "lib"))
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "lib"))
 
 from mansio_test.daemon import Daemon  # noqa: E402
 from mansio_test.install import Install  # noqa: E402
@@ -21,6 +22,15 @@ def pytest_addoption(parser):
 @pytest.fixture(scope="session")
 def long(request):
     return request.config.getoption("--long")
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """What lies beside the tree: RFCs, corpus, vectors. Tests that need it are skipped without."""
+    path = pathlib.Path(os.environ.get("MANSIO_SHARED") or HERE.parents[1] / "shared")
+    if not (path / "corpus").is_dir():
+        pytest.skip("no ../shared beside the tree")
+    return path
 
 
 @pytest.fixture(scope="session")

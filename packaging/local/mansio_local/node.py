@@ -12,11 +12,12 @@ import subprocess
 import time
 
 from . import certificates, supervisor
+from .cluster import SUPERUSER
 from .ports import free_ports
 from .yaml import to_yaml
 
 READY_SECONDS = 60  # of patience
-ROLES = ("serving", "spool", "admin", "migrator")
+ROLES = ("serving", "spool", "admin")
 HOST = "127.0.0.1"
 
 
@@ -53,11 +54,11 @@ class Node:
         (self.directory / "secrets").chmod(0o700)
         certificates.make_authority(self.directory / "tls")
         certificates.make_certificate(self.directory / "tls", "server", hosts)
-        for role in ROLES:
-            self.passwords[role] = secrets.token_hex(16)
-            path = self.directory / "secrets" / role
+        self.passwords = {role: secrets.token_hex(16) for role in ROLES}
+        for name, password in {**self.passwords, "superuser": self.cluster.password}.items():
+            path = self.directory / "secrets" / name
             path.touch(0o600)
-            path.write_text(self.passwords[role] + "\n")
+            path.write_text(password + "\n")
         self.ctl.write_text(
             "#!/bin/sh\n"
             f"exec '{self.prefix}/bin/mansioctl' --config '{self.config_path}' \"$@\"\n"
@@ -102,6 +103,8 @@ class Node:
                     "settings": {
                         "connection": f"host={HOST} port={port} dbname=mansio",
                         **{name: role(name) for name in ROLES},
+                        # Making roles takes a superuser; in a cluster of its own that does no harm.
+                        "migrator": {"user": SUPERUSER, **role("superuser")},
                     },
                 },
                 "passwords": {"module": "auth-password"},
@@ -132,6 +135,16 @@ class Node:
         if done.returncode != 0:
             raise NodeError(f"mansioctl {' '.join(map(str, words))}: {done.stderr.strip()}")
         return done.stdout
+
+    def apply_schema(self):
+        """Tables and roles; the roles get their passwords here: no migration knows them."""
+        self.mansioctl("schema", "apply")
+        self.cluster.psql(
+            "".join(
+                f"ALTER ROLE mansio_{name} LOGIN PASSWORD '{password}';\n"
+                for name, password in self.passwords.items()
+            )
+        )
 
     def batch(self, lines):
         return self.mansioctl("batch", text="".join(line + "\n" for line in lines))

@@ -85,7 +85,7 @@ class Quickstart:
         for path in [self.node.directory, *self.node.directory.rglob("*")]:
             shutil.chown(path, USER, USER)
         say("making the tenant, its domain and two accounts")
-        self.node.mansioctl("schema", "apply")
+        self.node.apply_schema()
         passwords = {name: secrets.token_urlsafe(9) for name in PEOPLE}
         lines = [f"tenant add {TENANT}", f"domain add {DOMAIN} --tenant {TENANT}"]
         for name, password in passwords.items():

@@ -14,6 +14,7 @@ sys.path.insert(0, str(TOP / "packaging" / "local"))
 from mansio_local import people  # noqa: E402
 from mansio_local.cluster import Cluster  # noqa: E402
 from mansio_local.node import HOST, Node  # noqa: E402
+from mansio_local.ports import free_port  # noqa: E402
 
 PASSWORD = "correct-horse"
 TENANTS = (("alpha", "alpha.test"), ("beta", "beta.test"))
@@ -45,7 +46,7 @@ class Lab:
         self.cluster.create_database()
         self.node.prepare(["localhost", HOST, *(f"mail.{domain}" for _, domain in TENANTS)])
         self.node.write_config()
-        self.node.mansioctl("schema", "apply")
+        self.node.apply_schema()
         stored = self.stored or people.scram_stored(PASSWORD)
         users = [f"user{number}" for number in range(1, self.accounts + 1)]
         lines = []
@@ -72,6 +73,10 @@ class Lab:
 
     def port(self, name):
         return self.node.ports[name]
+
+    @staticmethod
+    def free_port():
+        return free_port()
 
     def trusted(self):
         return ssl.create_default_context(cafile=str(self.directory / "tls" / "ca.pem"))
