@@ -4,8 +4,7 @@
 #ifndef MANSIO_MODULES_POSTGRES_CONN_H
 #define MANSIO_MODULES_POSTGRES_CONN_H
 
-#include <libpq-fe.h>
-
+#include "libpq.h"
 #include "connection.h"
 #include "result.h"
 

@@ -8,7 +8,7 @@
  *
  * Doesn't open connections (connect.c) nor share them out (pool.c).
  */
-#include "conn.h"
+#include "connection.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +17,7 @@
 #include <mansio/str.h>
 #include <mansio/time.h>
 
+#include "conn.h"
 #include "error.h"
 #include "postgres.h"
 #include "sql.h"

@@ -3,7 +3,6 @@
  */
 #include "postgres.h"
 
-#include <libpq-fe.h>
 #include <string.h>
 
 #include <mansio/error.h>
@@ -12,6 +11,7 @@
 #include <mansio/time.h>
 
 #include "store.h"
+#include "libpq.h"
 
 /* How long start() waits for a first connection before it goes on without one. */
 #define FIRST_WAIT_US (5 * MANSIO_SECOND)

@@ -4,8 +4,7 @@
 #ifndef MANSIO_MODULES_POSTGRES_RESULT_H
 #define MANSIO_MODULES_POSTGRES_RESULT_H
 
-#include <libpq-fe.h>
-
+#include "libpq.h"
 #include "statement.h"
 
 struct pg_result {

@@ -1,7 +1,11 @@
 /*
  * Applying the schema: from nothing, again, by whom it may not be; and what versions go together.
  */
-#include "modules/postgres/testing.h"
+#include "schema.h"
+
+#include "core/host/testing.h"
+
+#include "testing.h"
 
 struct steps {
     size_t count;
@@ -22,7 +26,7 @@ static int apply(void *arg)
 {
     (void)arg;
     struct mansio_arena *arena = mansio_arena_new(NULL, "test", 0);
-    struct pg *pg = testing_pg(arena);
+    struct pg *pg = TESTING_PG(arena);
     uint32_t version = 9;
     uint32_t wanted = 9;
     uint32_t oldest = 9;
@@ -55,7 +59,7 @@ static int by_others(void *arg)
 {
     (void)arg;
     struct mansio_arena *arena = mansio_arena_new(NULL, "test", 0);
-    struct pg *pg = testing_pg(arena);
+    struct pg *pg = TESTING_PG(arena);
     int64_t deadline_us = mansio_deadline_in(60 * MANSIO_SECOND);
     /* The migrator itself finds nothing to do. */
     pg->config.roles[PG_ROLE_MIGRATOR].user = MANSIO_STR("mansio_migrator");

@@ -9,7 +9,6 @@
 #include "statement.h"
 
 #include <endian.h>
-#include <libpq-fe.h>
 #include <string.h>
 
 #include <mansio/error.h>
@@ -18,6 +17,7 @@
 #include "result.h"
 #include "sql.h"
 #include "store_sql.h"
+#include "libpq.h"
 
 /* 2000-01-01 after 1970-01-01. */
 #define PG_EPOCH_US (INT64_C(946684800) * 1000000)
