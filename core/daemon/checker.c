@@ -20,6 +20,7 @@
 #include "core/daemon/state.h"
 #include "core/daemon/state_form.h"
 #include "core/host/config.h"
+#include "core/host/listener_tls.h"
 #include "core/host/log.h"
 #include "core/host/modules.h"
 #include "core/host/shm.h"
@@ -238,6 +239,19 @@ static int check_state(const struct checker *checker)
     return rc;
 }
 
+/* As the workers will read them: as their user by now. */
+static int check_certificates(const struct checker *checker)
+{
+    struct core_listener_tls *tls = NULL;
+    stage(checker, "reading certificates");
+    int rc = core_listener_tls_load(checker->arena, checker->config, checker->source,
+                                    MANSIO_STR_NONE, &tls);
+    if (rc == 0) {
+        core_listener_tls_warn(tls);
+    }
+    return rc;
+}
+
 static int check_all(struct checker *checker)
 {
     if (checker->has_state) {
@@ -253,7 +267,8 @@ static int check_all(struct checker *checker)
         return rc;
     }
     stage(checker, "loading modules");
-    return core_modules_load(checker->arena, checker->config, checker->source, &checker->modules);
+    rc = core_modules_load(checker->arena, checker->config, checker->source, &checker->modules);
+    return rc < 0 ? rc : check_certificates(checker);
 }
 
 static int check_and_tell(void *arg)

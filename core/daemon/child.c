@@ -19,10 +19,12 @@
 #include "core/daemon/json.h"
 #include "core/daemon/logging.h"
 #include "core/daemon/plan.h"
+#include "core/daemon/ticket.h"
 #include "core/host/account.h"
 #include "core/host/bus.h"
 #include "core/host/config.h"
 #include "core/host/content.h"
+#include "core/host/listener_tls.h"
 #include "core/host/log.h"
 #include "core/host/login.h"
 #include "core/host/metrics_core.h"
@@ -85,6 +87,9 @@ static int take_setup(struct core_message *message)
     }
     if (rc == 0) {
         rc = core_json_get_int(json, "index", 0, CORE_SHM_SLOTS, &index);
+    }
+    if (rc == 0) {
+        rc = core_ticket_secret_get(process.arena, json, &process.ticket_secret);
     }
     json_decref(json);
     process.generation = (uint32_t)generation;
@@ -226,6 +231,17 @@ static int tell_facts(void)
     return rc;
 }
 
+/* Modules, and what the listeners show to clients. */
+static int load(void)
+{
+    int rc = core_modules_load(process.arena, process.config, process.source, &process.modules);
+    if (rc == 0 && process.role == MANSIO_ROLE_WORKER) {
+        rc = core_listener_tls_load(process.arena, process.config, process.source,
+                                    mansio_secret_bytes(process.ticket_secret), &process.tls);
+    }
+    return rc < 0 ? rc : tell_facts();
+}
+
 static int start_run(void *arg)
 {
     (void)arg;
@@ -293,10 +309,8 @@ static int on_message(struct core_message *message)
     case CORE_MESSAGE_LISTENER:
         on_listener(message);
         return 0;
-    case CORE_MESSAGE_LOAD: {
-        int rc = core_modules_load(process.arena, process.config, process.source, &process.modules);
-        return rc < 0 ? rc : tell_facts();
-    }
+    case CORE_MESSAGE_LOAD:
+        return load();
     case CORE_MESSAGE_START:
         return mansio_group_spawn(process.group, "start", start_run, NULL, NULL);
     case CORE_MESSAGE_ACCEPT:

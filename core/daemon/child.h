@@ -13,6 +13,7 @@
 struct core_channel;
 struct core_config;
 struct core_listener;
+struct core_listener_tls;
 struct core_message;
 struct core_modules;
 struct core_shm;
@@ -31,6 +32,8 @@ struct core_child_process {
     struct core_shm *shm;
     struct core_slot *slot;
     uint32_t role, index, slot_index, generation;
+    struct mansio_secret *ticket_secret; /* the master's; NULL: it has sent none */
+    struct core_listener_tls *tls;       /* of a worker's listeners */
 
     int *listener_fds; /* lent sockets, by row of the configuration; -1: none (any more) */
     size_t listener_fd_count;

@@ -20,6 +20,7 @@
 #include "core/daemon/reload.h"
 #include "core/daemon/sockets.h"
 #include "core/daemon/spawn.h"
+#include "core/daemon/ticket.h"
 #include "core/daemon/upgrade.h"
 #include "core/host/log.h"
 #include "core/host/shm.h"
@@ -262,6 +263,10 @@ static int set_up(struct core_master *master, const struct core_master_options *
     if (run_state.signal_fd < 0) {
         int err = errno;
         return mansio_fail(MANSIO_E_IO, "signalfd: %s", strerror(err));
+    }
+    rc = core_ticket_secret_new(master->arena, &master->ticket_secret);
+    if (rc < 0) {
+        return rc;
     }
     if (run_state.is_resumed) {
         return core_upgrade_restore(master, options->resume_fd);

@@ -54,6 +54,8 @@ struct core_master {
     struct core_list asks; /* ask.h */
     uint32_t last_ask;
 
+    struct mansio_secret *ticket_secret; /* ticket.h */
+
     uint64_t reloads, upgrades, crashes;
     int64_t started_us, started_wall_us;
     json_t *last_reload;                      /* as in control.md; NULL: none yet */

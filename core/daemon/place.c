@@ -19,6 +19,7 @@
 #include "core/daemon/plan.h"
 #include "core/daemon/reload.h"
 #include "core/daemon/sockets.h"
+#include "core/daemon/ticket.h"
 #include "core/host/shm.h"
 #include <mansio/error.h>
 #include <mansio/log.h>
@@ -91,6 +92,7 @@ static int send_setup(struct core_place *place)
     json_t *setup = json_pack("{s:I, s:I, s:I, s:I}", "generation", (json_int_t)generation->number,
                               "slot", (json_int_t)place->slot, "index", (json_int_t)place->index,
                               "role", (json_int_t)place->role);
+    core_ticket_secret_put(setup, generation->master->ticket_secret);
     char *text = json_dumps(setup, JSON_COMPACT);
     json_decref(setup);
     MANSIO_ASSERT(text != NULL);
@@ -101,6 +103,7 @@ static int send_setup(struct core_place *place)
         .fds = {generation->source_fd, core_shm_fd(generation->master->shm)},
     };
     int rc = core_channel_send(place->channel, &message);
+    explicit_bzero(text, strlen(text));
     free(text);
     return rc;
 }

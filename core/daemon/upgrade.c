@@ -26,6 +26,7 @@
 #include "core/daemon/spawn.h"
 #include "core/daemon/state.h"
 #include "core/daemon/state_form.h"
+#include "core/daemon/ticket.h"
 #include "core/host/shm.h"
 #include <mansio/error.h>
 #include <mansio/log.h>
@@ -81,7 +82,7 @@ static json_t *to_json(const struct core_master *master, const struct core_opera
         json_array_append_new(operations,
                               operation_to_json(CORE_CONTAINER(at, struct core_operation, link)));
     }
-    return json_pack(
+    json_t *json = json_pack(
         "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:o, s:o, s:o, s:O?}", "last_number",
         (json_int_t)master->last_number, "current", (json_int_t)master->current->number, "reloads",
         (json_int_t)master->reloads, "upgrades", (json_int_t)master->upgrades, "crashes",
@@ -89,6 +90,8 @@ static json_t *to_json(const struct core_master *master, const struct core_opera
         "started_wall_us", (json_int_t)master->started_wall_us, "shm", core_shm_fd(master->shm),
         "sockets", core_sockets_to_json(master->sockets), "generations", generations, "operations",
         operations, "last_reload", master->last_reload);
+    core_ticket_secret_put(json, master->ticket_secret);
+    return json;
 }
 
 /* ---- descriptors over exec ------------------------------------------------------------------- */
@@ -304,6 +307,9 @@ static int restore(struct core_master *master, const json_t *state)
     master->last_reload = json_is_object(form.last_reload) ? json_incref(form.last_reload) : NULL;
     set_cloexec(form.shm_fd, 1);
     rc = core_shm_map(form.shm_fd, &master->shm);
+    if (rc == 0) {
+        rc = core_ticket_secret_get(master->arena, state, &master->ticket_secret);
+    }
     if (rc == 0) {
         rc = core_sockets_from_json(master->sockets, form.sockets);
         core_sockets_set_cloexec(master->sockets, 1);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/host/config.h"
+#include "core/host/listener_tls.h"
 #include "core/host/log.h"
 #include "core/host/metrics_core.h"
 #include "core/host/modules.h"
@@ -19,6 +20,7 @@
 #include <mansio/limit.h>
 #include <mansio/log.h>
 #include <mansio/protocol.h>
+#include <mansio/time.h>
 
 /* Names of limits (mansio/limit.h), shared by all workers of the node. */
 static const char limit_node[] = "conns.node";
@@ -32,6 +34,7 @@ struct core_child_listener {
     struct mansio_protocol protocol;
     struct mansio_str name, service; /* in the process's arena: live settings replace the config */
     uint32_t conns_max;
+    int is_implicit_tls;
 };
 
 /* What a conn was counted in as, kept in its arena: limits are live, and are given back as taken.
@@ -140,6 +143,13 @@ static void on_close(void *arg, struct mansio_conn *conn, int result)
 static int serve(void *arg, struct mansio_conn *conn)
 {
     struct core_child_listener *self = arg;
+    if (self->is_implicit_tls) {
+        int rc =
+            core_conn_begin_tls(conn, mansio_deadline_in(self->process->config->tls_handshake_us));
+        if (rc < 0) {
+            return rc; /* counted and logged where it ended */
+        }
+    }
     return core_session_serve(conn, self->instance, &self->protocol, self->service);
 }
 
@@ -162,6 +172,7 @@ static int open_one(struct core_child_process *process, size_t row,
     }
     self->process = process;
     self->conns_max = config->conns_max;
+    self->is_implicit_tls = config->tls == CORE_TLS_IMPLICIT;
     self->instance = core_modules_find(process->modules, config->instance);
     if (rc == 0 && self->instance == NULL) {
         rc = mansio_fail(MANSIO_E_NOT_FOUND, "listener %.*s: no instance %.*s",
@@ -177,6 +188,7 @@ static int open_one(struct core_child_process *process, size_t row,
         .name = self->name,
         .fd = process->listener_fds[row],
         .conn_arena_cap_bytes = process->config->conn_arena_cap_bytes,
+        .tls = core_listener_tls_server(process->tls, row),
         .hooks =
             {
                 .arg = self,

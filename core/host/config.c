@@ -8,6 +8,7 @@
 #include "core/host/config.h"
 
 #include "core/host/config_table.h"
+#include "core/host/config_tls.h"
 #include "core/host/sasl_table.h"
 #include "core/host/settings.h"
 #include "core/host/source.h"
@@ -435,7 +436,9 @@ static int take_listeners(struct making *making)
         model.is_plaintext_login = (uint32_t)mansio_settings_int(entry, "plaintext_login");
         model.where = node;
         node = node->next;
-        if ((result = take_mechanisms(making, entry, &model)) < 0) {
+        if ((result = take_mechanisms(making, entry, &model)) < 0 ||
+            (result = core_config_take_listener_tls(making->config, making->problems, entry,
+                                                    &model)) < 0) {
             return result;
         }
         for (size_t j = 0; j < mansio_settings_count(entry, "address"); j++) {
@@ -468,6 +471,9 @@ static int make(struct making *making, const struct core_source *source)
     result = take_scalars(making);
     if (result == 0) {
         result = take_instances(making);
+    }
+    if (result == 0) {
+        result = core_config_take_tls(making->config, making->problems);
     }
     if (result == 0) {
         result = take_listeners(making);

@@ -9,6 +9,7 @@
 
 #include "core/base/export.h"
 #include "core/net/address.h"
+#include "core/net/network.h"
 #include <mansio/arena.h>
 #include <mansio/base.h>
 #include <mansio/settings.h>
@@ -47,6 +48,14 @@ struct core_config_instance {
     const struct core_node *where; /* for messages */
 };
 
+struct core_config_certificate {
+    struct mansio_str name;
+    struct mansio_str chain, key; /* absolute paths, each with a NUL behind it */
+    const struct mansio_settings *settings;
+};
+
+enum core_tls_mode { CORE_TLS_OFF = 0, CORE_TLS_STARTTLS = 1, CORE_TLS_IMPLICIT = 2 };
+
 struct core_config_listener {
     struct mansio_str name;
     struct mansio_str instance; /* who serves it */
@@ -59,6 +68,13 @@ struct core_config_listener {
     uint32_t is_plaintext_login; /* passwords in the clear are taken without TLS */
     const struct mansio_str *mechanisms; /* of SASL, as written */
     size_t mechanism_count;              /* 0: all there are */
+    uint32_t tls;                        /* enum core_tls_mode */
+    size_t certificate;                  /* index of its default certificate, unless tls is OFF */
+    uint32_t client_certificate;         /* enum core_tls_client_certificate */
+    struct mansio_str client_ca;         /* path, a NUL behind it */
+    const struct core_network *proxies;
+    size_t proxy_count;
+    const struct mansio_settings *settings;
     const struct core_node *where;
 };
 
@@ -81,6 +97,8 @@ struct core_config {
     size_t instance_count;
     const struct core_config_listener *listeners; /* one row an address */
     size_t listener_count;                        /* rows, not entries of `listeners` */
+    const struct core_config_certificate *certificates;
+    size_t certificate_count;
 
     /* What the daemon asks for, out of `settings`. Slices end with a NUL. */
     struct mansio_str node;           /* this node's name; never empty */
@@ -109,6 +127,8 @@ struct core_config {
 
     struct mansio_str directory; /* the instance that answers who there is; empty: the only one */
     struct core_config_login login;
+    int64_t tls_handshake_us;
+    const struct mansio_secret *tls_ticket_secret; /* NULL: the master's */
 };
 
 /* The core's own table: what --explain-settings prints first. */

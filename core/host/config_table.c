@@ -113,6 +113,27 @@ static const struct mansio_setting login_table[] = {
                    .max = INT64_C(60000000), .help = "The longest that it waits"),
 };
 
+static const char *const tls_modes[] = {"off", "starttls", "implicit", NULL};
+static const char *const client_certificates[] = {"off", "request", "require", NULL};
+
+static const struct mansio_setting tls_table[] = {
+    MANSIO_SETTING(.name = "handshake_time", .type = MANSIO_SETTING_DURATION,
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "20s", .min = 100000,
+                   .max = INT64_C(600000000),
+                   .help = "How long a client may take to shake hands on a listener that begins "
+                           "with TLS"),
+    MANSIO_SETTING(.name = "ticket_secret", .type = MANSIO_SETTING_SECRET,
+                   .help = "32 bytes or more from which keys of session tickets are made: the same "
+                           "on all nodes, a session is resumed on any; empty: one of this run"),
+};
+
+static const struct mansio_setting certificate_table[] = {
+    MANSIO_SETTING(.name = "chain", .type = MANSIO_SETTING_PATH, .flags = MANSIO_SETTING_REQUIRED,
+                   .help = "PEM file: the certificate, then those that lead to its CA"),
+    MANSIO_SETTING(.name = "key", .type = MANSIO_SETTING_PATH, .flags = MANSIO_SETTING_REQUIRED,
+                   .help = "PEM file: its key, without a password"),
+};
+
 static const struct mansio_setting listener_table[] = {
     MANSIO_SETTING(.name = "address", .type = MANSIO_SETTING_LIST, .flags = MANSIO_SETTING_REQUIRED,
                    .unit = "addresses", .min = 1, .max = 32,
@@ -135,6 +156,23 @@ static const struct mansio_setting listener_table[] = {
                    .help = "Take passwords in the clear without TLS. Unix sockets always do"),
     MANSIO_SETTING(.name = "mechanisms", .type = MANSIO_SETTING_LIST, .unit = "names", .max = 16,
                    .help = "SASL mechanisms to offer here; empty: all that are possible"),
+    MANSIO_SETTING(.name = "tls", .type = MANSIO_SETTING_CHOICE, .choices = tls_modes,
+                   .default_text = "off",
+                   .help = "No TLS, TLS when the client asks for it, or from the first byte"),
+    MANSIO_SETTING(.name = "certificate", .type = MANSIO_SETTING_STRING, .min = 0,
+                   .max = CORE_NAME_MAX,
+                   .help = "Which of `certificates` to show to who names no host, or one of none; "
+                           "empty: the first"),
+    MANSIO_SETTING(.name = "client_ca", .type = MANSIO_SETTING_PATH,
+                   .help = "PEM file: CAs of clients' certificates; asks for them"),
+    MANSIO_SETTING(.name = "client_certificate", .type = MANSIO_SETTING_CHOICE,
+                   .choices = client_certificates,
+                   .help = "Whether a client's certificate is asked for (any is taken) or must "
+                           "come from client_ca; where there is client_ca, request is the default"),
+    MANSIO_SETTING(.name = "proxy_from", .type = MANSIO_SETTING_LIST, .unit = "networks", .min = 0,
+                   .max = 256,
+                   .help = "Peers in these networks (192.0.2.0/24, 2001:db8::/32, unix) begin with "
+                           "a PROXY header, version 1 or 2, and are known by what it says"),
 };
 
 static const struct mansio_setting instance_table[] = {
@@ -182,6 +220,11 @@ static const struct mansio_setting core_table[] = {
                    CHILDREN(offload_table)),
     MANSIO_SETTING(.name = "watchdog", .type = MANSIO_SETTING_SECTION,
                    .help = "Who holds a worker for too long", CHILDREN(watchdog_table)),
+    MANSIO_SETTING(.name = "tls", .type = MANSIO_SETTING_SECTION, .help = "TLS of all listeners",
+                   CHILDREN(tls_table)),
+    MANSIO_SETTING(.name = "certificates", .type = MANSIO_SETTING_MAP, .max = 4096,
+                   .help = "By a name of your choice. Chosen by the host that a client names",
+                   CHILDREN(certificate_table)),
     MANSIO_SETTING(.name = "listeners", .type = MANSIO_SETTING_MAP, .max = 512,
                    .help = "Sockets, by a name of your choice", CHILDREN(listener_table)),
     MANSIO_SETTING(.name = "instances", .type = MANSIO_SETTING_MAP, .max = 4096,

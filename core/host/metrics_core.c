@@ -8,6 +8,7 @@
 #include <mansio/str.h>
 
 #include "core/host/log_line.h"
+#include "core/net/tls.h"
 
 static const struct mansio_metric core_table[] = {
     [CORE_METRIC_LOG_DROPPED] = MANSIO_METRIC(.name = "log_dropped", .type = MANSIO_METRIC_COUNTER,
@@ -65,6 +66,10 @@ static const struct mansio_metric login_table[] = {
     MANSIO_METRIC(.name = "logins", .type = MANSIO_METRIC_COUNTER,
                   .help = "attempts to log in, by outcome"),
 };
+static const struct mansio_metric handshake_table[] = {
+    MANSIO_METRIC(.name = "tls_handshakes", .type = MANSIO_METRIC_COUNTER,
+                  .help = "TLS handshakes that have ended, by result"),
+};
 static const struct mansio_metric log_table[] = {
     MANSIO_METRIC(.name = "log_lines", .type = MANSIO_METRIC_COUNTER,
                   .help = "log lines written, by level"),
@@ -91,6 +96,7 @@ static int is_ready;
 static uint32_t table_handle;
 static uint32_t refused_handles[CORE_REFUSED_COUNT];
 static uint32_t login_handles[CORE_LOGIN_COUNT];
+static uint32_t handshake_handles[CORE_TLS_END_COUNT];
 static uint32_t log_handles[MANSIO_LOG_DEBUG + 1];
 
 int core_metrics_init(void)
@@ -106,6 +112,11 @@ int core_metrics_init(void)
         rc = core_metrics_register_labelled("mansio_core", "outcome",
                                             mansio_str_from_cstr(login_names[i]), login_table,
                                             MANSIO_COUNT(login_table), &login_handles[i]);
+    }
+    for (uint32_t end = 0; rc == 0 && end < CORE_TLS_END_COUNT; end++) {
+        rc = core_metrics_register_labelled(
+            "mansio_core", "result", mansio_str_from_cstr(core_tls_end_name(end)), handshake_table,
+            MANSIO_COUNT(handshake_table), &handshake_handles[end]);
     }
     for (uint32_t level = MANSIO_LOG_ERROR; rc == 0 && level <= MANSIO_LOG_DEBUG; level++) {
         rc = core_metrics_register_labelled(
@@ -146,6 +157,13 @@ void core_count_login(enum core_login_outcome outcome)
 {
     if (is_ready) {
         core_metric_add(login_handles[outcome], 0, 1);
+    }
+}
+
+void core_count_handshake(uint32_t end)
+{
+    if (is_ready && end < CORE_TLS_END_COUNT) {
+        core_metric_add(handshake_handles[end], 0, 1);
     }
 }
 

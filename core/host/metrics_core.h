@@ -52,12 +52,14 @@ enum core_login_outcome {
     CORE_LOGIN_COUNT,
 };
 
-/* After core_shm_attach(). */
+/* After core_shm_attach(). Handshakes are counted by enum core_tls_end: label result of
+ * mansio_core_tls_handshakes_total. */
 CORE_EXPORT MANSIO_MUST_CHECK int core_metrics_init(void);
 
 CORE_EXPORT void core_count(enum core_metric metric, int64_t n);
 CORE_EXPORT void core_count_refused(enum core_refusal reason);
 void core_count_login(enum core_login_outcome outcome);
+CORE_EXPORT void core_count_handshake(uint32_t end);
 CORE_EXPORT void core_gauge(enum core_metric metric, int64_t value);
 CORE_EXPORT void core_observe(enum core_metric metric, int64_t value);
 void core_count_log_line(uint32_t level);

@@ -3,7 +3,7 @@
  * configuration, by its reader's privileges, and handed on with it. Which nodes are secrets only
  * a module's table tells, and modules are loaded later: so under `instances` every map of that
  * form is read, and what can't be read matters only once a SECRET asks for it. The core's own
- * table has no SECRET. Never writes a secret's bytes anywhere but into a mansio_secret.
+ * table has SECRETs under `tls` alone. Never writes a secret's bytes anywhere but into a mansio_secret.
  */
 #include <config.h>
 
@@ -179,12 +179,14 @@ static int read_secret(struct core_source *source, struct core_source_secret *se
     return result;
 }
 
-static int is_of_instance(const struct core_node *node)
+/* Where secrets may stand: in instances, and in the core's own sections that have some. */
+static int may_be_secret(const struct core_node *node)
 {
     while (node->parent != NULL && node->parent->parent != NULL) {
         node = node->parent;
     }
-    return node->key != NULL && mansio_str_eq(node->key->text, MANSIO_STR("instances"));
+    return node->key != NULL && (mansio_str_eq(node->key->text, MANSIO_STR("instances")) ||
+                                 mansio_str_eq(node->key->text, MANSIO_STR("tls")));
 }
 
 static int add_secret(struct core_source *source, const struct core_node *node, uint32_t kind,
@@ -228,7 +230,7 @@ int core_source_read_secrets(struct core_source *source, const struct core_node 
     while (node != NULL && result == 0) {
         const struct core_node *value = NULL;
         uint32_t kind = core_secret_form(node, &value);
-        if (kind != 0 && is_of_instance(node)) {
+        if (kind != 0 && may_be_secret(node)) {
             result = add_secret(source, node, kind, value);
         }
         if (node->first != NULL) {

@@ -28,6 +28,7 @@ struct mansio_conn {
     struct mansio_arena *arena;
     struct mansio_stream *stream;
     struct mansio_str peer, peer_ip, peer_network, local, listener;
+    struct core_tls_server *tls_server;
     struct mansio_fiber *fiber;
     void *data;
     void *counted; /* the worker's */
@@ -98,6 +99,7 @@ int core_conn_new(const struct core_conn_options *options, struct mansio_conn **
     struct mansio_conn *conn = mansio_arena_alloc(arena, sizeof(*conn));
     conn->arena = arena;
     conn->listener = options->listener;
+    conn->tls_server = options->tls;
     conn->stream = core_stream_new(arena, core_socket_transport(options->fd));
     int rc = name_peer(conn, options->fd, options->peer);
     if (rc == 0) {
@@ -134,6 +136,16 @@ void core_conn_close(struct mansio_conn *conn, int64_t linger_us)
 struct mansio_stream *mansio_conn_stream(struct mansio_conn *conn)
 {
     return conn->stream;
+}
+
+const struct mansio_stream *core_conn_stream(const struct mansio_conn *conn)
+{
+    return conn->stream;
+}
+
+struct core_tls_server *core_conn_tls_server(const struct mansio_conn *conn)
+{
+    return conn->tls_server;
 }
 
 struct mansio_arena *mansio_conn_arena(struct mansio_conn *conn)

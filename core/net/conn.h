@@ -8,11 +8,14 @@
 #include "core/net/address.h"
 #include <mansio/conn.h>
 
+struct core_tls_server;
+
 struct core_conn_options {
     struct mansio_str listener; /* its name; must outlive the conn */
     int fd;                     /* non-blocking; owned by the conn, also when making it fails */
     size_t arena_cap_bytes;
     const struct core_address *peer; /* what accept() said */
+    struct core_tls_server *tls;     /* NULL: no TLS; must outlive the conn */
 };
 
 /* Make a conn of a connected socket. 0, or MANSIO_E_IO when the peer is gone already. */
@@ -21,6 +24,10 @@ CORE_EXPORT MANSIO_MUST_CHECK int core_conn_new(const struct core_conn_options *
 
 /* The peer's network, as limits count (core_address_print_network()). Lives as long as the conn. */
 CORE_EXPORT struct mansio_str core_conn_peer_network(const struct mansio_conn *conn);
+
+/* Its stream, of a conn that is only looked at; what it may do with TLS, NULL for nothing. */
+const struct mansio_stream *core_conn_stream(const struct mansio_conn *conn);
+struct core_tls_server *core_conn_tls_server(const struct mansio_conn *conn);
 
 /* The fiber that serves it, and a place for host/ (its session). */
 CORE_EXPORT struct mansio_fiber *core_conn_fiber(const struct mansio_conn *conn);

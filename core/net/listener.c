@@ -230,6 +230,7 @@ static int accept_one(struct core_listener *listener)
         .fd = fd,
         .arena_cap_bytes = listener->options.conn_arena_cap_bytes,
         .peer = &peer,
+        .tls = listener->options.tls,
     };
     struct mansio_conn *conn = NULL;
     if (core_conn_new(&options, &conn) < 0) {

@@ -12,6 +12,7 @@
 #include <mansio/fiber.h>
 
 struct core_listener;
+struct core_tls_server;
 
 struct core_listener_hooks {
     void *arg;
@@ -37,6 +38,7 @@ struct core_listener_options {
     size_t conn_arena_cap_bytes;
     int64_t linger_us; /* longest that a conn's orderly end takes, a quarter of it
                           if it was cancelled; 0: 2 s */
+    struct core_tls_server *tls; /* of its conns; NULL: none. Must outlive them */
     struct core_listener_hooks hooks;
 };
 

@@ -150,6 +150,17 @@ struct mansio_stream *core_stream_new(struct mansio_arena *arena, struct core_tr
     return stream;
 }
 
+void core_stream_set_transport(struct mansio_stream *stream, struct core_transport *transport)
+{
+    MANSIO_ASSERT(!stream->in.is_busy && !stream->out.is_busy && stream->armed == 0);
+    MANSIO_ASSERT(mansio_stream_buffered(stream) == 0 && core_stream_unsent(stream) == 0);
+    stream->transport = transport;
+    stream->in.wants = 0;
+    stream->out.wants = 0;
+    transport->owner = stream;
+    transport->on_ready = on_ready;
+}
+
 void core_stream_close(struct mansio_stream *stream)
 {
     if (!stream->transport) {

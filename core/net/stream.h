@@ -42,8 +42,11 @@ struct core_stream_output {
     uint8_t is_corked;
 };
 
+struct core_tls;
+
 struct mansio_stream {
     struct core_transport *transport; /* NULL once closed */
+    struct core_tls *tls;             /* the transport that is TLS, or one below it; may be NULL */
     struct mansio_arena *arena;
     int64_t deadline_us;
     struct core_stream_input in;
@@ -56,6 +59,20 @@ struct mansio_stream {
 
 /* Make a stream on a transport, which it owns. It is closed when @p arena ends at the latest. */
 struct mansio_stream *core_stream_new(struct mansio_arena *arena, struct core_transport *transport);
+
+/* Put another transport under a stream in mid-life, one that stands on the present one. Nobody may
+ * be reading or writing, nothing be held or unsent. */
+void core_stream_set_transport(struct mansio_stream *stream, struct core_transport *transport);
+
+/* Forget what was received and not read, an unfinished over-long line too. */
+void core_stream_forget(struct mansio_stream *stream);
+
+/* Wait until more than @p count bytes are held, reading ahead no more than up to @p held_max; give
+ * all that is held, without taking it. Yields. As mansio_stream_read(). */
+MANSIO_MUST_CHECK int core_stream_peek(struct mansio_stream *stream, size_t count, size_t held_max,
+                                       struct mansio_str *out);
+/* Take bytes that are held. */
+void core_stream_skip(struct mansio_stream *stream, size_t count);
 
 /* Close the transport and free the buffers; every later call answers MANSIO_E_CLOSED. No fiber
  * may be reading or writing. Twice is harmless. */

@@ -360,6 +360,46 @@ void mansio_stream_unread(struct mansio_stream *stream, size_t count)
     }
 }
 
+int core_stream_peek(struct mansio_stream *stream, size_t count, size_t held_max,
+                     struct mansio_str *out)
+{
+    int rc = begin(stream);
+    if (rc < 0) {
+        return rc;
+    }
+    struct core_stream_input *in = &stream->in;
+    stop_skipping(in);
+    if (count >= held_max) {
+        rc = mansio_fail(MANSIO_E_BUG, "peek: more than %zu of %zu bytes", count, held_max);
+    }
+    while (rc >= 0 && held(in) <= count) {
+        rc = fill(stream, held_max, 0);
+        if (rc >= 0) {
+            rc = mansio_fiber_pace();
+        }
+    }
+    in->is_busy = 0;
+    if (rc < 0) {
+        return rc;
+    }
+    *out = (struct mansio_str){in->data + in->start, held(in)};
+    return (int)out->len;
+}
+
+void core_stream_skip(struct mansio_stream *stream, size_t count)
+{
+    struct core_stream_input *in = &stream->in;
+    MANSIO_ASSERT(count <= held(in));
+    in->start += (uint32_t)count;
+}
+
+void core_stream_forget(struct mansio_stream *stream)
+{
+    MANSIO_ASSERT(!stream->in.is_busy);
+    stop_skipping(&stream->in);
+    release(&stream->in);
+}
+
 size_t mansio_stream_buffered(const struct mansio_stream *stream)
 {
     return held(&stream->in);
