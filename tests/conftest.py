@@ -12,6 +12,7 @@ sys.path.insert(0, str(HERE / "lib"))
 
 from mansio_test.daemon import Daemon  # noqa: E402
 from mansio_test.install import Install  # noqa: E402
+from mansio_test.smtp import Post  # noqa: E402
 from mansio_test.lab import Lab  # noqa: E402
 
 
@@ -115,6 +116,12 @@ def make_lab(install, tmp_path_factory):
 @pytest.fixture(scope="module")
 def lab(make_lab):
     return make_lab().up()
+
+
+@pytest.fixture
+def post(make_daemon, install):
+    """A daemon that takes mail over SMTP and LMTP into files, not started yet."""
+    return Post(make_daemon(workers=1), install)
 
 
 @pytest.hookimpl(hookwrapper=True)

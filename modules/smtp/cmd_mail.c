@@ -1,0 +1,120 @@
+/*
+ * MAIL (RFC 5321 4.1.1.2) with SIZE (RFC 1870), BODY (RFC 6152) and SMTPUTF8 (RFC 6531).
+ */
+#include "commands.h"
+#include "filters.h"
+#include "transaction.h"
+
+#include <mansio/error.h>
+#include <mansio/mail.h>
+#include <mansio/str.h>
+
+int smtp_say_bad_path(struct smtp_session *session, int code, const char *enhanced)
+{
+    if (code == MANSIO_E_UNSUPPORTED) {
+        return smtp_say_wrong(session, 553, enhanced, "%s", mansio_error_detail());
+    }
+    return smtp_say_wrong(session, 501, enhanced, "%s", mansio_error_detail());
+}
+
+/* What the parameters ask for. Returns 1 if it can be done, 0 if the client was told no. */
+static int judge_params(struct smtp_session *session, const struct mansio_path *path,
+                        const struct smtp_mail_params *params)
+{
+    uint64_t max = smtp_options(session)->message_bytes_max;
+    int rc = 1;
+
+    if (path->is_utf8 && !params->is_utf8) { /* RFC 6531 3.5 */
+        rc = smtp_say_wrong(session, 553, "5.6.7", "an address beyond ASCII wants SMTPUTF8");
+    } else if (params->declared_bytes > max) { /* RFC 1870 6.1 */
+        rc = smtp_say(session, 552, "5.3.4", "more than the %llu bytes that we take",
+                      (unsigned long long)max);
+    }
+    return rc;
+}
+
+static int read_params(struct smtp_session *session, struct mansio_str rest,
+                       struct smtp_mail_params *out)
+{
+    if (!session->is_extended && rest.len > 0) {
+        return smtp_say_wrong(session, 555, "5.5.4", "parameters come after EHLO");
+    }
+    int rc = smtp_parse_mail_params(rest, out);
+    if (rc == MANSIO_E_UNSUPPORTED) { /* RFC 5321 4.1.1.11 */
+        return smtp_say_wrong(session, 555, "5.5.4", "%s", mansio_error_detail());
+    }
+    return rc < 0 ? smtp_say_wrong(session, 501, "5.5.4", "%s", mansio_error_detail()) : 1;
+}
+
+/* Path and parameters into the transaction. Returns 1, 0 if the client was told no, or an error. */
+static int read_mail(struct smtp_session *session, struct smtp_transaction *transaction,
+                     struct mansio_str text)
+{
+    struct mansio_path path = {.size = sizeof path};
+    struct mansio_str rest = MANSIO_STR_NONE;
+    int rc = smtp_parse_path(transaction->arena, text, SMTP_PATH_FROM,
+                             (int)smtp_options(session)->may_space_path, &path, &rest);
+
+    if (rc < 0) {
+        return smtp_say_bad_path(session, rc, "5.1.7");
+    }
+    rc = read_params(session, rest, &transaction->params);
+    if (rc == 1) {
+        rc = judge_params(session, &path, &transaction->params);
+    }
+    if (rc == 1 && path.domain_kind != MANSIO_DOMAIN_NONE &&
+        mansio_mailbox_print(transaction->arena, path.local, path.domain,
+                             &transaction->reverse_path) < 0) {
+        rc = smtp_say(session, 452, "4.3.1", "no room");
+    }
+    return rc;
+}
+
+/* Returns 1, 0 if the client was told no, or an error. */
+static int ask_filters(struct smtp_session *session, struct smtp_transaction *transaction)
+{
+    const struct smtp_question question = {.stage = MANSIO_STAGE_SENDER,
+                                           .arena = transaction->arena};
+    struct smtp_answer answer = {.code = 0};
+    int verdict = smtp_filters_ask(session, &question, &answer);
+
+    if (verdict < 0) {
+        return verdict;
+    }
+    if (verdict == MANSIO_VERDICT_REJECT || verdict == MANSIO_VERDICT_DEFER) {
+        int rc = smtp_say_answer(session, &answer);
+        return rc == 0 ? smtp_count_error(session) : rc;
+    }
+    transaction->is_discarded = verdict == MANSIO_VERDICT_DISCARD;
+    return 1;
+}
+
+int smtp_cmd_mail(struct smtp_session *session, const struct smtp_args *args)
+{
+    const struct smtp_options *options = smtp_options(session);
+
+    if (mansio_fiber_stop_reason() != MANSIO_REASON_NONE) { /* a client that always has more */
+        return mansio_fail(MANSIO_E_STOPPING, "asked to stop before a transaction");
+    }
+    if (session->transactions >= options->transactions_max) {
+        return mansio_fail(MANSIO_E_LIMIT, "%u transactions in a session", session->transactions);
+    }
+    struct smtp_transaction *transaction = smtp_transaction_new(options->recipients_max);
+    session->transaction = transaction;
+    session->transactions++;
+    int rc = read_mail(session, transaction, args->text);
+    if (rc == 1 && mansio_arena_printf(transaction->arena, &transaction->id, "%.*s.%u",
+                                       MANSIO_STR_ARG(mansio_session_id(session->session)),
+                                       session->transactions) < 0) {
+        rc = smtp_say(session, 452, "4.3.1", "no room");
+    }
+    if (rc == 1) {
+        rc = ask_filters(session, transaction);
+    }
+    if (rc != 1) {
+        smtp_reset(session);
+        return rc;
+    }
+    session->state = SMTP_MAIL;
+    return smtp_say(session, 250, "2.1.0", "%.*s sender ok", MANSIO_STR_ARG(transaction->id));
+}

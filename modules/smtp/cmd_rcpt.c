@@ -1,0 +1,251 @@
+/*
+ * RCPT (RFC 5321 4.1.1.3): whether an address is ours, whose it is, and whether mail for it can be
+ * taken now. What is refused is refused here, where the sender can be told for each recipient.
+ */
+#include "commands.h"
+#include "filters.h"
+#include "transaction.h"
+
+#include <mansio/error.h>
+#include <mansio/log.h>
+#include <mansio/mail.h>
+#include <mansio/store.h>
+#include <mansio/str.h>
+
+/* The platform's postmaster, whose mail is refused for nothing (RFC 5321 4.5.1). */
+static int is_postmaster(const struct mansio_path *path)
+{
+    return path->domain_kind == MANSIO_DOMAIN_NONE;
+}
+
+/* ---- what may be against it ------------------------------------------------------------------ */
+
+/* Words for what mansio_recipient_resolve() says, and the metric that counts it. */
+static struct smtp_answer word_resolution(int code, size_t *out_metric)
+{
+    *out_metric = SMTP_RECIPIENTS_REFUSED;
+    switch (code) {
+    case MANSIO_E_NOT_FOUND:
+        *out_metric = SMTP_RECIPIENTS_UNKNOWN;
+        return smtp_answer(550, "5.1.1", "no such address here");
+    case MANSIO_E_UNSUPPORTED:
+        *out_metric = SMTP_RECIPIENTS_NOT_OURS;
+        return smtp_answer(550, "5.7.1", "relaying denied: not a domain of ours");
+    case MANSIO_E_INVALID:
+        return smtp_answer(501, "5.1.3", "that is no address");
+    case MANSIO_E_BUSY:
+        *out_metric = SMTP_RECIPIENTS_DEFERRED;
+        return smtp_answer(450, "4.2.1", "mail for this address is not taken for now");
+    case MANSIO_E_LIMIT:
+        *out_metric = SMTP_RECIPIENTS_DEFERRED;
+        return smtp_answer(452, "4.5.3", "no room for further recipients");
+    default:
+        *out_metric = SMTP_RECIPIENTS_DEFERRED;
+        return smtp_answer(451, "4.4.3", "can't look up addresses for now");
+    }
+}
+
+static struct smtp_answer over_quota(const struct mansio_account_facts *facts)
+{
+    return facts->quota_reply == MANSIO_QUOTA_PERMANENT
+               ? smtp_answer(552, "5.2.2", "the mailbox is full")
+               : smtp_answer(452, "4.2.2", "the mailbox is full");
+}
+
+/* Has one of the accounts that an address leads to something against the message? One that can't
+ * be delivered to keeps the address from being accepted: 250 is a promise for all of them. */
+static int judge_accounts(struct smtp_session *session, struct smtp_recipient *recipient,
+                          struct smtp_answer *out, size_t *out_metric)
+{
+    uint64_t bytes = session->transaction->params.declared_bytes;
+    int64_t deadline_us = mansio_deadline_in(smtp_options(session)->lookup_us);
+
+    for (size_t i = 0; i < mansio_recipient_count(recipient->resolved); i++) {
+        struct mansio_account *account = mansio_recipient_account(recipient->resolved, i);
+        const struct mansio_account_facts *facts = mansio_account_facts(account);
+        *out_metric = SMTP_RECIPIENTS_REFUSED;
+        if (facts->message_bytes_max > 0 && bytes > facts->message_bytes_max) {
+            *out = smtp_answer(552, "5.2.3", "more than this mailbox takes in one message");
+            return 0;
+        }
+        if (recipient->store->may_deliver == NULL) {
+            continue;
+        }
+        int rc = recipient->store->may_deliver(recipient->pool, account, bytes, deadline_us);
+        if (rc == MANSIO_E_LIMIT) {
+            *out_metric = SMTP_RECIPIENTS_OVER_QUOTA;
+            *out = over_quota(facts);
+        } else if (rc == MANSIO_E_NOT_FOUND) {
+            *out = word_resolution(rc, out_metric);
+        } else if (rc < 0 && mansio_error_class(rc) == MANSIO_CLASS_CANCELLED) {
+            return rc;
+        } else if (rc < 0) {
+            mansio_log(MANSIO_LOG_WARNING, "quota-unknown", MANSIO_KV_CODE("error", rc),
+                       MANSIO_KV_END);
+            *out_metric = SMTP_RECIPIENTS_DEFERRED;
+            *out = smtp_answer(451, "4.3.0", "can't look into the mailbox for now");
+        }
+        if (rc < 0) {
+            return 0;
+        }
+    }
+    return 0;
+}
+
+/* The one store of an address. One transaction commits to one store, so in SMTP all recipients of
+ * a message are on one; a client sends the rest again (RFC 5321 4.5.3.1.10). In LMTP each is
+ * answered for itself. */
+static void judge_pool(const struct smtp_session *session, struct smtp_recipient *recipient,
+                       struct smtp_answer *out)
+{
+    const struct smtp_transaction *transaction = session->transaction;
+
+    recipient->store =
+        mansio_account_store(mansio_recipient_account(recipient->resolved, 0), &recipient->pool);
+    for (size_t i = 1; i < mansio_recipient_count(recipient->resolved); i++) {
+        struct mansio_instance *pool = NULL;
+        (void)mansio_account_store(mansio_recipient_account(recipient->resolved, i), &pool);
+        if (pool != recipient->pool) {
+            mansio_log(MANSIO_LOG_ERROR, "recipient-on-several-stores",
+                       MANSIO_KV_STR("to", mansio_recipient_address(recipient->resolved)),
+                       MANSIO_KV_END);
+            *out = smtp_answer(451, "4.3.5", "this address is misconfigured here");
+            return;
+        }
+    }
+    if (smtp_options(session)->mode == SMTP_MODE_MX && transaction->count > 0 &&
+        transaction->recipients[0].pool != recipient->pool) {
+        *out = smtp_answer(452, "4.5.3", "send this recipient a copy of its own");
+    }
+}
+
+/* ---- the command ----------------------------------------------------------------------------- */
+
+/* Tell the client no. Guessing at addresses counts as error from strangers; who hands mail over in
+ * LMTP has them from elsewhere. */
+static int refuse(struct smtp_session *session, const struct smtp_answer *answer, size_t metric,
+                  struct mansio_str path)
+{
+    smtp_count(session, metric, 1);
+    session->transaction->refused++;
+    mansio_log(MANSIO_LOG_INFO, "recipient-refused", MANSIO_KV_STR("id", session->transaction->id),
+               MANSIO_KV_STR("from", session->transaction->reverse_path), MANSIO_KV_STR("to", path),
+               MANSIO_KV_INT("code", answer->code), MANSIO_KV_CSTR("status", answer->enhanced),
+               MANSIO_KV_END);
+    int rc = smtp_say_answer(session, answer);
+    if (rc == 0 && smtp_options(session)->mode == SMTP_MODE_MX && answer->code >= 500) {
+        rc = smtp_count_error(session);
+    }
+    return rc;
+}
+
+/* Path and parameters. Returns 1, 0 if the client was told no, or an error. */
+static int read_rcpt(struct smtp_session *session, struct mansio_str text, struct mansio_path *path)
+{
+    struct mansio_str rest = MANSIO_STR_NONE;
+    struct smtp_param param = {.value = MANSIO_STR_NONE};
+    int rc = smtp_parse_path(session->transaction->arena, text, SMTP_PATH_TO,
+                             (int)smtp_options(session)->may_space_path, path, &rest);
+
+    if (rc < 0) {
+        return smtp_say_bad_path(session, rc, "5.1.3");
+    }
+    if (path->is_utf8 && !session->transaction->params.is_utf8) { /* RFC 6531 3.5 */
+        return smtp_say_wrong(session, 553, "5.6.7", "an address beyond ASCII wants SMTPUTF8");
+    }
+    rc = smtp_parse_param(&rest, &param);
+    if (rc != 0) { /* none is offered */
+        return smtp_say_wrong(session, rc == 1 ? 555 : 501, "5.5.4",
+                              "RCPT takes no parameter here");
+    }
+    return 1;
+}
+
+/* Find out where the path leads, and judge it. 0, with an answer's code if it is refused. */
+static int resolve(struct smtp_session *session, const struct mansio_path *path,
+                   struct smtp_recipient *recipient, struct smtp_answer *out, size_t *out_metric)
+{
+    struct smtp_transaction *transaction = session->transaction;
+    struct mansio_str local = is_postmaster(path) ? MANSIO_STR("postmaster") : path->local;
+    int rc = MANSIO_E_UNSUPPORTED; /* an address literal is no domain of ours */
+
+    if (path->domain_kind == MANSIO_DOMAIN_NAME || is_postmaster(path)) {
+        rc = mansio_recipient_resolve(transaction->arena, local, path->domain,
+                                      mansio_deadline_in(smtp_options(session)->lookup_us),
+                                      &recipient->resolved);
+    }
+    if (rc < 0 && mansio_error_class(rc) == MANSIO_CLASS_CANCELLED) {
+        return rc;
+    }
+    if (rc < 0) {
+        *out = word_resolution(rc, out_metric);
+        if (*out_metric == SMTP_RECIPIENTS_DEFERRED && rc != MANSIO_E_BUSY) {
+            mansio_log(MANSIO_LOG_WARNING, "recipient-unresolved", MANSIO_KV_CODE("error", rc),
+                       MANSIO_KV_END);
+        }
+        return 0;
+    }
+    *out_metric = SMTP_RECIPIENTS_DEFERRED;
+    judge_pool(session, recipient, out);
+    if (out->code == 0 && !is_postmaster(path)) {
+        return judge_accounts(session, recipient, out, out_metric);
+    }
+    return 0;
+}
+
+/* Let filters judge the recipient, which is the transaction's last for that. */
+static int ask_filters(struct smtp_session *session, struct smtp_answer *out, size_t *out_metric)
+{
+    struct smtp_transaction *transaction = session->transaction;
+    const struct smtp_question question = {.stage = MANSIO_STAGE_RECIPIENT,
+                                           .arena = transaction->arena};
+    int verdict = smtp_filters_ask(session, &question, out);
+
+    if (verdict == MANSIO_VERDICT_DISCARD) {
+        transaction->recipients[transaction->count - 1].is_discarded = 1;
+    }
+    *out_metric =
+        verdict == MANSIO_VERDICT_DEFER ? SMTP_RECIPIENTS_DEFERRED : SMTP_RECIPIENTS_REFUSED;
+    if (verdict < 0 || out->code != 0) {
+        transaction->count--;
+    }
+    return verdict < 0 ? verdict : 0;
+}
+
+int smtp_cmd_rcpt(struct smtp_session *session, const struct smtp_args *args)
+{
+    struct smtp_transaction *transaction = session->transaction;
+    struct mansio_path path = {.size = sizeof path};
+    struct smtp_recipient recipient = {.resolved = NULL};
+    struct smtp_answer answer = {.code = 0};
+    size_t metric = SMTP_RECIPIENTS_DEFERRED;
+    int rc = read_rcpt(session, args->text, &path);
+
+    if (rc != 1) {
+        return rc;
+    }
+    rc = is_postmaster(&path)
+             ? mansio_arena_copy(transaction->arena, path.local, &recipient.path)
+             : mansio_mailbox_print(transaction->arena, path.local, path.domain, &recipient.path);
+    if (rc < 0 || transaction->count >= smtp_options(session)->recipients_max) {
+        answer = smtp_answer(452, "4.5.3", "too many recipients"); /* RFC 5321 4.5.3.1.10 */
+    } else {
+        rc = resolve(session, &path, &recipient, &answer, &metric);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    if (answer.code == 0 && smtp_transaction_add(transaction, &recipient) < 0) {
+        answer = smtp_answer(452, "4.5.3", "no room for further recipients");
+    } else if (answer.code == 0) {
+        rc = ask_filters(session, &answer, &metric);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    if (answer.code != 0) {
+        return refuse(session, &answer, metric, recipient.path);
+    }
+    session->state = SMTP_RCPT;
+    return smtp_say(session, 250, "2.1.5", "recipient ok");
+}

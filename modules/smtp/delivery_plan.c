@@ -1,0 +1,206 @@
+/*
+ * From recipients to plans: see delivery_plan.h.
+ */
+#include "delivery_plan.h"
+
+#include "trace.h"
+
+#include <string.h>
+
+#include <mansio/error.h>
+#include <mansio/str.h>
+
+enum {
+    PREFIX_MAX = 128 * 1024, /* a recipient's header lines, those of filters included */
+    ACCOUNTS_MAX = 10000,    /* as a plan's entries */
+};
+
+/* ---- header lines ---------------------------------------------------------------------------- */
+
+/* "TLSv1.3 with cipher X (256 bits)", for a comment; empty without TLS. */
+static struct mansio_str describe_tls(struct mansio_arena *arena,
+                                      const struct smtp_session *session)
+{
+    struct mansio_tls_facts facts = {.size = sizeof facts};
+    struct mansio_str text = MANSIO_STR_NONE;
+
+    if (smtp_tls_state(session) != MANSIO_TLS_ACTIVE ||
+        mansio_conn_tls_facts(mansio_session_conn(session->session), &facts) < 0 ||
+        mansio_arena_printf(arena, &text, "%.*s with cipher %.*s, %u bits",
+                            MANSIO_STR_ARG(facts.version), MANSIO_STR_ARG(facts.cipher),
+                            facts.cipher_bits) < 0) {
+        return MANSIO_STR_NONE;
+    }
+    return text;
+}
+
+/* RFC 5321 4.4: who it came from, to whom if that tells nobody of others (7.2). */
+static int make_received(struct smtp_delivery *delivery)
+{
+    const struct smtp_session *session = delivery->session;
+    struct smtp_transaction *transaction = delivery->transaction;
+    struct mansio_conn *conn = mansio_session_conn(session->session);
+    uint32_t protocol = smtp_options(session)->mode == SMTP_MODE_LMTP ? SMTP_TRACE_LMTP
+                        : session->is_extended                        ? SMTP_TRACE_EXTENDED
+                                                                      : 0;
+    protocol |= smtp_tls_state(session) == MANSIO_TLS_ACTIVE ? SMTP_TRACE_TLS : 0;
+    protocol |= transaction->params.is_utf8 ? SMTP_TRACE_UTF8 : 0;
+
+    MANSIO_SCRATCH_BEGIN(scratch);
+    const struct smtp_trace trace = {
+        .protocol = protocol,
+        .hello = smtp_hello(session),
+        .peer_ip = mansio_conn_peer_ip(conn),
+        .hostname = mansio_str_from_cstr(smtp_options(session)->hostname),
+        .tls = describe_tls(scratch, session),
+        .id = transaction->id,
+        .for_path = transaction->count == 1 && transaction->refused == 0
+                        ? transaction->recipients[0].path
+                        : MANSIO_STR_NONE,
+        .wall_us = mansio_wall_us(),
+    };
+    struct mansio_buf *out = mansio_buf_new(scratch, PREFIX_MAX);
+    smtp_trace_received(scratch, out, &trace);
+    int rc = mansio_buf_status(out);
+    if (rc == 0) {
+        rc = mansio_arena_copy(transaction->arena, mansio_buf_str(out), &delivery->received);
+    }
+    MANSIO_SCRATCH_END(scratch);
+    return rc;
+}
+
+/* ---- entries --------------------------------------------------------------------------------- */
+
+static struct smtp_batch *find_batch(struct smtp_delivery *delivery,
+                                     const struct mansio_instance *pool)
+{
+    struct smtp_batch *batch = delivery->batches;
+
+    while (batch != NULL && batch->pool != pool) {
+        batch = batch->next;
+    }
+    return batch;
+}
+
+struct smtp_batch *smtp_delivery_batch(struct smtp_delivery *delivery,
+                                       const struct smtp_recipient *recipient)
+{
+    return find_batch(delivery, recipient->pool);
+}
+
+static struct smtp_batch *make_batch(struct smtp_delivery *delivery,
+                                     const struct smtp_recipient *recipient)
+{
+    struct smtp_transaction *transaction = delivery->transaction;
+    int is_lmtp = smtp_options(delivery->session)->mode == SMTP_MODE_LMTP;
+    /* In SMTP, whoever was accepted at RCPT is delivered to; in LMTP each is answered now. */
+    uint32_t flags = is_lmtp ? MANSIO_PLAN_EACH : MANSIO_PLAN_ACCEPTED;
+    flags |= transaction->text.is_8bit ? MANSIO_PLAN_8BIT : 0;
+    flags |= transaction->params.is_utf8 ? MANSIO_PLAN_UTF8 : 0;
+    const struct mansio_plan_facts facts = {
+        .size = sizeof facts,
+        .flags = flags,
+        .received_us = mansio_wall_us(),
+        .reverse_path = transaction->reverse_path,
+    };
+    struct smtp_batch *batch = mansio_arena_alloc(transaction->arena, sizeof *batch);
+
+    batch->store = recipient->store;
+    batch->pool = recipient->pool;
+    batch->plan = mansio_plan_new(transaction->arena, &facts);
+    batch->owners = mansio_map_new(transaction->arena, ACCOUNTS_MAX);
+    if (batch->plan == NULL) {
+        return NULL;
+    }
+    batch->next = delivery->batches;
+    delivery->batches = batch;
+    return batch;
+}
+
+static int add_entry(struct smtp_delivery *delivery, struct smtp_batch *batch,
+                     struct smtp_recipient *recipient, struct mansio_account *account,
+                     struct mansio_str prefix)
+{
+    const struct mansio_account_facts *facts = mansio_account_facts(account);
+    uint64_t ids[2] = {facts->tenant_id, facts->account_id};
+    struct mansio_str key = {(const char *)ids, sizeof ids};
+    const struct smtp_recipient *owner = mansio_map_get(batch->owners, key);
+
+    if (owner == recipient) {
+        return 0;
+    }
+    if (owner != NULL) {
+        struct smtp_share *share = mansio_arena_alloc(delivery->transaction->arena, sizeof *share);
+        *share = (struct smtp_share){delivery->shares, recipient, owner};
+        delivery->shares = share;
+        return 0;
+    }
+    const struct mansio_plan_entry entry = {
+        .size = sizeof entry,
+        .action = MANSIO_PLAN_DELIVER,
+        .recipient = (uint32_t)(recipient - delivery->transaction->recipients),
+        .account = account,
+        .prefix = prefix,
+    };
+    int rc = mansio_plan_add(batch->plan, &entry);
+    return rc < 0 ? rc : mansio_map_put(batch->owners, key, recipient);
+}
+
+/* The entries of one recipient, one for each account that no earlier recipient leads to. */
+static int add_recipient(struct smtp_delivery *delivery, struct smtp_recipient *recipient)
+{
+    struct smtp_batch *batch = find_batch(delivery, recipient->pool);
+    int rc = 0;
+
+    if (batch == NULL && (batch = make_batch(delivery, recipient)) == NULL) {
+        return MANSIO_E_LIMIT;
+    }
+    MANSIO_SCRATCH_BEGIN(scratch);
+    struct mansio_buf *prefix = mansio_buf_new(scratch, PREFIX_MAX);
+    smtp_trace_return_path(prefix, delivery->transaction->reverse_path);
+    smtp_trace_delivered_to(prefix, mansio_recipient_address(recipient->resolved));
+    (void)mansio_buf_add(prefix, delivery->filter_prefix);
+    (void)mansio_buf_add(prefix, delivery->received);
+    rc = mansio_buf_status(prefix);
+    for (size_t i = 0; rc >= 0 && i < mansio_recipient_count(recipient->resolved); i++) {
+        rc = add_entry(delivery, batch, recipient, mansio_recipient_account(recipient->resolved, i),
+                       mansio_buf_str(prefix));
+    }
+    MANSIO_SCRATCH_END(scratch);
+    return rc < 0 ? rc : 0;
+}
+
+int smtp_delivery_plan(struct smtp_delivery *delivery)
+{
+    struct smtp_transaction *transaction = delivery->transaction;
+    int rc = make_received(delivery);
+
+    for (size_t i = 0; rc == 0 && i < transaction->count; i++) {
+        struct smtp_recipient *recipient = &transaction->recipients[i];
+        if (recipient->answer.code == 0 && !recipient->is_discarded) {
+            rc = add_recipient(delivery, recipient);
+        }
+    }
+    return rc;
+}
+
+int smtp_delivery_change(struct smtp_delivery *delivery, size_t recipient, uint32_t action,
+                         struct mansio_str reply)
+{
+    struct smtp_batch *batch =
+        smtp_delivery_batch(delivery, &delivery->transaction->recipients[recipient]);
+
+    for (size_t i = 0; batch != NULL && i < mansio_plan_count(batch->plan); i++) {
+        struct mansio_plan_entry entry = *mansio_plan_entry(batch->plan, i);
+        if (entry.recipient == recipient) {
+            entry.size = sizeof entry;
+            entry.action = action;
+            entry.reply = reply;
+            int rc = mansio_plan_change(batch->plan, i, &entry);
+            if (rc < 0) {
+                return rc;
+            }
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,224 @@
+/*
+ * Commands and their arguments: see parse.h.
+ */
+#include "parse.h"
+
+#include <mansio/error.h>
+#include <mansio/mail.h>
+#include <mansio/str.h>
+
+enum {
+    HELLO_MAX = 255,          /* RFC 5321 4.5.3.1.2 */
+    SIZE_DIGITS_MAX = 20,     /* RFC 1870 4 */
+    CHUNK_DIGITS_MAX = 20,    /* RFC 3030 sets none */
+    LITERAL_TEXT_MAX = 255,   /* what is tried as a path */
+    PARAM_KEYWORD_FIRST = 33, /* of esmtp-value: printable, no "=" */
+};
+
+static int is_alpha(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+static int is_alnum(char c)
+{
+    return is_alpha(c) || (c >= '0' && c <= '9');
+}
+
+int smtp_parse_command(struct mansio_str line, struct smtp_args *out)
+{
+    size_t verb = 0;
+
+    for (size_t i = 0; i < line.len; i++) {
+        unsigned char c = (unsigned char)line.ptr[i];
+        if ((c < ' ' && c != '\t') || c == 0x7f) {
+            return mansio_fail(MANSIO_E_INVALID, "a control character in a command");
+        }
+    }
+    while (verb < line.len && is_alnum(line.ptr[verb])) {
+        verb++;
+    }
+    if (verb == 0 || (verb < line.len && line.ptr[verb] != ' ' && line.ptr[verb] != '\t')) {
+        return mansio_fail(MANSIO_E_INVALID, "a command has no verb");
+    }
+    *out = (struct smtp_args){
+        .verb = mansio_str_sub(line, 0, verb),
+        .text = mansio_str_trim(mansio_str_sub(line, verb, SIZE_MAX)),
+    };
+    return 0;
+}
+
+int smtp_parse_is_hello(struct mansio_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] <= ' ' || text.ptr[i] > '~') { /* char is signed or not: both end here */
+            return 0;
+        }
+    }
+    return text.len > 0 && text.len <= HELLO_MAX;
+}
+
+int smtp_parse_is_extended_domain(struct mansio_arena *arena, struct mansio_str text)
+{
+    struct mansio_path path = {.size = sizeof path};
+    struct mansio_str mailbox = MANSIO_STR_NONE;
+
+    if (text.len == 0 || text.len > LITERAL_TEXT_MAX ||
+        mansio_arena_printf(arena, &mailbox, "x@%.*s", MANSIO_STR_ARG(text)) < 0) {
+        return 0;
+    }
+    return mansio_mailbox_parse(arena, mailbox, 0, &path) == 0;
+}
+
+/* ---- paths ---------------------------------------------------------------------------------- */
+
+int smtp_parse_path(struct mansio_arena *arena, struct mansio_str text, uint32_t place,
+                    int may_space, struct mansio_path *out, struct mansio_str *rest)
+{
+    struct mansio_str word = place == SMTP_PATH_FROM ? MANSIO_STR("FROM:") : MANSIO_STR("TO:");
+    uint32_t allow =
+        MANSIO_PATH_UTF8 | (place == SMTP_PATH_FROM ? MANSIO_PATH_NULL : MANSIO_PATH_POSTMASTER);
+
+    if (!mansio_str_istarts(text, word)) {
+        return mansio_fail(MANSIO_E_INVALID, "\"%.*s\" is missing", MANSIO_STR_ARG(word));
+    }
+    text = mansio_str_sub(text, word.len, SIZE_MAX);
+    if (may_space) {
+        text = mansio_str_trim(text);
+    }
+    int used = mansio_path_parse(arena, text, allow, out);
+    if (used < 0) {
+        return used;
+    }
+    text = mansio_str_sub(text, (size_t)used, SIZE_MAX);
+    if (text.len > 0 && text.ptr[0] != ' ') {
+        return mansio_fail(MANSIO_E_INVALID, "something stands right behind the path");
+    }
+    *rest = mansio_str_trim(text);
+    return 0;
+}
+
+/* ---- parameters ----------------------------------------------------------------------------- */
+
+int smtp_parse_param(struct mansio_str *rest, struct smtp_param *out)
+{
+    struct mansio_str text = mansio_str_trim(*rest);
+    size_t at = 0;
+
+    if (text.len == 0) {
+        return 0;
+    }
+    while (at < text.len && (is_alnum(text.ptr[at]) || (at > 0 && text.ptr[at] == '-'))) {
+        at++;
+    }
+    struct smtp_param param = {.keyword = mansio_str_sub(text, 0, at)};
+    if (at > 0 && at < text.len && text.ptr[at] == '=') {
+        size_t from = ++at;
+        while (at < text.len && (unsigned char)text.ptr[at] >= PARAM_KEYWORD_FIRST &&
+               text.ptr[at] != '=') {
+            at++;
+        }
+        param.value = (struct mansio_str){text.ptr + from, at - from};
+        if (param.value.len == 0) {
+            at = 0;
+        }
+    }
+    if (at == 0 || (at < text.len && text.ptr[at] != ' ')) {
+        return mansio_fail(MANSIO_E_INVALID, "a parameter is malformed");
+    }
+    *rest = mansio_str_sub(text, at, SIZE_MAX);
+    *out = param;
+    return 1;
+}
+
+static int read_size(struct mansio_str value, struct smtp_mail_params *out)
+{
+    if (value.len > SIZE_DIGITS_MAX) {
+        return mansio_fail(MANSIO_E_INVALID, "SIZE has more than %d digits", SIZE_DIGITS_MAX);
+    }
+    int rc = mansio_parse_u64(value, UINT64_MAX, &out->declared_bytes);
+    if (rc == MANSIO_E_LIMIT) { /* twenty digits may be more than 64 bits: too much for anybody */
+        out->declared_bytes = UINT64_MAX;
+        rc = 0;
+    }
+    return rc < 0 ? mansio_fail(MANSIO_E_INVALID, "SIZE wants a number") : 0;
+}
+
+static int read_body(struct mansio_str value, struct smtp_mail_params *out)
+{
+    if (mansio_str_ieq(value, MANSIO_STR("7BIT"))) {
+        out->body = SMTP_BODY_7BIT;
+    } else if (mansio_str_ieq(value, MANSIO_STR("8BITMIME"))) {
+        out->body = SMTP_BODY_8BITMIME;
+    } else {
+        return mansio_fail(MANSIO_E_INVALID, "BODY is 7BIT or 8BITMIME");
+    }
+    return 0;
+}
+
+static int read_smtputf8(struct mansio_str value, struct smtp_mail_params *out)
+{
+    if (value.ptr != NULL) {
+        return mansio_fail(MANSIO_E_INVALID, "SMTPUTF8 takes no value");
+    }
+    out->is_utf8 = 1;
+    return 0;
+}
+
+const struct smtp_mail_param smtp_mail_param_table[] = {
+    {MANSIO_STR("BODY"), MANSIO_STR("8BITMIME"), read_body},         /* RFC 6152 2 */
+    {MANSIO_STR("SIZE"), MANSIO_STR("SIZE"), read_size},             /* RFC 1870 4 */
+    {MANSIO_STR("SMTPUTF8"), MANSIO_STR("SMTPUTF8"), read_smtputf8}, /* RFC 6531 3.4 */
+};
+const size_t smtp_mail_param_count = MANSIO_COUNT(smtp_mail_param_table);
+
+int smtp_parse_mail_params(struct mansio_str rest, struct smtp_mail_params *out)
+{
+    struct smtp_mail_params params = {.body = SMTP_BODY_UNSAID};
+    struct smtp_param param = {.value = MANSIO_STR_NONE};
+    int rc;
+
+    while ((rc = smtp_parse_param(&rest, &param)) == 1) {
+        size_t row = 0;
+        while (row < smtp_mail_param_count &&
+               !mansio_str_ieq(param.keyword, smtp_mail_param_table[row].keyword)) {
+            row++;
+        }
+        if (row == smtp_mail_param_count) {
+            return mansio_fail(MANSIO_E_UNSUPPORTED, "parameter %.*s isn't offered",
+                               MANSIO_STR_ARG(param.keyword));
+        }
+        if (params.seen & (1u << row)) {
+            return mansio_fail(MANSIO_E_INVALID, "parameter %.*s is given twice",
+                               MANSIO_STR_ARG(param.keyword));
+        }
+        params.seen |= 1u << row;
+        if ((rc = smtp_mail_param_table[row].read(param.value, &params)) < 0) {
+            return rc;
+        }
+    }
+    if (rc == 0) {
+        *out = params;
+    }
+    return rc;
+}
+
+int smtp_parse_bdat(struct mansio_str text, uint64_t *out_bytes, uint32_t *out_is_last)
+{
+    struct mansio_str rest = text;
+    struct mansio_str digits = MANSIO_STR_NONE;
+    uint64_t bytes = 0;
+    uint32_t is_last = 0;
+
+    if (mansio_str_split(&rest, ' ', &digits) == 1 && digits.len <= CHUNK_DIGITS_MAX &&
+        mansio_parse_u64(digits, UINT64_MAX, &bytes) == 0) {
+        rest = mansio_str_trim(rest);
+        is_last = mansio_str_ieq(rest, MANSIO_STR("LAST"));
+        if (rest.len == 0 || is_last) {
+            *out_bytes = bytes;
+            *out_is_last = is_last;
+            return 0;
+        }
+    }
+    return mansio_fail(MANSIO_E_INVALID, "BDAT wants a number and perhaps LAST (RFC 3030 2)");
+}
