@@ -33,6 +33,7 @@
 #include "core/host/shm.h"
 #include "core/loop/loop.h"
 #include "core/mail/charset.h"
+#include "core/net/resolver.h"
 #include <mansio/bus.h>
 #include <mansio/error.h>
 #include <mansio/log.h>
@@ -533,6 +534,10 @@ static int init_loop(void)
     if (process.role == MANSIO_ROLE_WORKER) {
         warm_up();
     }
+    rc = core_resolver_init(&config->resolver);
+    if (rc < 0) {
+        return rc;
+    }
     struct core_loop_stats stats;
     core_loop_stats(&stats);
     if (stats.fibers_max < config->fibers_max && process.index == 0 &&
@@ -583,6 +588,7 @@ int core_child_run(uint32_t role)
     core_channel_free(process.channel);
     mansio_arena_free(process.config_arena);
     mansio_arena_free(process.arena);
+    core_resolver_fini();
     size_t floating = core_loop_fini();
     if (floating > 0) {
         mansio_log(MANSIO_LOG_WARNING, "fibers-left", MANSIO_KV_INT("count", floating),

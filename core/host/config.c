@@ -162,6 +162,26 @@ static int copy_list(struct making *making, const struct mansio_settings *settin
     return 0;
 }
 
+/* `resolver:`; each server is looked at here, so that --check finds one that is none. */
+static int take_resolver(struct making *making)
+{
+    const struct mansio_settings *section = mansio_settings_section(making->settings, "resolver");
+    struct core_resolver_options *resolver = &making->config->resolver;
+    int rc = copy_list(making, section, "servers", &resolver->servers, &resolver->server_count);
+
+    for (size_t i = 0; rc == 0 && i < resolver->server_count; i++) {
+        if (core_resolver_check_server(resolver->servers[i]) < 0) {
+            complain(making, core_settings_place(section, "servers"), section, "servers",
+                     mansio_error_detail());
+        }
+    }
+    resolver->trust_ad = mansio_settings_int(section, "trust_ad") != 0;
+    resolver->timeout_us = mansio_settings_int(section, "timeout");
+    resolver->tries = (uint32_t)mansio_settings_int(section, "tries");
+    resolver->cache_bytes = (size_t)mansio_settings_int(section, "cache");
+    return rc;
+}
+
 static int take_login(struct making *making)
 {
     const struct mansio_settings *section = mansio_settings_section(making->settings, "login");
@@ -223,6 +243,7 @@ static int take_scalars(struct making *making)
     check_module_path(making);
     take_metrics(making);
     int result = take_login(making);
+    result = result < 0 ? result : take_resolver(making);
     return result < 0 ? result : take_node_name(making);
 }
 

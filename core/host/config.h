@@ -10,6 +10,7 @@
 #include "core/base/export.h"
 #include "core/net/address.h"
 #include "core/net/network.h"
+#include "core/net/resolver.h"
 #include <mansio/arena.h>
 #include <mansio/base.h>
 #include <mansio/settings.h>
@@ -129,6 +130,7 @@ struct core_config {
     struct core_config_login login;
     int64_t tls_handshake_us;
     const struct mansio_secret *tls_ticket_secret; /* NULL: the master's */
+    struct core_resolver_options resolver;
 };
 
 /* The core's own table: what --explain-settings prints first. */

@@ -7,6 +7,8 @@
 #include "core/host/config.h"
 #include "core/host/settings.h"
 
+#include <mansio/time.h>
+
 static const char *const log_formats[] = {"logfmt", "json", NULL};
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
 
@@ -134,6 +136,25 @@ static const struct mansio_setting certificate_table[] = {
                    .help = "PEM file: its key, without a password"),
 };
 
+static const struct mansio_setting resolver_table[] = {
+    MANSIO_SETTING(.name = "servers", .type = MANSIO_SETTING_LIST, .unit = "addresses", .max = 16,
+                   .help = "Resolvers to ask, such as 127.0.0.1 or [2001:db8::53]:5353; empty: "
+                           "those of /etc/resolv.conf, as they are when a process starts"),
+    MANSIO_SETTING(.name = "trust_ad", .type = MANSIO_SETTING_BOOL, .default_text = "false",
+                   .help = "They check DNSSEC and nobody stands between: take their word for it "
+                           "(DANE needs it)"),
+    MANSIO_SETTING(.name = "timeout", .type = MANSIO_SETTING_DURATION, .default_text = "2s",
+                   .min = 10 * MANSIO_MS, .max = 60 * MANSIO_SECOND,
+                   .help = "How long an answer may take at the first try; twice as long at each "
+                           "one after it"),
+    MANSIO_SETTING(.name = "tries", .type = MANSIO_SETTING_INT, .unit = "tries",
+                   .default_text = "3", .min = 1, .max = 10,
+                   .help = "How often each server is asked before there is no answer"),
+    MANSIO_SETTING(.name = "cache", .type = MANSIO_SETTING_SIZE, .default_text = "4M", .min = 0,
+                   .max = 1073741824,
+                   .help = "Memory of a worker for answers that still hold; 0: ask each time"),
+};
+
 static const struct mansio_setting listener_table[] = {
     MANSIO_SETTING(.name = "address", .type = MANSIO_SETTING_LIST, .flags = MANSIO_SETTING_REQUIRED,
                    .unit = "addresses", .min = 1, .max = 32,
@@ -225,6 +246,8 @@ static const struct mansio_setting core_table[] = {
     MANSIO_SETTING(.name = "certificates", .type = MANSIO_SETTING_MAP, .max = 4096,
                    .help = "By a name of your choice. Chosen by the host that a client names",
                    CHILDREN(certificate_table)),
+    MANSIO_SETTING(.name = "resolver", .type = MANSIO_SETTING_SECTION,
+                   .help = "Who is asked for DNS", CHILDREN(resolver_table)),
     MANSIO_SETTING(.name = "listeners", .type = MANSIO_SETTING_MAP, .max = 512,
                    .help = "Sockets, by a name of your choice", CHILDREN(listener_table)),
     MANSIO_SETTING(.name = "instances", .type = MANSIO_SETTING_MAP, .max = 4096,
