@@ -36,7 +36,7 @@ static const char no_reason[] = "";
 
 static void log_failure(const struct core_login *login, const char *why, int rc)
 {
-    static struct core_log_gate gate;
+    static struct core_log_gate throttled, unavailable;
     uint64_t held_back = 0;
     struct mansio_conn *conn = mansio_session_conn(login->session);
     struct mansio_str address = mansio_conn_peer_ip(conn);
@@ -49,7 +49,7 @@ static void log_failure(const struct core_login *login, const char *why, int rc)
         return;
     }
     /* What comes in floods: from who is throttled, and while a back end is away. */
-    if (core_log_pass(&gate, &held_back)) {
+    if (core_log_pass(rc == MANSIO_E_LIMIT ? &throttled : &unavailable, &held_back)) {
         mansio_log(rc == MANSIO_E_LIMIT ? MANSIO_LOG_INFO : MANSIO_LOG_WARNING, "login-failed",
                    MANSIO_KV_STR("service", service), MANSIO_KV_STR("address", address),
                    MANSIO_KV_CSTR("mechanism", login->mechanism),
