@@ -6,6 +6,7 @@
 #include "core/ctl/show.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include <mansio/error.h>
 #include <mansio/str.h>
@@ -14,6 +15,7 @@
 enum {
     LIST_SERVICE,
     LIST_INSTANCE,
+    LIST_ACCOUNT,
     LIST_LIMIT,
     LIMIT_MAX = 100000, /* control.md */
 };
@@ -26,6 +28,8 @@ static const struct core_ctl_field session_fields[] = {
     {"INSTANCE", "instance", CORE_CTL_TEXT},
     {"LISTENER", "listener", CORE_CTL_TEXT},
     {"PEER", "peer", CORE_CTL_TEXT},
+    {"ACCOUNT", "account", CORE_CTL_TEXT},
+    {"TENANT", "tenant", CORE_CTL_TEXT},
     {"ACTIVITY", "activity", CORE_CTL_TEXT},
     {"AGE", "age", CORE_CTL_DURATION},
     {"GENERATION", "generation", CORE_CTL_COUNT},
@@ -68,6 +72,9 @@ int core_ctl_cmd_sessions_list(struct core_ctl *ctl, const struct core_ctl_args 
     if (args->options[LIST_INSTANCE] != NULL) {
         json_object_set_new(asked, "instance", json_string(args->options[LIST_INSTANCE]));
     }
+    if (args->options[LIST_ACCOUNT] != NULL) {
+        json_object_set_new(asked, "account", json_string(args->options[LIST_ACCOUNT]));
+    }
     if (args->options[LIST_LIMIT] != NULL) {
         uint32_t limit = 0;
         struct mansio_str text = mansio_str_from_cstr(args->options[LIST_LIMIT]);
@@ -94,9 +101,10 @@ int core_ctl_cmd_sessions_list(struct core_ctl *ctl, const struct core_ctl_args 
 int core_ctl_cmd_sessions_kill(struct core_ctl *ctl, const struct core_ctl_args *args)
 {
     json_t *result = NULL;
-    json_t *asked = json_pack("{s:s}", "id", args->operand);
+    const char *member = strchr(args->operand, '@') != NULL ? "account" : "id";
+    json_t *asked = json_pack("{s:s}", member, args->operand);
     if (asked == NULL) {
-        core_ctl_error(ctl, "that id is not UTF-8");
+        core_ctl_error(ctl, "what to end is not UTF-8");
         return CORE_CTL_USAGE;
     }
     int rc = core_ctl_ask(ctl, "sessions.kill", asked, ANSWER_TIMEOUT_US, &result);

@@ -45,7 +45,7 @@ static void answer(struct core_child_process *process, uint32_t type, uint32_t i
 /* ---- sessions -------------------------------------------------------------------------------- */
 
 struct listing {
-    struct mansio_str service, instance; /* empty: any */
+    struct mansio_str service, instance, account; /* empty: any */
     size_t limit, total;
     int64_t now_us;
     json_t *sessions;
@@ -55,7 +55,8 @@ static void visit(void *arg, const struct core_session_info *info)
 {
     struct listing *listing = arg;
     if ((listing->service.len > 0 && !mansio_str_eq(listing->service, info->service)) ||
-        (listing->instance.len > 0 && !mansio_str_eq(listing->instance, info->instance))) {
+        (listing->instance.len > 0 && !mansio_str_eq(listing->instance, info->instance)) ||
+        (listing->account.len > 0 && !mansio_str_eq(listing->account, info->account))) {
         return;
     }
     listing->total++;
@@ -68,6 +69,10 @@ static void visit(void *arg, const struct core_session_info *info)
     json_object_set_new(row, "instance", core_json_str(info->instance));
     json_object_set_new(row, "listener", core_json_str(info->listener));
     json_object_set_new(row, "peer", core_json_str(info->peer));
+    if (info->account.len > 0) {
+        json_object_set_new(row, "account", core_json_str(info->account));
+        json_object_set_new(row, "tenant", core_json_str(info->tenant));
+    }
     json_object_set_new(row, "activity", core_json_str(mansio_str_from_cstr(info->activity)));
     json_object_set_new(row, "opened", core_json_time(info->opened_wall_us));
     json_object_set_new(row, "age", core_json_seconds(listing->now_us - info->opened_wall_us));
@@ -84,6 +89,7 @@ void core_child_on_sessions(struct core_child_process *process, const struct cor
     if (core_json_parse(message->payload, &json) < 0 ||
         core_json_get_str(scratch, json, "service", &listing.service) < 0 ||
         core_json_get_str(scratch, json, "instance", &listing.instance) < 0 ||
+        core_json_get_str(scratch, json, "account", &listing.account) < 0 ||
         core_json_get_int(json, "limit", 1, LIMIT_MAX, &limit) < 0) {
         limit = 0;
     }
@@ -110,9 +116,12 @@ void core_child_on_sessions(struct core_child_process *process, const struct cor
 
 void core_child_on_kill(struct core_child_process *process, const struct core_message *message)
 {
-    int rc = core_sessions_kill(message->payload, MANSIO_REASON_KILLED);
+    /* No session's id has an '@', every account's address has one. */
+    size_t killed = mansio_str_find_char(message->payload, '@') >= 0
+                        ? core_sessions_kill_address(message->payload, MANSIO_REASON_KILLED)
+                        : core_sessions_kill(message->payload, MANSIO_REASON_KILLED) == 0;
     answer(process, CORE_MESSAGE_ANSWERED, message->id,
-           json_pack("{s:i}", "killed", rc == 0 ? 1 : 0));
+           json_pack("{s:I}", "killed", (json_int_t)killed));
 }
 
 /* ---- live settings --------------------------------------------------------------------------- */

@@ -25,7 +25,7 @@
 
 #define SESSIONS_US (5 * MANSIO_SECOND)
 
-enum { LIMIT_DEFAULT = 10000, LIMIT_MAX = 100000, ID_MAX = 256 };
+enum { LIMIT_DEFAULT = 10000, LIMIT_MAX = 100000, ID_MAX = 512 };
 
 static void put(json_t *object, const char *name, json_t *value)
 {
@@ -222,15 +222,16 @@ void core_control_sessions_list(struct core_master *master, const json_t *args,
 {
     const char *service = optional_text(args, "service");
     const char *instance = optional_text(args, "instance");
+    const char *account = optional_text(args, "account");
     const json_t *limit_value = json_object_get(args, "limit");
     json_int_t limit = limit_value == NULL ? LIMIT_DEFAULT : json_integer_value(limit_value);
-    if (service == NULL || instance == NULL || limit < 1 || limit > LIMIT_MAX) {
+    if (service == NULL || instance == NULL || account == NULL || limit < 1 || limit > LIMIT_MAX) {
         fail(answer, "bad_request",
-             "sessions.list: service and instance are texts, limit is 1 to 100000");
+             "sessions.list: service, instance and account are texts, limit is 1 to 100000");
         return;
     }
-    json_t *json =
-        json_pack("{s:s, s:s, s:I}", "service", service, "instance", instance, "limit", limit);
+    json_t *json = json_pack("{s:s, s:s, s:s, s:I}", "service", service, "instance", instance,
+                             "account", account, "limit", limit);
     char *text = json_dumps(json, JSON_COMPACT);
     json_decref(json);
     struct core_message question = {
@@ -255,9 +256,12 @@ void core_control_sessions_list(struct core_master *master, const json_t *args,
 void core_control_sessions_kill(struct core_master *master, const json_t *args,
                                 struct core_control_answer *answer)
 {
-    const char *id = json_string_value(json_object_get(args, "id"));
-    if (id == NULL || id[0] == '\0' || strlen(id) > ID_MAX) {
-        fail(answer, "bad_request", "sessions.kill: id is a session's id");
+    const json_t *account = json_object_get(args, "account");
+    const char *id = json_string_value(account != NULL ? account : json_object_get(args, "id"));
+    if (id == NULL || id[0] == '\0' || strlen(id) > ID_MAX ||
+        (strchr(id, '@') != NULL) != (account != NULL)) {
+        fail(answer, "bad_request",
+             "sessions.kill: id is a session's id, or account an account's address");
         return;
     }
     struct core_message question = {

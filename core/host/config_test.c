@@ -172,6 +172,39 @@ static void makes_a_row_an_address(void **state)
     assert_string_equal(config->instances[1].where->at.file->path, "b");
 }
 
+static void reads_logins(void **state)
+{
+    (void)state;
+    struct core_config *config =
+        config_of("directory: pg\n"
+                  "login: {auth: [one, two], failures_per_address: 3, failures_per_account: 4,\n"
+                  "        window: 2m, delay: 10ms, delay_max: 1s}\n"
+                  "listeners:\n"
+                  "  a: {address: '*:1', serve: i, plaintext_login: true,\n"
+                  "      mechanisms: [plain, SCRAM-SHA-256-PLUS]}\n"
+                  "  b: {address: '*:2', serve: i}\n"
+                  "instances: {i: {module: m}}\n",
+                  NULL);
+    assert_string_equal(config->directory.ptr, "pg");
+    assert_int_equal(config->login.auth_count, 2);
+    assert_string_equal(config->login.auth[1].ptr, "two");
+    assert_int_equal(config->login.failures_per_address, 3);
+    assert_int_equal(config->login.failures_per_account, 4);
+    assert_int_equal(config->login.window_us, 120000000);
+    assert_int_equal(config->login.delay_us, 10000);
+    assert_int_equal(config->login.delay_max_us, 1000000);
+    assert_int_equal(config->listeners[0].is_plaintext_login, 1);
+    assert_int_equal(config->listeners[0].mechanism_count, 2);
+    assert_string_equal(config->listeners[0].mechanisms[0].ptr, "plain");
+    assert_int_equal(config->listeners[1].is_plaintext_login, 0);
+    assert_int_equal(config->listeners[1].mechanism_count, 0);
+    config = config_of("workers: 1\n", NULL); /* what nobody said */
+    assert_int_equal(config->directory.len, 0);
+    assert_int_equal(config->login.auth_count, 0);
+    assert_int_equal(config->login.failures_per_address, 20);
+    assert_int_equal(config->login.window_us, 600000000);
+}
+
 #define HELLO "instances: {i: {module: m}}\n"
 
 static const struct {
@@ -209,6 +242,10 @@ static const struct {
      NULL,
      {"a:1:52: listeners.x.service: found \"Im ap\", expected lower-case letters, digits and "
       "'-'"}},
+    {"listeners: {x: {address: '*:1', serve: i, mechanisms: [PLAIN, GSSAPI]}}\n" HELLO,
+     NULL,
+     {"a:1:63: listeners.x.mechanisms: found \"GSSAPI\", expected one of SCRAM-SHA-256-PLUS, "
+      "SCRAM-SHA-256, PLAIN, LOGIN"}},
     {"listeners: {X: {address: '*:1', serve: i}}\n" HELLO,
      NULL,
      {"a:1:13: listeners.X: found a name of other characters or length, expected lower-case "
@@ -379,6 +416,7 @@ int main(void)
         cmocka_unit_test(has_defaults),
         cmocka_unit_test(takes_what_the_file_says),
         cmocka_unit_test(makes_a_row_an_address),
+        cmocka_unit_test(reads_logins),
         cmocka_unit_test(tells_what_is_wrong),
         cmocka_unit_test(tells_of_bad_metrics_address),
         cmocka_unit_test(leaves_modules_settings_out),

@@ -121,6 +121,30 @@ static void test_window_slides(void **state)
     assert_int_equal(rate(10, minute), MANSIO_E_LIMIT);
 }
 
+/* Looking counts nothing, and says what counting would. */
+static void test_looks_without_counting(void **state)
+{
+    (void)state;
+    const int64_t minute = 60 * MANSIO_SECOND;
+    struct mansio_str key = MANSIO_STR("k");
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(mansio_limit_rate_left("r", key, 10, minute), 10);
+    }
+    for (int i = 9; i >= 0; i--) {
+        assert_int_equal(rate(10, minute), 0);
+        assert_int_equal(mansio_limit_rate_left("r", key, 10, minute), i);
+    }
+    assert_int_equal(mansio_limit_rate_left("r", key, 10, minute), 0);
+    assert_int_equal(mansio_limit_rate_left("r", key, 4, minute), 0);
+    assert_int_equal(mansio_limit_rate_left("r", key, UINT32_MAX, minute), INT32_MAX);
+    assert_int_equal(mansio_limit_rate_left("other", key, 3, minute), 3);
+    fake_now_us += minute + minute / 2; /* half of them slide out */
+    assert_int_equal(mansio_limit_rate_left("r", key, 10, minute), 5);
+    fake_now_us += minute;
+    assert_int_equal(mansio_limit_rate_left("r", key, 10, minute), 10);
+    assert_int_equal(mansio_limit_rate_left("r", key, 10, MANSIO_SECOND - 1), MANSIO_E_BUG);
+}
+
 static void test_window_range(void **state)
 {
     (void)state;
@@ -327,6 +351,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_counts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_shared_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_window_slides, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_looks_without_counting, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_window_range, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused_events_dont_count, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_table, set_up, tear_down),

@@ -8,14 +8,9 @@
 
 #include "core/net/conn.h"
 
-/* A build without TLS in core/net has none on any conn. */
-#pragma weak mansio_conn_tls_state
-#pragma weak mansio_conn_tls_facts
-#pragma weak mansio_conn_channel_binding
-
 int core_channel_is_tls(const struct mansio_conn *conn)
 {
-    return mansio_conn_tls_state != NULL && mansio_conn_tls_state(conn) == MANSIO_TLS_ACTIVE;
+    return mansio_conn_tls_state(conn) == MANSIO_TLS_ACTIVE;
 }
 
 int core_channel_is_unix(const struct mansio_conn *conn)
@@ -26,9 +21,7 @@ int core_channel_is_unix(const struct mansio_conn *conn)
 struct mansio_str core_channel_server_name(const struct mansio_conn *conn)
 {
     struct mansio_tls_facts facts = {.size = sizeof facts};
-    return mansio_conn_tls_facts != NULL && mansio_conn_tls_facts(conn, &facts) == 0
-               ? facts.server_name
-               : MANSIO_STR_NONE;
+    return mansio_conn_tls_facts(conn, &facts) == 0 ? facts.server_name : MANSIO_STR_NONE;
 }
 
 int core_channel_binding(const struct mansio_conn *conn, struct mansio_str type,

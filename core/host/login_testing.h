@@ -7,8 +7,7 @@
 
 #include "core/host/account_testing.h" /* includes cmocka */
 
-#include <fcntl.h>
-#include <sys/mman.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -308,7 +307,9 @@ static inline int node_setup(void **state)
     node.config.listeners = &node_listener;
     node.config.listener_count = 1;
     node.config.login.window_us = 60 * MANSIO_SECOND;
-    node_log_fd = memfd_create("log", MFD_CLOEXEC);
+    char path[] = "/tmp/mansio-log-XXXXXX";
+    node_log_fd = mkstemp(path);
+    CHECK(unlink(path) == 0);
     const struct core_log_options options = {
         .format = CORE_LOG_LOGFMT, .level = MANSIO_LOG_INFO, .fd = node_log_fd, .process = "test"};
     core_log_configure(&options);
