@@ -7,8 +7,6 @@
 #include <mansio/str.h>
 #include <mansio/tls.h>
 
-#pragma weak mansio_conn_start_tls
-
 int pop3_cmd_stls(struct pop3_session *session, const struct pop3_line *line)
 {
     (void)line;

@@ -8,9 +8,6 @@
 #include <mansio/str.h>
 #include <mansio/tls.h>
 
-/* A core without TLS has not got it; then there is none to start. */
-#pragma weak mansio_conn_tls_state
-
 enum { BOTH = POP3_AUTHORIZATION | POP3_TRANSACTION };
 
 /* Sorted by verb. */
@@ -61,8 +58,7 @@ const struct pop3_command *pop3_find_command(struct mansio_str verb)
 
 static int may_start_tls(const struct pop3_session *session)
 {
-    return mansio_conn_tls_state != NULL &&
-           mansio_conn_tls_state(mansio_session_conn(session->session)) == MANSIO_TLS_AVAILABLE;
+    return mansio_conn_tls_state(mansio_session_conn(session->session)) == MANSIO_TLS_AVAILABLE;
 }
 
 const char *pop3_check_command(const struct pop3_session *session,
