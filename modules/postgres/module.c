@@ -10,9 +10,6 @@
 #include <mansio/str.h>
 #include <mansio/time.h>
 
-#include "directory.h"
-#include "lease.h"
-#include "relay.h"
 #include "store.h"
 #include "libpq.h"
 
@@ -73,6 +70,23 @@ static const struct mansio_setting settings[] = {
                    .flags = MANSIO_SETTING_LIVE, .default_text = "30s", .min = 0,
                    .max = 3600 * MANSIO_SECOND,
                    .help = "how long they stay valid while the database can't be asked"),
+    MANSIO_SETTING(.name = "collections_max", .type = MANSIO_SETTING_INT,
+                   .flags = MANSIO_SETTING_LIVE, .unit = "collections", .default_text = "1000",
+                   .min = 10, .max = 100000, .help = "mailboxes that an account may have"),
+    MANSIO_SETTING(.name = "search_text", .type = MANSIO_SETTING_BOOL, .flags = MANSIO_SETTING_LIVE,
+                   .default_text = "true", .help = "keep the text of messages for searches"),
+    MANSIO_SETTING(.name = "sweep_interval", .type = MANSIO_SETTING_DURATION,
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "5m", .min = MANSIO_SECOND,
+                   .max = 24 * 3600 * MANSIO_SECOND,
+                   .help = "how often what nothing refers to is looked for"),
+    MANSIO_SETTING(.name = "sweep_grace", .type = MANSIO_SETTING_DURATION,
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "6h", .min = 0,
+                   .max = 365 * 24 * 3600 * MANSIO_SECOND,
+                   .help = "how long it stays all the same"),
+    MANSIO_SETTING(.name = "tombstones", .type = MANSIO_SETTING_DURATION,
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "60d", .min = 3600 * MANSIO_SECOND,
+                   .max = 3650 * 24 * 3600 * MANSIO_SECOND,
+                   .help = "how long removed messages are remembered, for clients that come back"),
 };
 
 static void read_role(struct pg_config *config, const struct mansio_settings *all,
@@ -97,6 +111,11 @@ static struct pg_config read_config(const struct mansio_settings *all)
         .lifetime_us = mansio_settings_int(all, "lifetime"),
         .cache_hold_us = mansio_settings_int(all, "cache_hold"),
         .cache_max = (size_t)mansio_settings_int(all, "cache_entries"),
+        .collections_max = (size_t)mansio_settings_int(all, "collections_max"),
+        .skips_text = mansio_settings_int(all, "search_text") == 0,
+        .sweep_interval_us = mansio_settings_int(all, "sweep_interval"),
+        .sweep_grace_us = mansio_settings_int(all, "sweep_grace"),
+        .tombstones_us = mansio_settings_int(all, "tombstones"),
     };
     read_role(&config, all, PG_ROLE_SERVING, "serving", MANSIO_STR("mansio_serving"));
     read_role(&config, all, PG_ROLE_SPOOL, "spool", MANSIO_STR("mansio_spool"));
@@ -146,9 +165,7 @@ static int load(struct mansio_instance *instance)
     pg->arena = arena;
     pg->config = read_config(all);
     mansio_instance_set_data(instance, pg);
-    rc = pg_directory_load(pg);
-    rc = rc < 0 ? rc : pg_lease_load(pg);
-    return rc < 0 ? rc : pg_store_load(pg);
+    return pg_store_load(pg);
 }
 
 /* Wait for a first connection. No database is no reason not to start; a role that would see all
@@ -177,10 +194,6 @@ static int start(struct mansio_instance *instance, uint32_t role)
         pg->admin = pg_pool_new(pg, PG_ROLE_ADMIN, "admin", 2);
     }
     int rc = role == MANSIO_ROLE_ADMIN ? 0 : greet(pg);
-    if (rc == 0 && role == MANSIO_ROLE_SERVICE) {
-        pg->relay = pg_relay_new(pg);
-    }
-    rc = rc < 0 ? rc : pg_directory_start(pg, role);
     return rc < 0 ? rc : pg_store_start(pg, role);
 }
 
@@ -208,8 +221,6 @@ static void stop(struct mansio_instance *instance)
 {
     struct pg *pg = pg_of(instance);
     pg_store_stop(pg);
-    pg_directory_stop(pg);
-    pg_relay_close(pg->relay);
     pg_pool_close(pg->admin);
     pg_pool_close(pg->spool);
     pg_pool_close(pg->serving);

@@ -8,8 +8,7 @@
 
 #include <mansio/module.h>
 
-struct pg_cache;
-struct pg_relay;
+struct pg_directory;
 struct pg_store;
 
 /* Rows of the metrics table (metrics.c), in its order. */
@@ -29,7 +28,12 @@ enum pg_metric {
     PG_METRIC_CACHE_DROPS,
     PG_METRIC_HINTS_SENT,
     PG_METRIC_HINTS_RECEIVED,
-    /* The store's go here. */
+    /* The store's. */
+    PG_METRIC_DELIVERIES,
+    PG_METRIC_DELIVERY_TIME,
+    PG_METRIC_GROUP_MESSAGES,
+    PG_METRIC_GROUP_SPLITS,
+    PG_METRIC_SWEPT,
     PG_METRIC_COUNT
 };
 
@@ -46,6 +50,10 @@ struct pg_config {
     int64_t connect_timeout_us, statement_timeout_us, lock_timeout_us, idle_timeout_us;
     int64_t lifetime_us, cache_hold_us;
     size_t cache_max;
+    /* of the store */
+    size_t collections_max; /* 0: as many as by default */
+    int skips_text;         /* 1: no text for search is kept */
+    int64_t sweep_interval_us, sweep_grace_us, tombstones_us;
 };
 
 struct pg {
@@ -57,9 +65,8 @@ struct pg {
     struct pg_pool *serving; /* NULL before start() */
     struct pg_pool *spool;   /* service process and administration; else NULL */
     struct pg_pool *admin;   /* administration; else NULL */
-    struct pg_cache *cache;  /* of the directory; NULL: nothing is remembered */
-    struct pg_relay *relay;  /* of the bus; service process alone */
-    struct pg_store *store;  /* the store's own: pg_store_start() sets it */
+    struct pg_directory *directory;
+    struct pg_store *store; /* the store's own: pg_store_start() sets it */
 };
 
 /* Of an instance. */
