@@ -26,7 +26,7 @@ enum memory_mistake {
     MISTAKE_HALF_PLAN,           /* what came before the entry that fails is committed */
     MISTAKE_MODSEQ_STILL,        /* a change of flags raises no modseq */
     MISTAKE_QUOTA_IGNORED,       /* deliveries are never over quota */
-    MISTAKE_CHUNK_EDGE,          /* a read over 256 KiB stops one byte early */
+    MISTAKE_CHUNK_EDGE,          /* a read over an edge of 256 KiB skips a byte */
     MISTAKE_FENCE_IGNORED,       /* a lost claim can be finished */
     MISTAKE_RENAME_SHALLOW,      /* what is below keeps its name */
     MISTAKE_RECENT_TWICE,        /* what is recent is given again */

@@ -66,7 +66,7 @@ static int login_defaults(struct mansio_instance *instance, struct mansio_str do
     struct mansio_str stored = mansio_settings_str(mansio_instance_settings(instance), "stored");
     int rc = memory_begin(deadline_us);
 
-    (void)arena, (void)domain;
+    (void)arena;
     if (rc < 0) {
         return rc;
     }
@@ -77,6 +77,7 @@ static int login_defaults(struct mansio_instance *instance, struct mansio_str do
     out->decoy = MANSIO_STR("0123456789abcdef0123456789abcdef");
     out->is_scram_ready = mansio_str_find(stored, MANSIO_STR("{SCRAM-SHA-256}")) >= 0;
     out->is_upgrading = 0;
+    out->is_ours = memory_tenant_of(domain) != NULL;
     return 0;
 }
 

@@ -209,16 +209,16 @@ int memory_slice(struct memory_state *state, struct mansio_str prefix, struct ma
     uint64_t total = prefix.len + body.len;
     size_t wanted = offset >= total ? 0 : total - offset < max ? (size_t)(total - offset) : max;
     wanted = wanted > READ_MAX ? READ_MAX : wanted;
-    if (state->mistake == MISTAKE_CHUNK_EDGE && wanted > 1 &&
-        offset / CHUNK_BYTES != (offset + wanted - 1) / CHUNK_BYTES) {
-        wanted--;
-    }
     char *bytes = mansio_arena_try_alloc(arena, wanted + 1);
     if (bytes == NULL) {
         return MANSIO_E_LIMIT;
     }
     for (size_t i = 0; i < wanted; i++) {
         uint64_t at = offset + i;
+        if (state->mistake == MISTAKE_CHUNK_EDGE && at / CHUNK_BYTES != offset / CHUNK_BYTES &&
+            at + 1 < total) {
+            at++;
+        }
         bytes[i] = at < prefix.len ? prefix.ptr[at] : body.ptr[at - prefix.len];
     }
     *out = (struct mansio_str){bytes, wanted};
