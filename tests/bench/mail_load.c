@@ -174,7 +174,8 @@ static void begin_message(struct load *load, struct session *s)
 static void begin_login(struct load *load, struct session *s)
 {
     char text[ENVELOPE_MAX];
-    size_t user = 1 + (s->index + 7 * s->turn++) % load->users;
+    /* Always the same: a maildrop has one session at a time (RFC 1939 4). */
+    size_t user = 1 + s->index % load->users;
     int len = snprintf(text, sizeof text, "USER user%zu@%s\r\n", user, load->domain);
     begin(s, STEP_LOGIN, 2);
     say(s, text, (size_t)len);
