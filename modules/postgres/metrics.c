@@ -42,6 +42,20 @@ const struct mansio_metric pg_metrics[PG_METRIC_COUNT] = {
     [PG_METRIC_HINTS_RECEIVED] =
         MANSIO_METRIC(.name = "hints_received", .type = MANSIO_METRIC_COUNTER,
                       .help = "hints received from other nodes"),
+    [PG_METRIC_DELIVERIES] = MANSIO_METRIC(.name = "deliveries", .type = MANSIO_METRIC_COUNTER,
+                                           .help = "messages committed by deliveries"),
+    [PG_METRIC_DELIVERY_TIME] =
+        MANSIO_METRIC(.name = "delivery_time", .type = MANSIO_METRIC_HISTOGRAM, .unit = "seconds",
+                      .help = "from a plan to its commit, waiting in line included"),
+    [PG_METRIC_GROUP_MESSAGES] =
+        MANSIO_METRIC(.name = "group_messages", .type = MANSIO_METRIC_HISTOGRAM,
+                      .help = "messages that shared a commit"),
+    [PG_METRIC_GROUP_SPLITS] =
+        MANSIO_METRIC(.name = "group_splits", .type = MANSIO_METRIC_COUNTER,
+                      .help = "groups sent again without the message that failed"),
+    [PG_METRIC_SWEPT] = MANSIO_METRIC(.name = "swept", .type = MANSIO_METRIC_COUNTER,
+                                      .help = "messages, blobs and collections that the sweep"
+                                              " removed"),
 };
 
 struct pg *pg_of(const struct mansio_instance *instance)

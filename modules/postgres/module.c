@@ -70,6 +70,23 @@ static const struct mansio_setting settings[] = {
                    .flags = MANSIO_SETTING_LIVE, .default_text = "30s", .min = 0,
                    .max = 3600 * MANSIO_SECOND,
                    .help = "how long they stay valid while the database can't be asked"),
+    MANSIO_SETTING(.name = "collections_max", .type = MANSIO_SETTING_INT,
+                   .flags = MANSIO_SETTING_LIVE, .unit = "collections", .default_text = "1000",
+                   .min = 10, .max = 100000, .help = "mailboxes that an account may have"),
+    MANSIO_SETTING(.name = "search_text", .type = MANSIO_SETTING_BOOL, .flags = MANSIO_SETTING_LIVE,
+                   .default_text = "true", .help = "keep the text of messages for searches"),
+    MANSIO_SETTING(.name = "sweep_interval", .type = MANSIO_SETTING_DURATION,
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "5m", .min = MANSIO_SECOND,
+                   .max = 24 * 3600 * MANSIO_SECOND,
+                   .help = "how often what nothing refers to is looked for"),
+    MANSIO_SETTING(.name = "sweep_grace", .type = MANSIO_SETTING_DURATION,
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "6h", .min = 0,
+                   .max = 365 * 24 * 3600 * MANSIO_SECOND,
+                   .help = "how long it stays all the same"),
+    MANSIO_SETTING(.name = "tombstones", .type = MANSIO_SETTING_DURATION,
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "60d", .min = 3600 * MANSIO_SECOND,
+                   .max = 3650 * 24 * 3600 * MANSIO_SECOND,
+                   .help = "how long removed messages are remembered, for clients that come back"),
 };
 
 static void read_role(struct pg_config *config, const struct mansio_settings *all,
@@ -94,6 +111,11 @@ static struct pg_config read_config(const struct mansio_settings *all)
         .lifetime_us = mansio_settings_int(all, "lifetime"),
         .cache_hold_us = mansio_settings_int(all, "cache_hold"),
         .cache_max = (size_t)mansio_settings_int(all, "cache_entries"),
+        .collections_max = (size_t)mansio_settings_int(all, "collections_max"),
+        .skips_text = mansio_settings_int(all, "search_text") == 0,
+        .sweep_interval_us = mansio_settings_int(all, "sweep_interval"),
+        .sweep_grace_us = mansio_settings_int(all, "sweep_grace"),
+        .tombstones_us = mansio_settings_int(all, "tombstones"),
     };
     read_role(&config, all, PG_ROLE_SERVING, "serving", MANSIO_STR("mansio_serving"));
     read_role(&config, all, PG_ROLE_SPOOL, "spool", MANSIO_STR("mansio_spool"));

@@ -28,7 +28,12 @@ enum pg_metric {
     PG_METRIC_CACHE_DROPS,
     PG_METRIC_HINTS_SENT,
     PG_METRIC_HINTS_RECEIVED,
-    /* The store's go here. */
+    /* The store's. */
+    PG_METRIC_DELIVERIES,
+    PG_METRIC_DELIVERY_TIME,
+    PG_METRIC_GROUP_MESSAGES,
+    PG_METRIC_GROUP_SPLITS,
+    PG_METRIC_SWEPT,
     PG_METRIC_COUNT
 };
 
@@ -45,6 +50,10 @@ struct pg_config {
     int64_t connect_timeout_us, statement_timeout_us, lock_timeout_us, idle_timeout_us;
     int64_t lifetime_us, cache_hold_us;
     size_t cache_max;
+    /* of the store */
+    size_t collections_max; /* 0: as many as by default */
+    int skips_text;         /* 1: no text for search is kept */
+    int64_t sweep_interval_us, sweep_grace_us, tombstones_us;
 };
 
 struct pg {

@@ -1,10 +1,768 @@
 /*
- * The statements of the store.
+ * The store's statements. What they are held to:
+ *
+ * - each names the tenant in its conditions, though row-level security would see to it: so that the
+ *   key is used, and a policy that is missing some day shows nothing more;
+ * - what changes an account runs in a transaction that has its account_state row locked
+ *   (ACCOUNT_LOCK, ACCOUNTS_LOCK, or an UPDATE of that row in front), accounts in the order of
+ *   their ids: so nothing deadlocks, and a statement after the lock sees all that others committed;
+ * - what can't be done raises (refuse()), which undoes the whole transaction: counters and rows
+ *   can't part;
+ * - UIDs come as ranges, in arrays. The LATERAL with its LIMIT reads them in the order of the key.
  */
 #include "store_sql.h"
 
-const struct pg_statement pg_store_statements[] = {
-    {.name = NULL},
-};
+#include "store_sql_parts.h"
 
-const size_t pg_store_statement_count = 0;
+#define ROW(id) [PG_SQL_##id - PG_SQL_STORE]
+
+const struct pg_statement pg_store_statements[] = {
+    /* ---- ids and accounts ---- */
+    ROW(ID_LEASE) =
+        {.name = "id_lease",
+         .text = "UPDATE worker_number w SET holder = $1, expires = now() + $2 * interval '1 us',"
+                 " from_ms = w.limit_ms, limit_ms = greatest(w.limit_ms,"
+                 " (extract(epoch FROM now()) * 1000)::int8 - $4) + $3 WHERE w.number ="
+                 " (SELECT f.number FROM worker_number f WHERE f.expires <= now()"
+                 " ORDER BY f.expires LIMIT 1 FOR UPDATE SKIP LOCKED)"
+                 " RETURNING w.number, w.from_ms, w.limit_ms",
+         .params = "tlll",
+         .columns = "ill",
+         .scope = PG_SCOPE_GLOBAL,
+         .why = "worker_number: which process makes ids with which number"},
+    ROW(ID_RENEW) =
+        {.name = "id_renew",
+         .text =
+             "UPDATE worker_number w SET expires = now() + $3 * interval '1 us',"
+             " limit_ms = greatest(w.limit_ms, (extract(epoch FROM now()) * 1000)::int8 - $5 + $4)"
+             " WHERE w.number = $1 AND w.holder = $2 AND w.expires > now() RETURNING w.limit_ms",
+         .params = "itlll",
+         .columns = "l",
+         .scope = PG_SCOPE_GLOBAL,
+         .why = "worker_number: which process makes ids with which number"},
+    ROW(ACCOUNT_OPEN) =
+        {.name = "account_open",
+         .text =
+             "WITH s AS (INSERT INTO account_state (tenant_id, account_id, last_validity)"
+             " VALUES ($1, $2, $6) ON CONFLICT DO NOTHING RETURNING modseq),"
+             " n AS (SELECT n.id, n.special_use, n.name, s.modseq FROM s,"
+             " unnest($3::int8[], $4::int4[], $5::text[]) AS n(id, special_use, name)),"
+             " c AS (INSERT INTO collection (tenant_id, account_id, collection_id, modseq, kind,"
+             " special_use, name) SELECT $1, $2, n.id, n.modseq, 1, n.special_use, n.name FROM n)"
+             " INSERT INTO collection_counters (tenant_id, account_id, collection_id, modseq,"
+             " uid_validity) SELECT $1, $2, n.id, n.modseq, $6 FROM n",
+         .params = "llLITl",
+         .columns = "",
+         .scope = PG_SCOPE_TENANT},
+    ROW(ACCOUNT_LOCK) = {.name = "account_lock",
+                         .text =
+                             "SELECT s.modseq, s.bytes, s.messages, s.is_gone FROM account_state s"
+                             " WHERE s.tenant_id = $1 AND s.account_id = $2 FOR NO KEY UPDATE",
+                         .params = "ll",
+                         .columns = "lllo",
+                         .scope = PG_SCOPE_TENANT},
+    ROW(ACCOUNTS_LOCK) =
+        {.name = "accounts_lock",
+         .text = "SELECT s.account_id, s.is_gone FROM account_state s WHERE s.tenant_id = $1"
+                 " AND s.account_id = ANY ($2) ORDER BY s.account_id FOR NO KEY UPDATE",
+         .params = "lL",
+         .columns = "lo",
+         .scope = PG_SCOPE_TENANT},
+    ROW(ACCOUNT_USAGE) =
+        {.name = "account_usage",
+         .text = "SELECT s.modseq, s.bytes, s.messages, s.is_gone, s.horizon FROM account_state s"
+                 " WHERE s.tenant_id = $1 AND s.account_id = $2",
+         .params = "ll",
+         .columns = "lllol",
+         .scope = PG_SCOPE_TENANT},
+    /* ---- delivery ---- */
+    /* A group waits for nobody's lock for long: all deliveries of a worker wait behind it. */
+    ROW(GROUP_BEGIN) = {.name = "group_begin",
+                        .text = "SELECT set_config('lock_timeout', '500ms', true)",
+                        .params = "",
+                        .columns = "t",
+                        .scope = PG_SCOPE_GLOBAL,
+                        .why = "touches no table"},
+    /* One message into the INBOX of one account: most of what comes. INBOX has the account's id. No
+       row: gone, over quota, or not open yet. */
+    ROW(DELIVER_ONE) =
+        {.name = "deliver_one",
+         .text =
+             "WITH a AS (UPDATE account_state s SET modseq = s.modseq + 1, bytes = s.bytes + $4 + "
+             "$5,"
+             " messages = s.messages + 1 WHERE s.tenant_id = $1 AND s.account_id = $2"
+             " AND NOT s.is_gone AND " WITHIN(
+                 "$4 + $5", "1", "$13",
+                 "$14") " RETURNING s.modseq, s.bytes, s.messages),"
+                        " c AS (UPDATE collection_counters k SET uid_next = k.uid_next + 1, modseq "
+                        "= a.modseq,"
+                        " messages = k.messages + 1, unseen = k.unseen + 1 - ($6 & 1), bytes = "
+                        "k.bytes + $4 + $5"
+                        " FROM a WHERE k.tenant_id = $1 AND k.account_id = $2 AND k.collection_id "
+                        "= $2"
+                        " RETURNING k.uid_next - 1 AS uid),"
+                        " b AS (INSERT INTO blob (tenant_id, blob_id, size, storage, body)"
+                        " SELECT $1, $3, $4, 1, $11 FROM c),"
+                        " m AS (INSERT INTO message (tenant_id, message_id, blob_id, holders, "
+                        "prefix, structure)"
+                        " SELECT $1, $3, $3, 1, $9, $10 FROM c),"
+                        " t AS (INSERT INTO message_text (tenant_id, message_id, content)"
+                        " SELECT $1, $3, $12 FROM c WHERE $12 <> ''),"
+                        " i AS (INSERT INTO message_state (tenant_id, account_id, collection_id, "
+                        "uid, modseq,"
+                        " message_id, received, body_bytes, prefix_bytes, prefix_no, flags, "
+                        "keywords)"
+                        " SELECT $1, $2, $2, c.uid, a.modseq, $3, $8, $4, $5, 0, $6, $7 FROM c, a)"
+                        " SELECT coalesce(c.uid, refuse('MN003')), a.modseq, a.bytes, a.messages"
+                        " FROM a LEFT JOIN c ON true",
+         .params = "lllliitzbbbtll",
+         .columns = "llll",
+         .scope = PG_SCOPE_TENANT},
+    /* A message with its entries in a tenant; their accounts are locked. A row an entry, without a
+       UID where it was refused. */
+    ROW(DELIVER_MANY) =
+        {.name = "deliver_many",
+         .text =
+             "WITH e AS (SELECT e.*, CASE WHEN e.special_use = 2 THEN e.account_id ELSE coalesce("
+             " (SELECT c.collection_id FROM collection c WHERE c.tenant_id = $1"
+             " AND c.account_id = e.account_id AND c.special_use = e.special_use"
+             " AND e.special_use > 2),"
+             " (SELECT c.collection_id FROM collection c WHERE c.tenant_id = $1"
+             " AND c.account_id = e.account_id AND c.name = e.name AND c.kind = 1),"
+             " e.account_id) END AS target, $3 + e.prefix_bytes AS total"
+             " FROM unnest($12::int8[], $13::int4[], $14::text[], $15::int4[], $16::text[], "
+             "$17::int4[],"
+             " $18::int4[], $19::int8[], $20::int8[]) WITH ORDINALITY AS e(account_id, "
+             "special_use, name,"
+             " flags, keywords, prefix_no, prefix_bytes, quota_bytes, quota_messages, n)),"
+             " u AS (SELECT e.account_id, count(*) AS messages, sum(e.total)::int8 AS bytes,"
+             " max(e.quota_bytes) AS quota_bytes, max(e.quota_messages) AS quota_messages"
+             " FROM e GROUP BY e.account_id),"
+             " a AS (UPDATE account_state s SET modseq = s.modseq + 1, bytes = s.bytes + u.bytes,"
+             " messages = s.messages + u.messages FROM u WHERE s.tenant_id = $1"
+             " AND s.account_id = u.account_id AND NOT s.is_gone AND " WITHIN(
+                 "u.bytes", "u.messages", "u.quota_bytes",
+                 "u.quota_messages") " RETURNING s.account_id, s.modseq, s.bytes, s.messages),"
+                                     " w AS (SELECT e.*, a.modseq, row_number() OVER (PARTITION BY "
+                                     "e.account_id, e.target"
+                                     " ORDER BY e.n) AS place FROM e JOIN a USING (account_id)),"
+                                     " g AS (SELECT w.account_id, w.target, w.modseq, count(*) AS "
+                                     "messages,"
+                                     " sum(w.total)::int8 AS bytes, count(*) FILTER (WHERE w.flags "
+                                     "& 1 = 0) AS unseen"
+                                     " FROM w GROUP BY 1, 2, 3),"
+                                     " c AS (UPDATE collection_counters k SET uid_next = "
+                                     "k.uid_next + g.messages,"
+                                     " modseq = g.modseq, messages = k.messages + g.messages, "
+                                     "unseen = k.unseen + g.unseen,"
+                                     " bytes = k.bytes + g.bytes FROM g WHERE k.tenant_id = $1 AND "
+                                     "k.account_id = g.account_id"
+                                     " AND k.collection_id = g.target RETURNING k.account_id, "
+                                     "k.collection_id,"
+                                     " k.uid_next - g.messages AS base),"
+                                     " f AS (SELECT w.*, c.base + w.place - 1 AS uid FROM w"
+                                     " JOIN c ON c.account_id = w.account_id AND c.collection_id = "
+                                     "w.target),"
+                                     " h AS (SELECT (SELECT count(DISTINCT f.account_id) FROM "
+                                     "f)::int4 + $10 AS holders),"
+                                     " b AS (INSERT INTO blob (tenant_id, blob_id, size, storage, "
+                                     "body)"
+                                     " SELECT $1, $2, $3, $4, $5 FROM h WHERE h.holders > 0),"
+                                     " m AS (INSERT INTO message (tenant_id, message_id, blob_id, "
+                                     "holders, prefix, structure)"
+                                     " SELECT $1, $2, $2, h.holders, $6, $7 FROM h WHERE h.holders "
+                                     "> 0),"
+                                     " t AS (INSERT INTO message_text (tenant_id, message_id, "
+                                     "content)"
+                                     " SELECT $1, $2, $8 FROM h WHERE h.holders > 0 AND $8 <> ''),"
+                                     " p AS (INSERT INTO message_prefix (tenant_id, message_id, "
+                                     "prefix_no, bytes)"
+                                     " SELECT $1, $2, x.no, x.bytes FROM h, unnest($21::int4[], "
+                                     "$22::bytea[]) AS x(no, bytes)"
+                                     " WHERE h.holders > 0),"
+                                     " i AS (INSERT INTO message_state (tenant_id, account_id, "
+                                     "collection_id, uid, modseq,"
+                                     " message_id, received, body_bytes, prefix_bytes, prefix_no, "
+                                     "flags, keywords)"
+                                     " SELECT $1, f.account_id, f.target, f.uid, f.modseq, $2, $9, "
+                                     "$3, f.prefix_bytes,"
+                                     " f.prefix_no, f.flags, f.keywords FROM f)"
+                                     " SELECT e.n, CASE WHEN f.uid IS NULL AND a.modseq IS NOT "
+                                     "NULL THEN refuse('MN003')"
+                                     " WHEN f.uid IS NULL AND $11 THEN refuse(CASE WHEN EXISTS "
+                                     "(SELECT FROM account_state s"
+                                     " WHERE s.tenant_id = $1 AND s.account_id = e.account_id AND "
+                                     "NOT s.is_gone)"
+                                     " THEN 'MN002' ELSE 'MN001' END) ELSE f.uid END, e.target, "
+                                     "a.modseq, a.bytes, a.messages"
+                                     " FROM e LEFT JOIN a USING (account_id) LEFT JOIN f USING (n) "
+                                     "ORDER BY e.n",
+         .params = "lllibbbtzioLITITIILLIB",
+         .columns = "llllll",
+         .scope = PG_SCOPE_TENANT},
+    /* Nothing if there is one of this name or use. */
+    ROW(COLLECTION_ENSURE) =
+        {.name = "collection_ensure",
+         .text = NEW_COLLECTION(
+             " AND NOT EXISTS (SELECT FROM collection c WHERE c.tenant_id = $1 AND c.account_id = "
+             "$2 AND (c.name = $6 OR c.special_use = $5 AND $5 > 1))"),
+         .params = "llliitll",
+         .columns = "",
+         .scope = PG_SCOPE_TENANT},
+    ROW(SPOOL_ADD) =
+        {.name = "spool_add",
+         .text =
+             "INSERT INTO spool (tenant_id, spool_id, message_id, prefix_no, flags, message_bytes,"
+             " tenant, reverse_path, forward_path, envelope_id, ret, notify, original_recipient)"
+             " SELECT $1, e.id, $2, e.prefix_no, $7, $8 + e.prefix_bytes, $3, $4, e.forward_path, "
+             "$5, $6,"
+             " e.notify, e.original_recipient FROM unnest($9::int8[], $10::int4[], $11::int4[],"
+             " $12::text[], $13::text[], $14::text[]) AS e(id, prefix_no, prefix_bytes, "
+             "forward_path,"
+             " notify, original_recipient)",
+         .params = "llttttilLIITTT",
+         .columns = "",
+         .scope = PG_SCOPE_TENANT},
+    ROW(CHUNK_ADD) =
+        {.name = "chunk_add",
+         .text =
+             "INSERT INTO blob_chunk (tenant_id, blob_id, chunk, bytes) VALUES ($1, $2, $3, $4)",
+         .params = "llib",
+         .columns = "",
+         .scope = PG_SCOPE_TENANT},
+    ROW(BLOB_ADD) = {.name = "blob_add",
+                     .text =
+                         "INSERT INTO blob (tenant_id, blob_id, size, storage, body, loose_since)"
+                         " VALUES ($1, $2, $3, $4, $5, now())",
+                     .params = "lllib",
+                     .columns = "",
+                     .scope = PG_SCOPE_TENANT},
+    ROW(BLOB_READ) = {.name = "blob_read",
+                      .text = "SELECT b.size, " SLICE
+                              " FROM blob b, (SELECT $3::int8 AS first, $4::int8 AS most) w"
+                              " WHERE b.tenant_id = $1 AND b.blob_id = $2",
+                      .params = "llll",
+                      .columns = "lb",
+                      .scope = PG_SCOPE_TENANT},
+    /* ---- collections ---- */
+    ROW(COLLECTION_LIST) = {.name = "collection_list",
+                            .text = COLLECTION " AND ($3 = 0 OR c.kind = $3) ORDER BY c.name",
+                            .params = "lli",
+                            .columns = "liitlllllllo",
+                            .scope = PG_SCOPE_TENANT},
+    ROW(COLLECTION_FIND) = {.name = "collection_find",
+                            .text = COLLECTION " AND c.name = $3",
+                            .params = "llt",
+                            .columns = "liitlllllllo",
+                            .scope = PG_SCOPE_TENANT},
+    ROW(COLLECTION_GET) = {.name = "collection_get",
+                           .text = COLLECTION " AND c.collection_id = $3",
+                           .params = "lll",
+                           .columns = "liitlllllllo",
+                           .scope = PG_SCOPE_TENANT},
+    ROW(COLLECTION_CREATE) = {.name = "collection_create",
+                              .text = NEW_COLLECTION(""),
+                              .params = "llliitll",
+                              .columns = "",
+                              .scope = PG_SCOPE_TENANT},
+    /* A collection and all below it; no row: there is none. */
+    ROW(COLLECTION_RENAME) =
+        {.name = "collection_rename",
+         .text =
+             "WITH o AS (SELECT c.name FROM collection c WHERE c.tenant_id = $1 AND c.account_id = "
+             "$2"
+             " AND c.collection_id = $3),"
+             " n AS (SELECT c.collection_id, $4 || substr(c.name, length(o.name) + 1) AS name"
+             " FROM o, collection c WHERE c.tenant_id = $1 AND c.account_id = $2"
+             " AND (c.name = o.name OR starts_with(c.name, o.name || '/'))),"
+             " a AS (UPDATE account_state s SET modseq = s.modseq + 1 WHERE s.tenant_id = $1"
+             " AND s.account_id = $2 AND EXISTS (SELECT FROM o WHERE o.name <> $4)"
+             " RETURNING CASE WHEN (SELECT starts_with($4, o.name || '/') FROM o)"
+             " OR (SELECT max(octet_length(n.name)) > 1000 OR max(length(n.name)"
+             " - length(replace(n.name, '/', ''))) > 99 FROM n) THEN refuse('MN004') ELSE s.modseq "
+             "END"
+             " AS modseq),"
+             " u AS (UPDATE collection c SET name = n.name, modseq = a.modseq FROM n, a"
+             " WHERE c.tenant_id = $1 AND c.account_id = $2 AND c.collection_id = n.collection_id)"
+             " SELECT o.name FROM o",
+         .params = "lllt",
+         .columns = "t",
+         .scope = PG_SCOPE_TENANT},
+    ROW(COLLECTION_REMOVE) =
+        {.name = "collection_remove",
+         .text =
+             "WITH k AS (DELETE FROM collection_counters k WHERE k.tenant_id = $1"
+             " AND k.account_id = $2 AND k.collection_id = $3 RETURNING k.messages, k.bytes),"
+             " a AS (UPDATE account_state s SET modseq = s.modseq + 1, messages = s.messages - "
+             "k.messages,"
+             " bytes = s.bytes - k.bytes FROM k WHERE s.tenant_id = $1 AND s.account_id = $2"
+             " RETURNING s.modseq),"
+             " c AS (DELETE FROM collection c WHERE c.tenant_id = $1 AND c.account_id = $2"
+             " AND c.collection_id = $3),"
+             " s AS (DELETE FROM message_state s WHERE s.tenant_id = $1 AND s.account_id = $2"
+             " AND s.collection_id = $3 RETURNING s.message_id),"
+             " x AS (DELETE FROM expunged x WHERE x.tenant_id = $1 AND x.account_id = $2"
+             " AND x.collection_id = $3),"
+             " r AS (INSERT INTO message_released (tenant_id, account_id, message_id)"
+             " SELECT DISTINCT $1, $2, s.message_id FROM s ON CONFLICT DO NOTHING),"
+             " t AS (INSERT INTO collection_removed (tenant_id, account_id, modseq, collection_id)"
+             " SELECT $1, $2, a.modseq, $3 FROM a)"
+             " SELECT a.modseq FROM a",
+         .params = "lll",
+         .columns = "l",
+         .scope = PG_SCOPE_TENANT},
+    ROW(SUBSCRIBE) =
+        {.name = "subscribe",
+         .text =
+             "WITH s AS (INSERT INTO subscription (tenant_id, account_id, name)"
+             " SELECT $1, $2, CASE WHEN (SELECT count(*) FROM subscription u WHERE u.tenant_id = $1"
+             " AND u.account_id = $2) >= $4 THEN refuse('MN002')::text ELSE $3 END"
+             " ON CONFLICT DO NOTHING RETURNING name)," TOUCH,
+         .params = "lltl",
+         .columns = "",
+         .scope = PG_SCOPE_TENANT},
+    ROW(UNSUBSCRIBE) =
+        {.name = "unsubscribe",
+         .text =
+             "WITH s AS (DELETE FROM subscription u WHERE u.tenant_id = $1 AND u.account_id = $2"
+             " AND u.name = $3 RETURNING u.name)," TOUCH,
+         .params = "llt",
+         .columns = "",
+         .scope = PG_SCOPE_TENANT},
+    ROW(SUBSCRIPTION_LIST) =
+        {.name = "subscription_list",
+         .text = "SELECT u.name FROM subscription u WHERE u.tenant_id = $1 AND u.account_id = $2"
+                 " AND u.name > $3 ORDER BY u.name LIMIT $4",
+         .params = "llti",
+         .columns = "t",
+         .scope = PG_SCOPE_TENANT},
+    ROW(RECENT_CLAIM) =
+        {.name = "recent_claim",
+         .text = "WITH o AS (SELECT k.recent_from, k.uid_next FROM collection_counters k"
+                 " WHERE k.tenant_id = $1 AND k.account_id = $2 AND k.collection_id = $3 FOR NO "
+                 "KEY UPDATE),"
+                 " u AS (UPDATE collection_counters k SET recent_from = o.uid_next FROM o"
+                 " WHERE k.tenant_id = $1 AND k.account_id = $2 AND k.collection_id = $3"
+                 " AND o.recent_from < o.uid_next)"
+                 " SELECT o.recent_from FROM o",
+         .params = "lll",
+         .columns = "l",
+         .scope = PG_SCOPE_TENANT},
+    /* ---- messages ---- */
+    /* Is there such a collection, and what is its last UID? */
+    ROW(PROBE) =
+        {.name = "probe",
+         .text = "SELECT k.uid_next, k.uid_validity, k.modseq, coalesce((SELECT max(m.uid)"
+                 " FROM message_state m WHERE m.tenant_id = $1 AND m.account_id = $2"
+                 " AND m.collection_id = $3), 0) FROM collection_counters k JOIN account_state s"
+                 " USING (tenant_id, account_id) WHERE k.tenant_id = $1 AND k.account_id = $2"
+                 " AND k.collection_id = $3 AND NOT s.is_gone",
+         .params = "lll",
+         .columns = "llll",
+         .scope = PG_SCOPE_TENANT},
+    ROW(MESSAGE_LIST) = {.name = "message_list",
+                         .text = RANGES(ENTRY, " AND s.modseq > $7"),
+                         .params = "lllLLil",
+                         .columns = "lllzliit",
+                         .scope = PG_SCOPE_TENANT},
+    ROW(MESSAGE_LIST_WHOLE) =
+        {.name = "message_list_whole",
+         .text = "SELECT s.*, m.blob_id, CASE WHEN $8 THEN m.structure END FROM (" RANGES(
+             ENTRY, " AND s.modseq > $7") ") s JOIN message m ON m.tenant_id = $1 AND m.message_id "
+                                          "= s.message_id ORDER BY s.uid",
+         .params = "lllLLilo",
+         .columns = "lllzliitlb",
+         .scope = PG_SCOPE_TENANT},
+    ROW(MESSAGE_READ) =
+        {.name = "message_read",
+         .text = "SELECT substring(CASE WHEN s.prefix_no = 0 THEN m.prefix ELSE p.bytes END"
+                 " FROM least($5, s.prefix_bytes)::int4 + 1 FOR $6::int4), " SLICE
+                 " FROM message_state s JOIN message m USING (tenant_id, message_id)"
+                 " JOIN blob b USING (tenant_id, blob_id) LEFT JOIN message_prefix p"
+                 " ON p.tenant_id = s.tenant_id AND p.message_id = s.message_id AND p.prefix_no = "
+                 "s.prefix_no"
+                 " CROSS JOIN LATERAL (SELECT greatest($5 - s.prefix_bytes, 0) AS first,"
+                 " greatest($6 - greatest(s.prefix_bytes - $5, 0), 0) AS most) w"
+                 " WHERE s.tenant_id = $1 AND s.account_id = $2 AND s.collection_id = $3 AND s.uid "
+                 "= $4",
+         .params = "llllll",
+         .columns = "bb",
+         .scope = PG_SCOPE_TENANT},
+    ROW(MESSAGE_TEXT) =
+        {.name = "message_text",
+         .text = "SELECT t.content FROM message_state s LEFT JOIN message_text t"
+                 " USING (tenant_id, message_id) WHERE s.tenant_id = $1 AND s.account_id = $2"
+                 " AND s.collection_id = $3 AND s.uid = $4",
+         .params = "llll",
+         .columns = "t",
+         .scope = PG_SCOPE_TENANT},
+    /* The account is locked; $7 operation, $10 unchanged since. */
+    ROW(MESSAGE_FLAG) =
+        {.name = "message_flag",
+         .text = "WITH src AS MATERIALIZED (" RANGES(
+             ENTRY,
+             "") "),"
+                 " w AS (SELECT src.*, CASE $7 WHEN 1 THEN src.flags | $8 WHEN 2 THEN src.flags & "
+                 "~$8"
+                 " ELSE $8 END AS new_flags, CASE WHEN $7 < 3 AND cardinality($9) = 0 THEN "
+                 "src.keywords"
+                 " ELSE keywords_apply(src.keywords, $7, $9) END AS new_keywords"
+                 " FROM src WHERE src.modseq <= $10),"
+                 " d AS (SELECT * FROM w WHERE w.new_flags <> w.flags OR w.new_keywords <> "
+                 "w.keywords),"
+                 " a AS (UPDATE account_state s SET modseq = s.modseq + 1 WHERE s.tenant_id = $1"
+                 " AND s.account_id = $2 AND EXISTS (SELECT FROM d) RETURNING s.modseq),"
+                 " k AS (UPDATE collection_counters k SET modseq = a.modseq, unseen = k.unseen +"
+                 " (SELECT sum((d.flags & 1) - (d.new_flags & 1)) FROM d) FROM a"
+                 " WHERE k.tenant_id = $1 AND k.account_id = $2 AND k.collection_id = $3),"
+                 " u AS (UPDATE message_state s SET flags = d.new_flags, keywords = d.new_keywords,"
+                 " modseq = a.modseq FROM d, a WHERE s.tenant_id = $1 AND s.account_id = $2"
+                 " AND s.collection_id = $3 AND s.uid = d.uid)"
+                 " SELECT src.uid, CASE WHEN d.uid IS NULL THEN src.modseq ELSE a.modseq END,"
+                 " src.message_id, src.received, src.body_bytes, src.prefix_bytes,"
+                 " coalesce(w.new_flags, src.flags), coalesce(w.new_keywords, src.keywords), w.uid "
+                 "IS NULL"
+                 " FROM src LEFT JOIN w USING (uid) LEFT JOIN d USING (uid) LEFT JOIN a ON true"
+                 " ORDER BY src.uid",
+         .params = "lllLLiiiTl",
+         .columns = "lllzliito",
+         .scope = PG_SCOPE_TENANT},
+    /* The account is locked. */
+    ROW(MESSAGE_APPEND) =
+        {.name = "message_append",
+         .text =
+             "WITH a AS (UPDATE account_state s SET modseq = s.modseq + 1, bytes = s.bytes + $5 + "
+             "$6,"
+             " messages = s.messages + 1 WHERE s.tenant_id = $1 AND s.account_id = $2 AND " WITHIN(
+                 "$5 + $6", "1", "$15",
+                 "$16") " RETURNING s.modseq),"
+                        " c AS (UPDATE collection_counters k SET uid_next = k.uid_next + 1, modseq "
+                        "= a.modseq,"
+                        " messages = k.messages + 1, unseen = k.unseen + 1 - ($7 & 1), bytes = "
+                        "k.bytes + $5 + $6"
+                        " FROM a WHERE k.tenant_id = $1 AND k.account_id = $2 AND k.collection_id "
+                        "= $3"
+                        " RETURNING k.uid_next - 1 AS uid, k.uid_validity),"
+                        " b AS (INSERT INTO blob (tenant_id, blob_id, size, storage, body)"
+                        " SELECT $1, $4, $5, $12, $13 FROM c),"
+                        " m AS (INSERT INTO message (tenant_id, message_id, blob_id, holders, "
+                        "prefix, structure)"
+                        " SELECT $1, $4, $4, 1, $10, $11 FROM c),"
+                        " t AS (INSERT INTO message_text (tenant_id, message_id, content)"
+                        " SELECT $1, $4, $14 FROM c WHERE $14 <> ''),"
+                        " i AS (INSERT INTO message_state (tenant_id, account_id, collection_id, "
+                        "uid, modseq,"
+                        " message_id, received, body_bytes, prefix_bytes, prefix_no, flags, "
+                        "keywords)"
+                        " SELECT $1, $2, $3, c.uid, a.modseq, $4, $9, $5, $6, 0, $7, $8 FROM c, a)"
+                        " SELECT coalesce(c.uid, refuse(CASE WHEN a.modseq IS NULL THEN 'MN002' "
+                        "ELSE 'MN001' END)),"
+                        " c.uid_validity, a.modseq FROM (VALUES (1)) one(x) LEFT JOIN a ON true "
+                        "LEFT JOIN c ON true",
+         .params = "llllliitzbbibtll",
+         .columns = "lll",
+         .scope = PG_SCOPE_TENANT},
+    /* The account is locked; $7 the target. The first new UID, and those that were copied. */
+    ROW(MESSAGE_COPY) =
+        {.name = "message_copy",
+         .text = "WITH src AS MATERIALIZED (SELECT s.*, row_number() OVER (ORDER BY s.uid) AS "
+                 "place FROM (" RANGES(
+                     ENTRY ", prefix_no",
+                     "") ") s),"
+                         " t AS (SELECT count(*) AS messages, coalesce(sum(src.body_bytes + "
+                         "src.prefix_bytes), 0)::int8"
+                         " AS bytes, count(*) FILTER (WHERE src.flags & 1 = 0) AS unseen FROM src),"
+                         " a AS (UPDATE account_state s SET modseq = s.modseq + 1, bytes = s.bytes "
+                         "+ t.bytes,"
+                         " messages = s.messages + t.messages FROM t WHERE s.tenant_id = $1 AND "
+                         "s.account_id = $2"
+                         " AND t.messages > 0 AND " WITHIN(
+                             "t.bytes", "t.messages",
+                             "$8", "$9") " RETURNING s.modseq),"
+                                         " c AS (UPDATE collection_counters k SET uid_next = "
+                                         "k.uid_next + t.messages,"
+                                         " modseq = a.modseq, messages = k.messages + t.messages, "
+                                         "unseen = k.unseen + t.unseen,"
+                                         " bytes = k.bytes + t.bytes FROM a, t WHERE k.tenant_id = "
+                                         "$1 AND k.account_id = $2"
+                                         " AND k.collection_id = $7 RETURNING k.uid_next - "
+                                         "t.messages AS base),"
+                                         " i AS (INSERT INTO message_state (tenant_id, account_id, "
+                                         "collection_id, uid, modseq,"
+                                         " message_id, received, body_bytes, prefix_bytes, "
+                                         "prefix_no, flags, keywords)"
+                                         " SELECT $1, $2, $7, c.base + src.place - 1, a.modseq, "
+                                         "src.message_id, src.received,"
+                                         " src.body_bytes, src.prefix_bytes, src.prefix_no, "
+                                         "src.flags, src.keywords"
+                                         " FROM src, a, c)"
+                                         " SELECT CASE WHEN t.messages = 0 THEN 0 ELSE "
+                                         "coalesce(c.base, refuse('MN002')) END,"
+                                         " (SELECT array_agg(src.uid ORDER BY src.uid) FROM src) "
+                                         "FROM t LEFT JOIN c ON true",
+         .params = "lllLLilll",
+         .columns = "lL",
+         .scope = PG_SCOPE_TENANT},
+    /* The account is locked; $7 only those marked as deleted. */
+    ROW(MESSAGE_EXPUNGE) =
+        {.name = "message_expunge",
+         .text = "WITH src AS MATERIALIZED (" RANGES(
+             ENTRY,
+             " AND (NOT $7 OR s.flags & 8 <> 0)") "),"
+                                                  " t AS (SELECT count(*) AS messages, "
+                                                  "coalesce(sum(src.body_bytes + "
+                                                  "src.prefix_bytes), 0)::int8"
+                                                  " AS bytes, count(*) FILTER (WHERE src.flags & 1 "
+                                                  "= 0) AS unseen FROM src),"
+                                                  " a AS (UPDATE account_state s SET modseq = "
+                                                  "s.modseq + 1, bytes = s.bytes - t.bytes,"
+                                                  " messages = s.messages - t.messages FROM t "
+                                                  "WHERE s.tenant_id = $1 AND s.account_id = $2"
+                                                  " AND t.messages > 0 RETURNING s.modseq),"
+                                                  " k AS (UPDATE collection_counters k SET modseq "
+                                                  "= a.modseq, messages = k.messages - t.messages,"
+                                                  " unseen = k.unseen - t.unseen, bytes = k.bytes "
+                                                  "- t.bytes FROM a, t"
+                                                  " WHERE k.tenant_id = $1 AND k.account_id = $2 "
+                                                  "AND k.collection_id = $3),"
+                                                  " d AS (DELETE FROM message_state s USING src "
+                                                  "WHERE s.tenant_id = $1 AND s.account_id = $2"
+                                                  " AND s.collection_id = $3 AND s.uid = src.uid),"
+                                                  " x AS (INSERT INTO expunged (tenant_id, "
+                                                  "account_id, modseq, collection_id, uid, "
+                                                  "message_id)"
+                                                  " SELECT $1, $2, a.modseq, $3, src.uid, "
+                                                  "src.message_id FROM src, a),"
+                                                  " r AS (INSERT INTO message_released (tenant_id, "
+                                                  "account_id, message_id)"
+                                                  " SELECT DISTINCT $1, $2, src.message_id FROM "
+                                                  "src ON CONFLICT DO NOTHING)"
+                                                  " SELECT (SELECT array_agg(src.uid ORDER BY "
+                                                  "src.uid) FROM src)",
+         .params = "lllLLio",
+         .columns = "L",
+         .scope = PG_SCOPE_TENANT},
+    /* $4 since, $5 up to, $6 to $9 where the page before ended. */
+    ROW(CHANGES) =
+        {.name = "changes",
+         .text =
+             "SELECT v.modseq, v.kind, v.collection_id, v.uid, v.message_id FROM ("
+             " SELECT c.modseq, 1 AS kind, c.collection_id, 0::int8 AS uid, 0::int8 AS message_id"
+             " FROM collection c WHERE c.tenant_id = $1 AND c.account_id = $2 AND c.modseq > $4"
+             " UNION ALL SELECT r.modseq, 2, r.collection_id, 0, 0 FROM collection_removed r"
+             " WHERE r.tenant_id = $1 AND r.account_id = $2 AND r.modseq > $4 AND $4 > 0"
+             " UNION ALL SELECT s.modseq, 3, s.collection_id, s.uid, s.message_id FROM "
+             "message_state s"
+             " WHERE s.tenant_id = $1 AND s.account_id = $2 AND s.modseq > $4"
+             " AND ($3 = 0 OR s.collection_id = $3)"
+             " UNION ALL SELECT x.modseq, 4, x.collection_id, x.uid, x.message_id FROM expunged x"
+             " WHERE x.tenant_id = $1 AND x.account_id = $2 AND x.modseq > $4 AND $4 > 0) v"
+             " WHERE ($3 = 0 OR v.collection_id = $3) AND v.modseq <= $5"
+             " AND (v.modseq, v.collection_id, v.kind, v.uid) > ($6, $7, $8, $9)"
+             " ORDER BY v.modseq, v.collection_id, v.kind, v.uid LIMIT $10",
+         .params = "lllllllili",
+         .columns = "lilll",
+         .scope = PG_SCOPE_TENANT},
+    /* ---- the spool ---- */
+    ROW(SPOOL_CLAIM) =
+        {.name = "spool_claim",
+         .text = "WITH d AS (SELECT q.tenant_id, q.spool_id FROM spool q WHERE q.next_at <= now()"
+                 " AND q.claimed_until <= now() ORDER BY q.next_at LIMIT $2 FOR UPDATE SKIP LOCKED)"
+                 " UPDATE spool s SET holder = $1, fence = s.fence + 1, claimed_until = now() + $3 "
+                 "* interval"
+                 " '1 us' FROM d WHERE s.tenant_id = d.tenant_id AND s.spool_id = d.spool_id"
+                 " RETURNING " SPOOL_ITEM,
+         .params = "til",
+         .columns = SPOOL_ITEM_COLUMNS,
+         .scope = PG_SCOPE_SPOOL},
+    ROW(SPOOL_NEXT) =
+        {.name = "spool_next",
+         .text = "SELECT least((SELECT s.next_at FROM spool s WHERE s.claimed_until <= now()"
+                 " ORDER BY s.next_at LIMIT 1), (SELECT min(greatest(s.claimed_until, s.next_at)) "
+                 "FROM spool s"
+                 " WHERE s.claimed_until > now() AND s.holder <> $1))",
+         .params = "t",
+         .columns = "z",
+         .scope = PG_SCOPE_SPOOL},
+    ROW(SPOOL_RENEW) =
+        {.name = "spool_renew",
+         .text =
+             "WITH u AS (UPDATE spool s SET claimed_until = now() + $5 * interval '1 us'"
+             " FROM unnest($2::int8[], $3::int8[], $4::int8[]) AS i(tenant_id, spool_id, fence)"
+             " WHERE s.tenant_id = i.tenant_id AND s.spool_id = i.spool_id AND s.fence = i.fence"
+             " AND s.holder = $1 AND s.claimed_until > now() RETURNING 1)"
+             " SELECT CASE WHEN (SELECT count(*) FROM u) < cardinality($2) THEN refuse('MN005') "
+             "ELSE 0 END",
+         .params = "tLLLl",
+         .columns = "l",
+         .scope = PG_SCOPE_SPOOL},
+    ROW(SPOOL_READ) =
+        {.name = "spool_read",
+         .text =
+             "SELECT substring(w.prefix FROM least($4, octet_length(w.prefix))::int4 + 1 FOR "
+             "$5::int4), " SLICE " FROM spool s JOIN message m USING (tenant_id, message_id)"
+             " JOIN blob b USING (tenant_id, blob_id) LEFT JOIN message_prefix p"
+             " ON p.tenant_id = s.tenant_id AND p.message_id = s.message_id AND p.prefix_no = "
+             "s.prefix_no"
+             " CROSS JOIN LATERAL (SELECT CASE WHEN s.prefix_no = 0 THEN m.prefix ELSE p.bytes END"
+             " AS prefix) v CROSS JOIN LATERAL (SELECT v.prefix,"
+             " greatest($4 - octet_length(v.prefix), 0) AS first,"
+             " greatest($5 - greatest(octet_length(v.prefix) - $4, 0), 0) AS most) w"
+             " WHERE s.tenant_id = $1 AND s.spool_id = $2 AND s.fence = $3 AND s.claimed_until > "
+             "now()",
+         .params = "lllll",
+         .columns = "bb",
+         .scope = PG_SCOPE_TENANT},
+    ROW(SPOOL_DONE) =
+        {.name = "spool_done",
+         .text = "WITH g AS (DELETE FROM spool s USING unnest($3::int8[], $4::int8[]) AS "
+                 "i(spool_id, fence)"
+                 " WHERE s.tenant_id = $1 AND s.spool_id = i.spool_id AND s.fence = i.fence"
+                 " AND s.holder = $2 AND s.claimed_until > now() RETURNING s.message_id),"
+                 " r AS (INSERT INTO message_released (tenant_id, account_id, message_id)"
+                 " SELECT DISTINCT $1, 0, g.message_id FROM g ON CONFLICT DO NOTHING)"
+                 " SELECT CASE WHEN (SELECT count(*) FROM g) < cardinality($3) THEN refuse('MN005')"
+                 " ELSE 0 END",
+         .params = "ltLL",
+         .columns = "l",
+         .scope = PG_SCOPE_TENANT},
+    ROW(SPOOL_AGAIN) =
+        {.name = "spool_again",
+         .text = "WITH g AS (UPDATE spool s SET next_at = i.next_at * interval '1 us' + "
+                 "'epoch'::timestamptz,"
+                 " attempts = s.attempts + 1, last_reply = i.reply, claimed_until = '-infinity', "
+                 "holder = ''"
+                 " FROM unnest($3::int8[], $4::int8[], $5::int8[], $6::text[])"
+                 " AS i(spool_id, fence, next_at, reply)"
+                 " WHERE s.tenant_id = $1 AND s.spool_id = i.spool_id AND s.fence = i.fence"
+                 " AND s.holder = $2 AND s.claimed_until > now() RETURNING 1)"
+                 " SELECT CASE WHEN (SELECT count(*) FROM g) < cardinality($3) THEN refuse('MN005')"
+                 " ELSE 0 END",
+         .params = "ltLLLT",
+         .columns = "l",
+         .scope = PG_SCOPE_TENANT},
+    ROW(SPOOL_LIST) = {.name = "spool_list",
+                       .text = "SELECT " SPOOL_ITEM " FROM spool s WHERE ($1 = '' OR s.tenant = $1)"
+                               " AND (s.spooled_at, s.spool_id) > ($2, $3) ORDER BY s.spooled_at, "
+                               "s.spool_id LIMIT $4",
+                       .params = "tzli",
+                       .columns = SPOOL_ITEM_COLUMNS,
+                       .scope = PG_SCOPE_SPOOL},
+    ROW(SPOOL_RETRY) = {.name = "spool_retry",
+                        .text = "UPDATE spool s SET next_at = now() WHERE s.spool_id = $1 AND "
+                                "s.claimed_until <= now()",
+                        .params = "l",
+                        .columns = "",
+                        .scope = PG_SCOPE_SPOOL},
+    ROW(SPOOL_OF) = {.name = "spool_of",
+                     .text = "SELECT s.tenant_id FROM spool s WHERE s.spool_id = $1",
+                     .params = "l",
+                     .columns = "l",
+                     .scope = PG_SCOPE_SPOOL},
+    ROW(SPOOL_REMOVE) =
+        {.name = "spool_remove",
+         .text = "WITH g AS (DELETE FROM spool s WHERE s.tenant_id = $1 AND s.spool_id = $2"
+                 " AND s.claimed_until <= now() RETURNING s.message_id),"
+                 " r AS (INSERT INTO message_released (tenant_id, account_id, message_id)"
+                 " SELECT $1, 0, g.message_id FROM g ON CONFLICT DO NOTHING)"
+                 " SELECT g.message_id FROM g",
+         .params = "ll",
+         .columns = "l",
+         .scope = PG_SCOPE_TENANT},
+    /* ---- the sweep ---- */
+    ROW(SWEEP_DUE) =
+        {.name = "sweep_due",
+         .text = "SELECT d.tenant_id, d.account_id, d.work FROM sweep_due($1 * interval '1 us',"
+                 " $2 * interval '1 us', $3) d",
+         .params = "lli",
+         .columns = "lli",
+         .scope = PG_SCOPE_DOOR,
+         .why =
+             "which accounts of which tenants have something to sweep, and nothing more of them"},
+    /* The account is locked, so nothing is copied meanwhile. What it no longer has, it lets go. */
+    ROW(SWEEP_ACCOUNT) =
+        {.name = "sweep_account",
+         .text =
+             "WITH due AS MATERIALIZED (DELETE FROM message_released r WHERE r.tenant_id = $1"
+             " AND r.account_id = $2 AND r.message_id IN (SELECT q.message_id FROM "
+             "message_released q"
+             " WHERE q.tenant_id = $1 AND q.account_id = $2"
+             " AND q.released_at <= now() - $3 * interval '1 us' LIMIT $4) RETURNING r.message_id),"
+             " held AS MATERIALIZED (SELECT DISTINCT s.message_id FROM message_state s"
+             " WHERE s.tenant_id = $1 AND s.account_id = $2"
+             " AND s.message_id IN (SELECT due.message_id FROM due))"
+             " UPDATE message m SET holders = m.holders - 1 FROM due WHERE m.tenant_id = $1"
+             " AND m.message_id = due.message_id"
+             " AND NOT EXISTS (SELECT FROM held WHERE held.message_id = due.message_id)"
+             " RETURNING m.message_id",
+         .params = "llli",
+         .columns = "l",
+         .scope = PG_SCOPE_TENANT},
+    ROW(SWEEP_SPOOL) =
+        {.name = "sweep_spool",
+         .text =
+             "WITH due AS MATERIALIZED (DELETE FROM message_released r WHERE r.tenant_id = $1"
+             " AND r.account_id = 0 AND r.message_id IN (SELECT q.message_id FROM message_released "
+             "q"
+             " WHERE q.tenant_id = $1 AND q.account_id = 0"
+             " AND q.released_at <= now() - $2 * interval '1 us' LIMIT $3) RETURNING r.message_id)"
+             " UPDATE message m SET holders = m.holders - 1 FROM due WHERE m.tenant_id = $1"
+             " AND m.message_id = due.message_id AND NOT EXISTS (SELECT FROM spool s"
+             " WHERE s.tenant_id = $1 AND s.message_id = due.message_id)"
+             " RETURNING m.message_id",
+         .params = "lli",
+         .columns = "l",
+         .scope = PG_SCOPE_TENANT},
+    /* A message has its blob to itself. */
+    ROW(SWEEP_MESSAGES) =
+        {.name = "sweep_messages",
+         .text =
+             "WITH g AS (DELETE FROM message m WHERE m.tenant_id = $1 AND m.message_id = ANY ($2)"
+             " AND m.holders <= 0 RETURNING m.message_id, m.blob_id),"
+             " t AS (DELETE FROM message_text t USING g WHERE t.tenant_id = $1"
+             " AND t.message_id = g.message_id),"
+             " p AS (DELETE FROM message_prefix p USING g WHERE p.tenant_id = $1"
+             " AND p.message_id = g.message_id),"
+             " k AS (DELETE FROM blob_chunk k USING g WHERE k.tenant_id = $1 AND k.blob_id = "
+             "g.blob_id)"
+             " DELETE FROM blob b USING g WHERE b.tenant_id = $1 AND b.blob_id = g.blob_id",
+         .params = "lL",
+         .columns = "",
+         .scope = PG_SCOPE_TENANT},
+    ROW(SWEEP_BLOBS) = {.name = "sweep_blobs",
+                        .text =
+                            "WITH g AS (DELETE FROM blob b WHERE b.tenant_id = $1 AND b.blob_id IN"
+                            " (SELECT q.blob_id FROM blob q WHERE q.tenant_id = $1"
+                            " AND q.loose_since <= now() - $2 * interval '1 us' LIMIT $3)"
+                            " AND b.loose_since IS NOT NULL RETURNING b.blob_id),"
+                            " k AS (DELETE FROM blob_chunk k USING g WHERE k.tenant_id = $1"
+                            " AND k.blob_id = g.blob_id) SELECT count(*) FROM g",
+                        .params = "lli",
+                        .columns = "l",
+                        .scope = PG_SCOPE_TENANT},
+    /* The account is locked. */
+    ROW(SWEEP_TOMBSTONES) =
+        {.name = "sweep_tombstones",
+         .text =
+             "WITH x AS (DELETE FROM expunged x WHERE x.tenant_id = $1 AND x.account_id = $2"
+             " AND x.removed_at <= now() - $3 * interval '1 us' RETURNING x.modseq),"
+             " r AS (DELETE FROM collection_removed r WHERE r.tenant_id = $1 AND r.account_id = $2"
+             " AND r.removed_at <= now() - $3 * interval '1 us' RETURNING r.modseq)"
+             " UPDATE account_state s SET horizon = greatest(s.horizon, (SELECT max(v.modseq) FROM"
+             " (SELECT x.modseq FROM x UNION ALL SELECT r.modseq FROM r) v))"
+             " WHERE s.tenant_id = $1 AND s.account_id = $2",
+         .params = "lll",
+         .columns = "",
+         .scope = PG_SCOPE_TENANT},
+    /* A collection of an account that is gone. */
+    ROW(SWEEP_GONE) =
+        {.name = "sweep_gone",
+         .text =
+             "WITH n AS (SELECT c.collection_id FROM collection c WHERE c.tenant_id = $1"
+             " AND c.account_id = $2 LIMIT 1) SELECT n.collection_id FROM n JOIN account_state s"
+             " ON s.tenant_id = $1 AND s.account_id = $2 AND s.is_gone",
+         .params = "ll",
+         .columns = "l",
+         .scope = PG_SCOPE_TENANT},
+};
+const size_t pg_store_statement_count = sizeof pg_store_statements / sizeof pg_store_statements[0];

@@ -454,26 +454,28 @@ static void log_end(const struct smtp_delivery *delivery, size_t delivered)
     int64_t now_us = mansio_now_us();
 
     failed = failed != NULL ? failed : find_answer(delivery, 5);
-    mansio_log(MANSIO_LOG_INFO, "message", MANSIO_KV_STR("id", transaction->id),
-               MANSIO_KV_STR("from", transaction->reverse_path),
-               MANSIO_KV_STR("to", transaction->recipients[0].path),
-               MANSIO_KV_INT("recipients", (int64_t)transaction->count),
-               MANSIO_KV_INT("refused", transaction->refused),
-               MANSIO_KV_INT("delivered", (int64_t)delivered),
-               MANSIO_KV_CSTR("outcome", failed != NULL && delivered > 0 ? "partly"
-                                         : delivered > 0                 ? "delivered"
-                                         : failed == NULL                ? "discarded"
-                                         : failed->answer.code < 500     ? "deferred"
-                                                                         : "rejected"),
-               MANSIO_KV_INT("code", failed != NULL ? failed->answer.code : 250),
-               MANSIO_KV_CSTR("status", failed != NULL ? failed->answer.enhanced : "2.0.0"),
-               MANSIO_KV_STR("reason", failed != NULL ? failed->answer.words : MANSIO_STR_NONE),
-               MANSIO_KV_INT("bytes", (int64_t)transaction->bytes),
-               MANSIO_KV_STR("hello", smtp_hello(session)),
-               MANSIO_KV_STR("ip", mansio_conn_peer_ip(mansio_session_conn(session->session))),
-               MANSIO_KV_DURATION("receive", delivery->ended_us - transaction->begun_us),
-               MANSIO_KV_DURATION("commit", delivery->commit_us),
-               MANSIO_KV_DURATION("deliver", now_us - delivery->ended_us), MANSIO_KV_END);
+    mansio_log(
+        MANSIO_LOG_INFO, "message", MANSIO_KV_STR("id", transaction->id),
+        MANSIO_KV_STR("from", transaction->reverse_path),
+        MANSIO_KV_STR("to", transaction->recipients[0].path),
+        MANSIO_KV_INT("recipients", (int64_t)transaction->count),
+        MANSIO_KV_INT("refused", transaction->refused),
+        MANSIO_KV_INT("delivered", (int64_t)delivered),
+        MANSIO_KV_CSTR("outcome", failed != NULL && delivered > 0 ? "partly"
+                                  : delivered > 0                 ? "delivered"
+                                  : failed == NULL                ? "discarded"
+                                  : failed->answer.code < 500     ? "deferred"
+                                                                  : "rejected"),
+        MANSIO_KV_INT("code", failed != NULL ? failed->answer.code : 250),
+        MANSIO_KV_CSTR("status", failed != NULL ? failed->answer.enhanced : "2.0.0"),
+        MANSIO_KV_STR("reason", failed != NULL ? failed->answer.words : MANSIO_STR_NONE),
+        MANSIO_KV_INT("bytes", (int64_t)(delivered > 0 ? mansio_content_size(transaction->content)
+                                                       : transaction->bytes)),
+        MANSIO_KV_STR("hello", smtp_hello(session)),
+        MANSIO_KV_STR("ip", mansio_conn_peer_ip(mansio_session_conn(session->session))),
+        MANSIO_KV_DURATION("receive", delivery->ended_us - transaction->begun_us),
+        MANSIO_KV_DURATION("commit", delivery->commit_us),
+        MANSIO_KV_DURATION("deliver", now_us - delivery->ended_us), MANSIO_KV_END);
 }
 
 /* The replies: one, or in LMTP one for each recipient, in the order of their RCPTs. */

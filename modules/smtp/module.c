@@ -42,7 +42,7 @@ static const struct mansio_setting SETTINGS[] = {
          .help = "Accept white space behind the colon of MAIL FROM: and RCPT TO:"),
     LIVE("recipients_max", MANSIO_SETTING_INT, .unit = "recipients", .default_text = "1000",
          .min = 100, .max = 10000, .help = "Recipients of one message"),
-    LIVE("transactions_max", MANSIO_SETTING_INT, .unit = "transactions", .default_text = "1000",
+    LIVE("transactions_max", MANSIO_SETTING_INT, .unit = "transactions", .default_text = "100000",
          .min = 1, .max = 1000000, .help = "Messages of one session, successful or not"),
     LIVE("errors_max", MANSIO_SETTING_INT, .unit = "errors", .default_text = "20", .min = 1,
          .max = 100000,

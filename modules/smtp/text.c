@@ -105,6 +105,7 @@ uint32_t smtp_text_next(struct smtp_text *text, struct mansio_str *in, struct ma
         } else if (text->state == DOT_CR) {
             text->faults |= SMTP_TEXT_BARE_CR;
             text->state = LINE;
+            count(text, 1);
         } else {
             skip(in, (size_t)(pass_lines(text, from, from + in->len) - from));
             if (text->faults == 0) {

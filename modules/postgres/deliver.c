@@ -1,0 +1,391 @@
+/*
+ * Deliveries that share commits.
+ *
+ * There is no fiber for it: whoever comes while nobody sends leads, takes all that is ready, sends
+ * it as one transaction over the one delivery connection, and hands the lead to who has waited
+ * longest. So a group is what came while the one before was being flushed; no timer delays
+ * anybody. From the moment a post is taken, its fiber and the leader's are masked from
+ * cancellation: what was sent is seen to its end.
+ *
+ * A message that fails on its own account gets its answer and the rest is sent again, in halves.
+ * One that meets a locked account leaves the group and waits by itself. When the connection breaks
+ * nothing is sent again: what was sent may have been committed, so the answer is "try later", and
+ * the client's copy stands.
+ */
+#include "deliver.h"
+
+#include <mansio/limit.h>
+#include <mansio/log.h>
+
+enum {
+    TRIES = 3,      /* of a post whose account changed under it */
+    TOKENS_MAX = 4, /* groups in flight on a node */
+};
+
+#define GROUP_WAIT_US  (60 * MANSIO_SECOND) /* beyond the server's own time-outs */
+#define TOKEN_PAUSE_US (1 * MANSIO_MS)
+#define TOKEN_WAIT_US  (1 * MANSIO_SECOND)
+#define TOKEN_NAME     "postgres-deliveries"
+
+/* ---- the queue ------------------------------------------------------------------------------ */
+
+static void enqueue(struct pg_store *store, struct pg_post *post)
+{
+    post->state = PG_POST_QUEUED;
+    post->next = NULL;
+    if (store->last != NULL) {
+        store->last->next = post;
+    } else {
+        store->first = post;
+    }
+    store->last = post;
+}
+
+static void unqueue(struct pg_store *store, struct pg_post *post)
+{
+    struct pg_post *before = NULL;
+    for (struct pg_post *at = store->first; at != NULL; before = at, at = at->next) {
+        if (at != post) {
+            continue;
+        }
+        if (before != NULL) {
+            before->next = at->next;
+        } else {
+            store->first = at->next;
+        }
+        store->last = store->last == at ? before : store->last;
+        post->state = PG_POST_NEW;
+        return;
+    }
+}
+
+/* All that is ready, within a group's bounds; at least one. */
+static size_t take(struct pg_store *store, struct pg_post *out[PG_GROUP_MAX])
+{
+    size_t count = 0;
+    int64_t bytes = 0;
+    while (store->first != NULL && count < PG_GROUP_MAX) {
+        struct pg_post *post = store->first;
+        if (count > 0 && bytes + post->size > PG_GROUP_BYTES) {
+            break;
+        }
+        store->first = post->next;
+        store->last = store->first != NULL ? store->last : NULL;
+        bytes += post->size;
+        post->state = PG_POST_SENT;
+        out[count++] = post;
+    }
+    return count;
+}
+
+static void finish(struct pg_post *post, int code)
+{
+    post->state = PG_POST_DONE;
+    post->code = code;
+    mansio_event_set(post->event);
+}
+
+/* ---- sending a group ------------------------------------------------------------------------ */
+
+/* Groups of all workers of the node. One that gets no token in time goes without: it is a brake,
+ * no lock. */
+static int token_take(const struct pg_store *store)
+{
+    struct mansio_str key = mansio_instance_name(store->pg->instance);
+    int64_t until_us = mansio_deadline_in(TOKEN_WAIT_US);
+    while (mansio_limit_acquire(TOKEN_NAME, key, TOKENS_MAX) < 0) {
+        if (mansio_now_us() >= until_us ||
+            mansio_fiber_sleep_until(mansio_deadline_in(TOKEN_PAUSE_US)) < 0) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* What failed may be a message's own fault, or bad luck with a lock: then the others needn't. */
+static int is_own(int code)
+{
+    return code != MANSIO_E_UNAVAILABLE && code != MANSIO_E_TIMEOUT && code != MANSIO_E_CANCELLED;
+}
+
+static int transact(struct pg_store *store, struct pg_conn *conn, struct pg_post *const *posts,
+                    size_t count, int64_t deadline_us, struct pg_post **out_culprit)
+{
+    struct mansio_arena *arena = mansio_arena_new(NULL, "delivery group", 64 << 20);
+    struct pg_sent *sent = NULL;
+    size_t sent_count = 0;
+    struct pg_params params;
+    pg_params_init(&params);
+    *out_culprit = NULL;
+    int rc = pg_send(conn, PG_SQL_GROUP_BEGIN, NULL);
+    if (rc == 0) {
+        rc = pg_group_send(store, conn, posts, count, arena, &sent, &sent_count);
+    }
+    if (rc == 0) {
+        rc = pg_sync(conn, PG_SYNC_COMMIT);
+    }
+    if (rc == 0) {
+        rc = pg_receive(conn, deadline_us, NULL);
+    }
+    if (rc == 0) {
+        rc = pg_group_receive(conn, sent, sent_count, deadline_us, out_culprit);
+    }
+    if (rc == 0 || is_own(rc)) {
+        int end = pg_finish(conn, deadline_us);
+        rc = rc == 0 ? end : rc;
+    }
+    if (pg_is_broken(conn)) {
+        rc = MANSIO_E_UNAVAILABLE;
+    }
+    mansio_arena_free(arena);
+    return rc;
+}
+
+static void commit(struct pg_store *store, struct pg_post **posts, size_t count);
+
+/* The rest of a group in which one failed. Bounded: each call has fewer posts than the one
+ * before, and halves make it a logarithm of calls deep. */
+static void commit_rest(struct pg_store *store, struct pg_post **posts, size_t count,
+                        const struct pg_post *culprit)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (posts[i] != culprit) {
+            posts[left++] = posts[i];
+        }
+    }
+    size_t half = (left + 1) / 2;
+    if (half > 0) {
+        commit(store, posts, half);
+    }
+    if (left > half) {
+        commit(store, posts + half, left - half);
+    }
+}
+
+/* Send posts as one transaction, and see each to its end. Masked. */
+static void commit(struct pg_store *store, struct pg_post **posts, size_t count)
+{
+    struct pg_conn *conn = NULL;
+    struct pg_post *culprit = NULL;
+    int64_t deadline_us =
+        mansio_deadline_in(store->pg->config.statement_timeout_us + GROUP_WAIT_US);
+    int rc = pg_borrow(store->delivery, deadline_us, &conn);
+    if (rc == 0) {
+        rc = transact(store, conn, posts, count, deadline_us, &culprit);
+        pg_give_back(conn);
+    } else {
+        rc = rc == MANSIO_E_BUSY ? MANSIO_E_UNAVAILABLE : rc;
+    }
+    if (rc < 0 && is_own(rc) && (culprit != NULL || count > 1)) {
+        mansio_metric_add(store->pg->instance, PG_METRIC_GROUP_SPLITS, 1);
+        if (culprit != NULL) {
+            culprit->is_alone = rc == MANSIO_E_BUSY;
+            finish(culprit, rc);
+        }
+        commit_rest(store, posts, count, culprit);
+        return;
+    }
+    if (rc < 0 && is_own(rc)) {
+        posts[0]->is_alone = rc == MANSIO_E_BUSY;
+    } else if (rc < 0) {
+        mansio_log(MANSIO_LOG_WARNING, "delivery-group", MANSIO_KV_INT("messages", (int64_t)count),
+                   MANSIO_KV_CODE("error", rc), MANSIO_KV_END);
+    }
+    if (rc == 0) {
+        mansio_metric_add(store->pg->instance, PG_METRIC_DELIVERIES, (int64_t)count);
+        mansio_metric_observe(store->pg->instance, PG_METRIC_GROUP_MESSAGES, (int64_t)count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        finish(posts[i], rc);
+    }
+}
+
+/* Whoever waits longest leads next. */
+static void hand_over(struct pg_store *store)
+{
+    store->is_led = 0;
+    if (store->first != NULL) {
+        mansio_event_set(store->first->event);
+    }
+}
+
+/* Lead one group, which has this post in it unless 64 came before. 0; MANSIO_E_CANCELLED: this
+ * post isn't queued any more. */
+static int lead(struct pg_store *store, struct pg_post *post)
+{
+    struct pg_post *posts[PG_GROUP_MAX];
+    store->is_led = 1;
+    /* Who was answered just now may be ready with the next message. */
+    int rc = mansio_fiber_yield();
+    if (rc < 0) {
+        unqueue(store, post);
+        hand_over(store);
+        return rc;
+    }
+    mansio_fiber_mask();
+    int has_token = token_take(store);
+    size_t count = take(store, posts);
+    commit(store, posts, count);
+    if (has_token) {
+        mansio_limit_release(TOKEN_NAME, mansio_instance_name(store->pg->instance));
+    }
+    hand_over(store);
+    mansio_fiber_unmask();
+    return 0;
+}
+
+/* Wait for what was sent, whoever wants this fiber to end. */
+static void see_to_end(struct pg_post *post)
+{
+    struct mansio_waitable *const done = mansio_event_waitable(post->event);
+    int rc = 0;
+    mansio_fiber_mask();
+    while (rc >= 0 && post->state != PG_POST_DONE) {
+        rc = mansio_wait(&done, 1, MANSIO_NEVER, 0);
+    }
+    mansio_fiber_unmask();
+    MANSIO_ASSERT(post->state == PG_POST_DONE);
+}
+
+/* A post through a group. Its code. */
+static int share(struct pg_store *store, struct pg_post *post, int64_t deadline_us)
+{
+    post->is_alone = 0;
+    mansio_event_clear(post->event);
+    enqueue(store, post);
+    while (post->state != PG_POST_DONE) {
+        if (!store->is_led) {
+            int rc = lead(store, post);
+            if (rc < 0) {
+                return rc;
+            }
+            continue;
+        }
+        struct mansio_waitable *const done = mansio_event_waitable(post->event);
+        int rc = mansio_wait(&done, 1, deadline_us, 0);
+        if (rc < 0 && post->state == PG_POST_QUEUED) {
+            unqueue(store, post);
+            if (!store->is_led) {
+                hand_over(store); /* it may have been this one's turn */
+            }
+            return rc == MANSIO_E_TIMEOUT ? mansio_fail(rc, "no delivery by the deadline") : rc;
+        }
+        if (post->state != PG_POST_DONE) {
+            mansio_event_clear(post->event);
+        }
+        if (rc < 0) {
+            see_to_end(post);
+        }
+    }
+    return post->code < 0 ? mansio_fail(post->code, "the database refused it, or is away") : 0;
+}
+
+/* ---- a transaction of its own --------------------------------------------------------------- */
+
+static int send_bodies(struct pg_conn *conn, const struct pg_post *post, int64_t deadline_us)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && post->is_large && i < post->part_count; i++) {
+        rc = pg_tenant(conn, (uint64_t)post->parts[i].tenant);
+        if (rc == 0) {
+            rc = pg_chunks_add(conn, post->parts[i].tenant, post->id, post->content, deadline_us);
+        }
+    }
+    return rc;
+}
+
+int pg_post_within(struct pg_store *store, struct pg_conn *conn, struct pg_post *post,
+                   int64_t deadline_us)
+{
+    struct pg_sent *sent = NULL;
+    size_t sent_count = 0;
+    struct pg_post *culprit = NULL;
+    int rc = send_bodies(conn, post, deadline_us);
+    if (rc == 0) {
+        rc = pg_group_send(store, conn, &post, 1, post->arena, &sent, &sent_count);
+    }
+    if (rc == 0) {
+        rc = pg_sync(conn, 0);
+    }
+    if (rc == 0) {
+        rc = pg_group_receive(conn, sent, sent_count, deadline_us, &culprit);
+    }
+    return rc == 0 ? pg_finish(conn, deadline_us) : rc;
+}
+
+static int alone(struct pg_store *store, struct pg_post *post, int64_t deadline_us)
+{
+    struct pg_conn *conn = NULL;
+    int rc = pg_borrow(store->pg->serving, deadline_us, &conn);
+    if (rc == 0) {
+        rc = pg_begin(conn);
+    }
+    if (rc == 0) {
+        rc = pg_post_within(store, conn, post, deadline_us);
+    }
+    if (rc == 0) {
+        rc = pg_commit(conn, deadline_us);
+        mansio_metric_add(store->pg->instance, PG_METRIC_DELIVERIES, rc == 0);
+    }
+    pg_give_back(conn);
+    return rc;
+}
+
+/* ---- the interface -------------------------------------------------------------------------- */
+
+static int deliver_post(struct pg_store *store, struct pg_post *post, int64_t deadline_us)
+{
+    int rc = MANSIO_E_BUSY;
+    for (int i = 0; i < TRIES && rc == MANSIO_E_BUSY; i++) {
+        rc = post->is_large || post->is_alone ? alone(store, post, deadline_us)
+                                              : share(store, post, deadline_us);
+    }
+    if (rc < 0) {
+        pg_post_fail(post, rc);
+        return rc;
+    }
+    if (!pg_post_done(post, store)) {
+        return 0;
+    }
+    rc = pg_post_explain(post, store, deadline_us);
+    return (post->facts->flags & MANSIO_PLAN_EACH) != 0 ? 0 : rc;
+}
+
+int pg_post_new(struct pg_store *store, struct mansio_instance *pool, struct mansio_plan *plan,
+                struct mansio_content *content, int64_t deadline_us, struct pg_post **out)
+{
+    /* Texts of 10,000 entries are the plan's; here is what points to them. */
+    struct mansio_arena *arena = mansio_arena_new(NULL, "delivery", 64 << 20);
+    struct pg_post *post = mansio_arena_alloc(arena, sizeof *post);
+    post->arena = arena;
+    post->event = mansio_event_new(arena);
+    post->plan = plan;
+    post->content = content;
+    int rc = pg_post_prepare(post, store, pool, deadline_us);
+    if (rc < 0) {
+        mansio_arena_free(arena);
+        return rc;
+    }
+    *out = post;
+    return 0;
+}
+
+int pg_deliver(struct mansio_instance *pool, struct mansio_plan *plan,
+               struct mansio_content *content, int64_t deadline_us)
+{
+    struct pg_store *store = pg_of(pool)->store;
+    struct pg_post *post = NULL;
+    if (store == NULL) {
+        return mansio_fail(MANSIO_E_UNAVAILABLE, "the store isn't started");
+    }
+    int rc = pg_post_new(store, pool, plan, content, deadline_us, &post);
+    if (rc < 0) {
+        return rc;
+    }
+    int64_t began_us = mansio_now_us();
+    rc = post->part_count > 0 ? deliver_post(store, post, deadline_us) : 0;
+    mansio_metric_observe(store->pg->instance, PG_METRIC_DELIVERY_TIME, mansio_now_us() - began_us);
+    mansio_arena_free(post->arena);
+    return rc;
+}

@@ -1,0 +1,193 @@
+/*
+ * Reading messages: lists of entries, bytes, texts.
+ *
+ * Lists come in pages, each a statement of its own: neither the server nor we hold more than a
+ * page, and what changes between two pages shows in the change log.
+ */
+#include "store_private.h"
+
+#include <string.h>
+
+enum { PACE_ROWS = 256 };
+
+/* ---- lists ---------------------------------------------------------------------------------- */
+
+struct listing {
+    struct pg_op op;
+    uint64_t collection;
+    const struct mansio_message_query *query;
+    mansio_message_fn visit;
+    void *arg;
+    struct pg_walk walk;
+    int is_whole; /* with blob or structure */
+};
+
+static int visit_rows(struct listing *l, const struct pg_result *result)
+{
+    int rc = 0;
+    int64_t uid = 0;
+    size_t rows = pg_rows(result);
+    for (size_t row = 0; rc == 0 && row < rows; row++) {
+        struct mansio_message message;
+        pg_message_fill(&message, result, row);
+        uid = message.uid;
+        if (l->is_whole && (l->query->flags & MANSIO_QUERY_BLOB) != 0) {
+            message.blob_id = (uint64_t)pg_get_int64(result, row, 8);
+        }
+        if (l->is_whole && (l->query->flags & MANSIO_QUERY_STRUCTURE) != 0) {
+            message.structure = pg_get_str(result, row, 9);
+        }
+        rc = l->visit(l->arg, &message);
+        if (rc == 0 && row % PACE_ROWS == PACE_ROWS - 1) {
+            rc = mansio_fiber_pace();
+        }
+    }
+    pg_walk_got(&l->walk, rows, uid);
+    return rc;
+}
+
+static int list_page(struct listing *l, struct mansio_arena *scratch)
+{
+    const struct pg_result *result = NULL;
+    struct pg_params params;
+    pg_params_init(&params);
+    pg_op_params(&l->op, &params);
+    pg_add_int64(&params, (int64_t)l->collection);
+    pg_walk_params(&l->walk, &params, scratch);
+    pg_add_int64(&params, (int64_t)l->query->changed_since);
+    if (l->is_whole) {
+        pg_add_bool(&params, (l->query->flags & MANSIO_QUERY_STRUCTURE) != 0);
+    }
+    int rc = pg_tenant(l->op.conn, (uint64_t)l->op.tenant);
+    if (rc == 0) {
+        rc = pg_ask(l->op.conn, l->is_whole ? PG_SQL_MESSAGE_LIST_WHOLE : PG_SQL_MESSAGE_LIST,
+                    &params, l->op.deadline_us, &result);
+    }
+    return rc == 0 ? visit_rows(l, result) : rc;
+}
+
+static int list(struct listing *l)
+{
+    struct pg_probe probe;
+    int rc = pg_probe(&l->op, l->collection, &probe);
+    if (rc < 0) {
+        return rc;
+    }
+    pg_walk_init(&l->walk, l->query->uid_ranges, l->query->range_count, probe.last_uid, INT64_MAX);
+    while (rc == 0 && pg_walk_next(&l->walk)) {
+        MANSIO_SCRATCH_BEGIN(scratch);
+        rc = list_page(l, scratch);
+        MANSIO_SCRATCH_END(scratch);
+    }
+    return rc;
+}
+
+int pg_message_list(struct mansio_instance *pool, struct mansio_account *account,
+                    uint64_t collection_id, const struct mansio_message_query *query,
+                    mansio_message_fn visit, void *arg, int64_t deadline_us)
+{
+    struct mansio_arena *arena = mansio_arena_new(NULL, "message list", 0);
+    struct listing *l = mansio_arena_alloc(arena, sizeof *l);
+    *l = (struct listing){
+        .collection = collection_id,
+        .query = query,
+        .visit = visit,
+        .arg = arg,
+        .is_whole = (query->flags & (MANSIO_QUERY_STRUCTURE | MANSIO_QUERY_BLOB)) != 0,
+    };
+    int rc = pg_op_begin(&l->op, pool, account, deadline_us);
+    if (rc == 0) {
+        rc = list(l);
+    }
+    rc = pg_op_end(&l->op, rc);
+    mansio_arena_free(arena);
+    return rc;
+}
+
+/* ---- bytes ---------------------------------------------------------------------------------- */
+
+/* Two columns in a row into the caller's arena, one behind the other. */
+static int give_bytes(const struct pg_result *result, struct mansio_arena *arena,
+                      struct mansio_str *out)
+{
+    struct mansio_str head = pg_get_str(result, 0, 0);
+    struct mansio_str body = pg_get_str(result, 0, 1);
+    if (head.len + body.len == 0) {
+        *out = MANSIO_STR_NONE;
+        return 0;
+    }
+    char *bytes = mansio_arena_try_alloc(arena, head.len + body.len);
+    if (bytes == NULL) {
+        return MANSIO_E_LIMIT;
+    }
+    if (head.len > 0) {
+        memcpy(bytes, head.ptr, head.len);
+    }
+    if (body.len > 0) {
+        memcpy(bytes + head.len, body.ptr, body.len);
+    }
+    *out = (struct mansio_str){bytes, head.len + body.len};
+    return 0;
+}
+
+int pg_bytes_ask(struct pg_conn *conn, unsigned id, const struct pg_params *params,
+                 struct mansio_arena *arena, int64_t deadline_us, struct mansio_str *out)
+{
+    const struct pg_result *result = NULL;
+    int rc = pg_ask(conn, id, params, deadline_us, &result);
+    if (rc < 0) {
+        return rc;
+    }
+    return pg_rows(result) == 0 ? MANSIO_E_NOT_FOUND : give_bytes(result, arena, out);
+}
+
+void pg_add_window(struct pg_params *params, uint64_t offset, size_t max)
+{
+    pg_add_int64(params, offset > INT64_MAX / 2 ? INT64_MAX / 2 : (int64_t)offset);
+    pg_add_int64(params, max > PG_READ_MAX ? PG_READ_MAX : (int64_t)max);
+}
+
+int pg_message_read(struct mansio_instance *pool, struct mansio_account *account,
+                    uint64_t collection_id, uint32_t uid, uint64_t offset, size_t max,
+                    struct mansio_arena *arena, int64_t deadline_us, struct mansio_str *out)
+{
+    struct pg_op op;
+    struct pg_params params;
+    int rc = pg_op_begin(&op, pool, account, deadline_us);
+    if (rc == 0) {
+        pg_params_init(&params);
+        pg_op_params(&op, &params);
+        pg_add_int64(&params, (int64_t)collection_id);
+        pg_add_int64(&params, uid);
+        pg_add_window(&params, offset, max);
+        rc = pg_bytes_ask(op.conn, PG_SQL_MESSAGE_READ, &params, arena, deadline_us, out);
+        if (rc == MANSIO_E_NOT_FOUND) {
+            rc = mansio_fail(rc, "no such message");
+        }
+    }
+    return pg_op_end(&op, rc);
+}
+
+int pg_message_text(struct mansio_instance *pool, struct mansio_account *account,
+                    uint64_t collection_id, uint32_t uid, struct mansio_arena *arena,
+                    int64_t deadline_us, struct mansio_str *out)
+{
+    struct pg_op op;
+    struct pg_params params;
+    const struct pg_result *result = NULL;
+    int rc = pg_op_begin(&op, pool, account, deadline_us);
+    if (rc == 0) {
+        pg_params_init(&params);
+        pg_op_params(&op, &params);
+        pg_add_int64(&params, (int64_t)collection_id);
+        pg_add_int64(&params, uid);
+        rc = pg_ask(op.conn, PG_SQL_MESSAGE_TEXT, &params, deadline_us, &result);
+    }
+    if (rc == 0 && pg_rows(result) == 0) {
+        rc = mansio_fail(MANSIO_E_NOT_FOUND, "no such message");
+    }
+    if (rc == 0) {
+        rc = mansio_arena_copy(arena, pg_get_str(result, 0, 0), out);
+    }
+    return pg_op_end(&op, rc);
+}

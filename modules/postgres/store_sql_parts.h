@@ -1,0 +1,69 @@
+/*
+ * Parts that several of the store's statements have in common.
+ */
+#ifndef MANSIO_MODULES_POSTGRES_STORE_SQL_PARTS_H
+#define MANSIO_MODULES_POSTGRES_STORE_SQL_PARTS_H
+
+/* Entries of a collection by ranges: $1 tenant, $2 account, $3 collection, $4 and $5 ranges, $6
+ * most of each. */
+#define RANGES(columns, also)                                                                      \
+    "SELECT s.* FROM unnest($4::int8[], $5::int8[]) AS r(lo, hi) CROSS JOIN LATERAL "              \
+    "(SELECT " columns " FROM message_state s WHERE s.tenant_id = $1 AND s.account_id = $2"        \
+    " AND s.collection_id = $3 AND s.uid BETWEEN r.lo AND r.hi" also " ORDER BY s.uid LIMIT $6) s"
+
+#define ENTRY "uid, modseq, message_id, received, body_bytes, prefix_bytes, flags, keywords"
+
+/* Within a quota: so many bytes and messages more; 0 is no quota. */
+#define WITHIN(bytes, messages, quota_bytes, quota_messages)                                       \
+    "(" quota_bytes " = 0 OR s.bytes + " bytes " <= " quota_bytes ") AND (" quota_messages         \
+    " = 0 OR s.messages + " messages " <= " quota_messages ")"
+
+/* Part of a blob b, from w.first, w.most bytes of it. */
+#define SLICE                                                                                      \
+    "CASE b.storage WHEN 1 THEN"                                                                   \
+    " substring(b.body FROM least(w.first, b.size)::int4 + 1 FOR w.most::int4)"                    \
+    " ELSE (SELECT string_agg(substring(k.bytes"                                                   \
+    " FROM greatest(w.first - k.chunk * 262144::int8, 0)::int4 + 1"                                \
+    " FOR (least(262144, w.first + w.most - k.chunk * 262144::int8)"                               \
+    " - greatest(w.first - k.chunk * 262144::int8, 0))::int4), ''::bytea ORDER BY k.chunk)"        \
+    " FROM blob_chunk k WHERE k.tenant_id = b.tenant_id AND k.blob_id = b.blob_id"                 \
+    " AND k.chunk >= w.first / 262144 AND k.chunk * 262144::int8 < w.first + w.most) END"
+
+#define COLLECTION                                                                                 \
+    "SELECT c.collection_id, c.kind, c.special_use, c.name, k.uid_validity, k.uid_next,"           \
+    " k.recent_from, k.messages, k.unseen, k.bytes, greatest(k.modseq, c.modseq),"                 \
+    " EXISTS (SELECT FROM subscription u WHERE u.tenant_id = c.tenant_id"                          \
+    " AND u.account_id = c.account_id AND u.name = c.name)"                                        \
+    " FROM collection c JOIN collection_counters k USING (tenant_id, account_id, collection_id)"   \
+    " JOIN account_state s USING (tenant_id, account_id)"                                          \
+    " WHERE c.tenant_id = $1 AND c.account_id = $2 AND NOT s.is_gone"
+
+#define SPOOL_ITEM                                                                                 \
+    "s.tenant_id, s.spool_id, s.message_bytes, s.spooled_at, s.next_at, s.fence, s.attempts,"      \
+    " s.flags, s.tenant, s.reverse_path, s.forward_path, s.envelope_id, s.ret, s.notify,"          \
+    " s.original_recipient, s.last_reply, s.claimed_until > now()"
+#define SPOOL_ITEM_COLUMNS "lllzzliittttttttto"
+
+/* Make a collection: $1 tenant, $2 account, $3 its id, $4 kind, $5 use, $6 name, $7 UIDVALIDITY if
+ * the account has given none as great, $8 most collections. */
+#define NEW_COLLECTION(unless)                                                                     \
+    "WITH a AS (UPDATE account_state s SET modseq = s.modseq + 1,"                                 \
+    " last_validity = greatest(s.last_validity + 1, $7)"                                           \
+    " WHERE s.tenant_id = $1 AND s.account_id = $2 AND NOT s.is_gone" unless                       \
+    " RETURNING CASE WHEN (SELECT count(*) FROM collection c WHERE c.tenant_id = $1"               \
+    " AND c.account_id = $2) >= $8 THEN refuse('MN002') ELSE s.modseq END AS modseq,"              \
+    " s.last_validity),"                                                                           \
+    " c AS (INSERT INTO collection (tenant_id, account_id, collection_id, modseq, kind,"           \
+    " special_use, name) SELECT $1, $2, $3, a.modseq, $4, $5, $6 FROM a)"                          \
+    " INSERT INTO collection_counters (tenant_id, account_id, collection_id, modseq,"              \
+    " uid_validity) SELECT $1, $2, $3, a.modseq, a.last_validity FROM a"
+
+/* A collection whose subscription changed is a change of it: s has its name. */
+#define TOUCH                                                                                      \
+    " a AS (UPDATE account_state q SET modseq = q.modseq + 1 FROM s WHERE q.tenant_id = $1"        \
+    " AND q.account_id = $2 AND EXISTS (SELECT FROM collection c WHERE c.tenant_id = $1"           \
+    " AND c.account_id = $2 AND c.name = $3) RETURNING q.modseq)"                                  \
+    " UPDATE collection c SET modseq = a.modseq FROM a WHERE c.tenant_id = $1"                     \
+    " AND c.account_id = $2 AND c.name = $3"
+
+#endif
