@@ -6,9 +6,11 @@
 #include <mansio/base.h>
 #include <mansio/interface.h>
 #include <mansio/lease.h>
+#include <mansio/mail.h>
 #include <mansio/metrics.h>
 #include <mansio/module.h>
 #include <mansio/protocol.h>
+#include <mansio/resolver.h>
 #include <mansio/settings.h>
 
 #if defined(__x86_64__) && defined(__LP64__)
@@ -71,6 +73,32 @@ HOLD(mansio_lease, size, 0);
 HOLD(mansio_lease, acquire, 8);
 HOLD(mansio_lease, renew, 16);
 HOLD(mansio_lease, release, 24);
+
+HOLD_SIZE(mansio_path, 48);
+HOLD(mansio_path, size, 0);
+HOLD(mansio_path, local, 8);
+HOLD(mansio_path, domain, 24);
+HOLD(mansio_path, domain_kind, 40);
+HOLD(mansio_path, is_utf8, 44);
+
+HOLD_SIZE(mansio_dns_record, 72);
+HOLD(mansio_dns_record, size, 0);
+HOLD(mansio_dns_record, ttl, 8);
+HOLD(mansio_dns_record, preference, 12);
+HOLD(mansio_dns_record, weight, 16);
+HOLD(mansio_dns_record, port, 20);
+HOLD(mansio_dns_record, usage, 24);
+HOLD(mansio_dns_record, selector, 28);
+HOLD(mansio_dns_record, matching, 32);
+HOLD(mansio_dns_record, name, 40);
+HOLD(mansio_dns_record, data, 56);
+
+HOLD_SIZE(mansio_dns_answer, 32);
+HOLD(mansio_dns_answer, size, 0);
+HOLD(mansio_dns_answer, records, 8);
+HOLD(mansio_dns_answer, count, 16);
+HOLD(mansio_dns_answer, is_authentic, 24);
+HOLD(mansio_dns_answer, is_name_known, 28);
 
 _Static_assert(MANSIO_NOTE_SIZE == 372, "layout of the note");
 

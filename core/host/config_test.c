@@ -172,6 +172,29 @@ static void makes_a_row_an_address(void **state)
     assert_string_equal(config->instances[1].where->at.file->path, "b");
 }
 
+static void reads_the_resolver_and_contents(void **state)
+{
+    (void)state;
+    struct core_config *config =
+        config_of("resolver: {servers: [192.0.2.53, '[2001:db8::53]:5353'], trust_ad: true,\n"
+                  "           timeout: 500ms, tries: 5, cache: 64K}\n"
+                  "limits: {content_memory: 2M, content_directory: /tmp/x}\n",
+                  NULL);
+    assert_int_equal(config->resolver.server_count, 2);
+    assert_string_equal(config->resolver.servers[1].ptr, "[2001:db8::53]:5353");
+    assert_int_equal(config->resolver.trust_ad, 1);
+    assert_int_equal(config->resolver.timeout_us, 500000);
+    assert_int_equal(config->resolver.tries, 5);
+    assert_int_equal(config->resolver.cache_bytes, 65536);
+    assert_int_equal(config->content_memory_bytes, 2 << 20);
+    assert_string_equal(config->content_directory.ptr, "/tmp/x");
+    config = config_of("workers: 1\n", NULL); /* what nobody said */
+    assert_int_equal(config->resolver.server_count, 0);
+    assert_int_equal(config->resolver.trust_ad, 0);
+    assert_int_equal(config->content_memory_bytes, 256 << 20);
+    assert_string_equal(config->content_directory.ptr, "/var/tmp");
+}
+
 static void reads_logins(void **state)
 {
     (void)state;
@@ -211,6 +234,10 @@ static const struct {
     const char *a, *b;
     const char *problems[5];
 } bad[] = {
+    {"resolver: {servers: [192.0.2.53, dns.test]}\n",
+     NULL,
+     {"a:1:21: resolver.servers: found \"dns.test\", expected an address such as 192.0.2.53, "
+      "192.0.2.53:5353, 2001:db8::53 or [2001:db8::53]:5353"}},
     {"listeners: {x: {address: '127.0.0.1:1', serve: j}}\n" HELLO,
      NULL,
      {"a:1:48: listeners.x.serve: found \"j\", expected an instance such as i"}},
@@ -417,6 +444,7 @@ int main(void)
         cmocka_unit_test(takes_what_the_file_says),
         cmocka_unit_test(makes_a_row_an_address),
         cmocka_unit_test(reads_logins),
+        cmocka_unit_test(reads_the_resolver_and_contents),
         cmocka_unit_test(tells_what_is_wrong),
         cmocka_unit_test(tells_of_bad_metrics_address),
         cmocka_unit_test(leaves_modules_settings_out),

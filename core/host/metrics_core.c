@@ -52,6 +52,20 @@ static const struct mansio_metric core_table[] = {
                                         .help = "turns of the event loop"),
     [CORE_METRIC_HOLDS] = MANSIO_METRIC(.name = "loop_holds", .type = MANSIO_METRIC_COUNTER,
                                         .help = "times a fiber held the loop for too long"),
+    [CORE_METRIC_CONTENT_MEMORY] =
+        MANSIO_METRIC(.name = "content_memory", .type = MANSIO_METRIC_GAUGE, .unit = "bytes",
+                      .help = "memory of messages on their way in"),
+    [CORE_METRIC_CONTENT_FILES] =
+        MANSIO_METRIC(.name = "content_files", .type = MANSIO_METRIC_COUNTER,
+                      .help = "messages that went to a file on their way in"),
+    [CORE_METRIC_DNS_QUESTIONS] =
+        MANSIO_METRIC(.name = "dns_questions", .type = MANSIO_METRIC_COUNTER,
+                      .help = "questions to DNS resolvers"),
+    [CORE_METRIC_DNS_KEPT] = MANSIO_METRIC(.name = "dns_kept", .type = MANSIO_METRIC_COUNTER,
+                                           .help = "questions to DNS answered by what was kept"),
+    [CORE_METRIC_DNS_FAILED] =
+        MANSIO_METRIC(.name = "dns_failed", .type = MANSIO_METRIC_COUNTER,
+                      .help = "questions to DNS without an answer that can be used"),
     [CORE_METRIC_UPGRADES] =
         MANSIO_METRIC(.name = "credential_upgrades", .type = MANSIO_METRIC_COUNTER,
                       .help = "stored credentials made anew at a login"),

@@ -62,7 +62,8 @@ int core_mail_is_utf8(struct mansio_str bytes);
  */
 int core_mail_utf8_length(const char *bytes, size_t count);
 
-/* Have every charset of the table loaded. @return how many this system has of how many known */
+/* Load every charset of the table, for as long as the process lives. @return how many names this
+ * system has, of how many known */
 CORE_EXPORT int core_mail_charset_warm(int *known);
 
 #endif
