@@ -59,4 +59,23 @@ MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_subscription_next(
 MANSIO_EXPORT struct mansio_waitable *mansio_subscription_readable(
     struct mansio_subscription *subscription);
 
+/* ---- for a transport to other nodes -----------------------------------------------------------
+ */
+
+/** Shown a hint; must not yield, nor publish. */
+typedef void (*mansio_bus_tap_fn)(void *arg, struct mansio_str topic, struct mansio_str payload);
+
+/**
+ * See every hint of this node that reaches this process: what is published here, and what comes
+ * from its other processes; not what mansio_bus_relay() brought. One tap a process.
+ *
+ * @param arena  whose end is the tap's end
+ * @yields no     @since 1.0
+ */
+MANSIO_EXPORT void mansio_bus_tap(struct mansio_arena *arena, mansio_bus_tap_fn fn, void *arg);
+
+/** As mansio_bus_publish(), of a hint that came from another node: no tap sees it.
+ * @yields no @since 1.0 */
+MANSIO_EXPORT int mansio_bus_relay(struct mansio_str topic, struct mansio_str payload);
+
 #endif

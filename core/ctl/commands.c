@@ -33,7 +33,7 @@ static const struct core_ctl_option global_options[] = {
 /* Those that are not made from forms. */
 static const struct core_ctl_command fixed_commands[] = {
     {.words = "batch",
-     .help = "run commands about the directory from standard input, one a line",
+     .help = "run commands about the directory from standard input",
      .flags = CORE_CTL_ADMIN | CORE_CTL_ALONE,
      .option_count = 1,
      .options = {{.name = "--keep-going", .help = "go on after a command that failed"}},
@@ -60,7 +60,7 @@ static const struct core_ctl_command fixed_commands[] = {
      .run = core_ctl_cmd_password_make},
     {.words = "password set",
      .operand = "USER@DOMAIN[#LABEL]",
-     .help = "give an account a password, read from standard input; with a label an app password",
+     .help = "give an account a password, read from standard input",
      .flags = CORE_CTL_ADMIN,
      .option_count = 5,
      .options = {SCHEME,
@@ -87,7 +87,7 @@ static const struct core_ctl_command fixed_commands[] = {
      .run = core_ctl_cmd_schema_status},
     {.words = "sessions kill",
      .operand = "ID",
-     .help = "end a session, or all of an account (USER@DOMAIN), with the protocol's goodbye",
+     .help = "end a session, or all of USER@DOMAIN, with a goodbye",
      .flags = CORE_CTL_ALONE,
      .run = core_ctl_cmd_sessions_kill},
     {.words = "sessions list",

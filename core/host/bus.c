@@ -49,6 +49,9 @@ struct mansio_subscription {
 static struct mansio_map *topics;
 static core_bus_link_fn link_fn;
 static void *link_arg;
+/* The transport to other nodes; NULL: none. */
+static mansio_bus_tap_fn tap_fn;
+static void *tap_arg;
 
 static int readable_is_ready(struct mansio_waitable *self)
 {
@@ -142,6 +145,27 @@ static void deliver(struct mansio_str topic, struct mansio_str payload)
     }
 }
 
+static void tap(struct mansio_str topic, struct mansio_str payload)
+{
+    if (tap_fn != NULL) {
+        tap_fn(tap_arg, topic, payload);
+    }
+}
+
+static void end_tap(void *arg)
+{
+    (void)arg;
+    tap_fn = NULL;
+}
+
+void mansio_bus_tap(struct mansio_arena *arena, mansio_bus_tap_fn fn, void *arg)
+{
+    MANSIO_ASSERT(tap_fn == NULL);
+    tap_fn = fn;
+    tap_arg = arg;
+    mansio_arena_defer(arena, end_tap, NULL);
+}
+
 void core_bus_set_link(core_bus_link_fn fn, void *arg)
 {
     link_fn = fn;
@@ -152,16 +176,26 @@ void core_bus_deliver(struct mansio_str topic, struct mansio_str payload)
 {
     if (check_hint(topic, payload) == 0) {
         deliver(topic, payload);
+        tap(topic, payload);
     }
 }
 
 int mansio_bus_publish(struct mansio_str topic, struct mansio_str payload)
 {
+    int rc = mansio_bus_relay(topic, payload);
+    if (rc == 0) {
+        core_count(CORE_METRIC_BUS_PUBLISHED, 1);
+        tap(topic, payload);
+    }
+    return rc;
+}
+
+int mansio_bus_relay(struct mansio_str topic, struct mansio_str payload)
+{
     int rc = check_hint(topic, payload);
     if (rc < 0) {
         return rc;
     }
-    core_count(CORE_METRIC_BUS_PUBLISHED, 1);
     deliver(topic, payload);
     if (link_fn != NULL) {
         link_fn(link_arg, topic, payload);

@@ -34,7 +34,9 @@ static const char *const credential_kinds[] = {"main", "app", NULL};
         FIELD(.name = "quota_reply", .type = MANSIO_FIELD_CHOICE, .choices = quota_replies,        \
               .help = "what senders are told when a mailbox is full: 4.2.2 or 5.2.2"),             \
         FIELD(.name = "subaddress_separator", .type = MANSIO_FIELD_TEXT,                           \
-              .help = "characters that begin a sub-address: \"+\", \"+-\"; \"none\" for none")
+              .help = "characters that begin a sub-address: \"+\", \"+-\"; \"none\" for none"),    \
+        FIELD(.name = "postmaster", .type = MANSIO_FIELD_TEXT,                                     \
+              .help = "an address that gets mail for postmaster where a domain has none")
 
 static const struct mansio_field_form platform_fields[] = {HABITS};
 

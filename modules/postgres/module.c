@@ -10,6 +10,9 @@
 #include <mansio/str.h>
 #include <mansio/time.h>
 
+#include "directory.h"
+#include "lease.h"
+#include "relay.h"
 #include "store.h"
 #include "libpq.h"
 
@@ -165,7 +168,9 @@ static int load(struct mansio_instance *instance)
     pg->arena = arena;
     pg->config = read_config(all);
     mansio_instance_set_data(instance, pg);
-    return pg_store_load(pg);
+    rc = pg_directory_load(pg);
+    rc = rc < 0 ? rc : pg_lease_load(pg);
+    return rc < 0 ? rc : pg_store_load(pg);
 }
 
 /* Wait for a first connection. No database is no reason not to start; a role that would see all
@@ -194,6 +199,10 @@ static int start(struct mansio_instance *instance, uint32_t role)
         pg->admin = pg_pool_new(pg, PG_ROLE_ADMIN, "admin", 2);
     }
     int rc = role == MANSIO_ROLE_ADMIN ? 0 : greet(pg);
+    if (rc == 0 && role == MANSIO_ROLE_SERVICE) {
+        pg->relay = pg_relay_new(pg);
+    }
+    rc = rc < 0 ? rc : pg_directory_start(pg, role);
     return rc < 0 ? rc : pg_store_start(pg, role);
 }
 
@@ -221,6 +230,8 @@ static void stop(struct mansio_instance *instance)
 {
     struct pg *pg = pg_of(instance);
     pg_store_stop(pg);
+    pg_directory_stop(pg);
+    pg_relay_close(pg->relay);
     pg_pool_close(pg->admin);
     pg_pool_close(pg->spool);
     pg_pool_close(pg->serving);

@@ -8,7 +8,8 @@
 
 #include <mansio/module.h>
 
-struct pg_directory;
+struct pg_cache;
+struct pg_relay;
 struct pg_store;
 
 /* Rows of the metrics table (metrics.c), in its order. */
@@ -65,8 +66,9 @@ struct pg {
     struct pg_pool *serving; /* NULL before start() */
     struct pg_pool *spool;   /* service process and administration; else NULL */
     struct pg_pool *admin;   /* administration; else NULL */
-    struct pg_directory *directory;
-    struct pg_store *store; /* the store's own: pg_store_start() sets it */
+    struct pg_cache *cache;  /* of the directory; NULL: nothing is remembered */
+    struct pg_relay *relay;  /* of the bus; service process alone */
+    struct pg_store *store;  /* the store's own: pg_store_start() sets it */
 };
 
 /* Of an instance. */

@@ -26,6 +26,43 @@ const struct pg_statement pg_sql_statements[] = {
         {"schema_version",
          "SELECT version, oldest FROM schema_version ORDER BY version DESC LIMIT 1", "", "ii",
          PG_SCOPE_GLOBAL, "schema_version: one for all tenants"},
+    [PG_SQL_EPOCH] = {"epoch", "SELECT epoch FROM epoch", "", "l", PG_SCOPE_GLOBAL,
+                      "epoch: one for all tenants"},
+    [PG_SQL_ROUTE] = {"route",
+                      "SELECT outcome, address, detail, (facts).* FROM route_address($1, $2)", "tt",
+                      "ittllttttiilll", PG_SCOPE_DOOR,
+                      "an address has no tenant before it is found"},
+    [PG_SQL_LOGIN] = {"login",
+                      "SELECT (facts).*, ids, kinds, stored, scheme, decoy, is_scram_ready,"
+                      " is_upgrading, is_ours FROM login_find($1, $2)",
+                      "tt", "llttttiilllLITtbooo", PG_SCOPE_DOOR,
+                      "a login name has no tenant before it is found"},
+    [PG_SQL_CREDENTIAL_UPGRADE] =
+        {"credential_upgrade", "SELECT credential_upgrade($1, $2, $3, $4, $5, $6)", "llttto", "o",
+         PG_SCOPE_DOOR, "the serving role can't touch credentials; in the tenant that is set"},
+    /* Times are the database's clock's. A row stays when it is given back, so that fences of a name
+     * only grow. */
+    [PG_SQL_LEASE_ACQUIRE] =
+        {"lease_acquire",
+         "INSERT INTO lease AS l (name, holder, fence, expires)"
+         " VALUES ($1, $2, nextval('lease_fence'),"
+         "  clock_timestamp() + $3 * interval '1 microsecond')"
+         " ON CONFLICT (name) DO UPDATE SET holder = $2, fence = nextval('lease_fence'),"
+         "  expires = clock_timestamp() + $3 * interval '1 microsecond'"
+         " WHERE l.holder = $2 OR l.expires <= clock_timestamp() RETURNING fence",
+         "ttl", "l", PG_SCOPE_GLOBAL, "lease: names, not tenants"},
+    [PG_SQL_LEASE_RENEW] =
+        {"lease_renew",
+         "UPDATE lease SET expires = clock_timestamp() + $4 * interval '1 microsecond'"
+         " WHERE name = $1 AND holder = $2 AND fence = $3 AND expires > clock_timestamp()",
+         "ttll", "", PG_SCOPE_GLOBAL, "lease: names, not tenants"},
+    [PG_SQL_LEASE_RELEASE] =
+        {"lease_release",
+         "UPDATE lease SET expires = '-infinity' WHERE name = $1 AND holder = $2 AND fence = $3",
+         "ttl", "", PG_SCOPE_GLOBAL, "lease: names, not tenants"},
+    [PG_SQL_LISTEN] = {"listen", "LISTEN mansio", "", "", PG_SCOPE_GLOBAL, "touches no table"},
+    [PG_SQL_NOTIFY] = {"notify", "SELECT pg_notify('mansio', $1)::text", "t", "t", PG_SCOPE_GLOBAL,
+                       "touches no table"},
 };
 
 const size_t pg_sql_count = MANSIO_COUNT(pg_sql_statements);

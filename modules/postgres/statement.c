@@ -14,6 +14,7 @@
 #include <mansio/error.h>
 #include <mansio/str.h>
 
+#include "object_sql.h"
 #include "result.h"
 #include "sql.h"
 #include "store_sql.h"
@@ -30,8 +31,12 @@ enum {
 const struct pg_statement *pg_statement_get(unsigned id)
 {
     const struct pg_statement *found = NULL;
-    if (id < PG_SQL_STORE) {
+    if (id < PG_SQL_OBJECT) {
         found = id < pg_sql_count ? &pg_sql_statements[id] : NULL;
+    } else if (id < PG_SQL_STORE) {
+        found = id - PG_SQL_OBJECT < pg_object_statement_count
+                    ? &pg_object_statements[id - PG_SQL_OBJECT]
+                    : NULL;
     } else if (id - PG_SQL_STORE < pg_store_statement_count) {
         found = &pg_store_statements[id - PG_SQL_STORE];
     }

@@ -32,9 +32,10 @@ struct pg_statement {
     const char *why;     /* for DOOR and GLOBAL; NULL else */
 };
 
-/* Ids: those of the directory from 0 (sql.h), those of the store from PG_SQL_STORE (store_sql.h).
- */
+/* Ids: from 0 (sql.h), administration's from PG_SQL_OBJECT (object_sql.h), the store's from
+ * PG_SQL_STORE (store_sql.h). */
 enum {
+    PG_SQL_OBJECT = 256,
     PG_SQL_STORE = 512,
     PG_SQL_MAX = 1024,
     PG_PARAMS_MAX = 40,

@@ -336,7 +336,7 @@ $$;
 -- What is known of a login name; NULL p_local: of nobody in that domain. Always one row.
 CREATE FUNCTION login_find(p_local text, p_domain text)
 RETURNS TABLE (facts account_facts, ids bigint[], kinds integer[], stored text[], scheme text,
-               decoy bytea, is_scram_ready boolean, is_upgrading boolean)
+               decoy bytea, is_scram_ready boolean, is_upgrading boolean, is_ours boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = mansio, pg_temp AS $$
 DECLARE
     v_domain record;
@@ -353,7 +353,7 @@ BEGIN
                coalesce(t.decoy, p.decoy, ''),
                NOT EXISTS (SELECT FROM credential n
                            WHERE NOT n.has_scram AND (v_tenant IS NULL OR n.tenant_id = v_tenant)),
-               coalesce(t.upgrade_passwords, p.upgrade_passwords, false)
+               coalesce(t.upgrade_passwords, p.upgrade_passwords, false), v_tenant IS NOT NULL
         FROM (SELECT array_agg(k.credential_id ORDER BY k.label, k.credential_id) AS ids,
                      array_agg(CASE k.label WHEN '' THEN 1 ELSE 2 END
                                ORDER BY k.label, k.credential_id) AS kinds,
@@ -407,6 +407,37 @@ BEGIN
 END
 $$;
 
+-- The accounts that an address leads to, by their keys: these and no others.
+CREATE FUNCTION address_set_accounts(p_tenant bigint, p_domain bigint, p_local text,
+                                     p_keys text[]) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    v_ids bigint[];
+    v_missing text;
+BEGIN
+    SELECT array_agg(DISTINCT a.account_id), min(k.key) FILTER (WHERE a.account_id IS NULL)
+    INTO v_ids, v_missing
+    FROM unnest(p_keys) AS k (key)
+    LEFT JOIN domain d ON d.tenant_id = p_tenant AND d.name = substring(k.key from '@([^@]*)$')
+    LEFT JOIN account a ON a.tenant_id = p_tenant AND a.domain_id = d.domain_id
+                       AND a.local = regexp_replace(k.key, '@[^@]*$', '');
+    IF v_missing IS NOT NULL THEN
+        RAISE EXCEPTION 'the tenant has no account %', v_missing USING ERRCODE = 'MN001';
+    END IF;
+    IF coalesce(cardinality(v_ids), 0) NOT BETWEEN 1 AND 1000 THEN
+        RAISE EXCEPTION 'an address leads to 1 to 1000 accounts' USING ERRCODE = 'MN004';
+    END IF;
+    IF EXISTS (SELECT FROM account a WHERE a.tenant_id = p_tenant AND a.domain_id = p_domain
+                 AND a.local = p_local AND a.account_id <> ALL (v_ids)) THEN
+        RAISE EXCEPTION 'an account''s own address leads to it' USING ERRCODE = 'MN003';
+    END IF;
+    DELETE FROM address_account aa WHERE aa.tenant_id = p_tenant AND aa.domain_id = p_domain
+       AND aa.local = p_local AND aa.account_id <> ALL (v_ids);
+    INSERT INTO address_account (tenant_id, domain_id, local, account_id)
+    SELECT p_tenant, p_domain, p_local, unnest(v_ids) ON CONFLICT DO NOTHING;
+    RETURN cardinality(v_ids);
+END
+$$;
+
 CREATE FUNCTION state_text(p_state smallint) RETURNS text LANGUAGE sql IMMUTABLE AS
 $$ SELECT (ARRAY['active', 'suspended', 'closed'])[p_state] $$;
 
@@ -422,7 +453,7 @@ $$ SELECT array_position(ARRAY['temporary', 'permanent'], p_reply)::smallint $$;
 CREATE FUNCTION time_text(p_at timestamptz) RETURNS text LANGUAGE sql STABLE AS
 $$ SELECT to_char(p_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') $$;
 
-GRANT EXECUTE ON FUNCTION plan_named, state_text, state_code, quota_reply_text, quota_reply_code,
+GRANT EXECUTE ON FUNCTION plan_named, address_set_accounts, state_text, state_code, quota_reply_text, quota_reply_code,
     time_text TO mansio_admin;
 
 -- 32 bytes that nobody else knows, for salts of accounts that don't exist. Of gen_random_uuid():
