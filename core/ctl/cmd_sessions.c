@@ -30,6 +30,7 @@ static const struct core_ctl_field session_fields[] = {
     {"PEER", "peer", CORE_CTL_TEXT},
     {"ACCOUNT", "account", CORE_CTL_TEXT},
     {"TENANT", "tenant", CORE_CTL_TEXT},
+    {"TLS", "tls", CORE_CTL_TEXT},
     {"ACTIVITY", "activity", CORE_CTL_TEXT},
     {"AGE", "age", CORE_CTL_DURATION},
     {"GENERATION", "generation", CORE_CTL_COUNT},

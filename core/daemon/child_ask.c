@@ -73,6 +73,7 @@ static void visit(void *arg, const struct core_session_info *info)
         json_object_set_new(row, "account", core_json_str(info->account));
         json_object_set_new(row, "tenant", core_json_str(info->tenant));
     }
+    json_object_set_new(row, "tls", core_json_str(info->tls));
     json_object_set_new(row, "activity", core_json_str(mansio_str_from_cstr(info->activity)));
     json_object_set_new(row, "opened", core_json_time(info->opened_wall_us));
     json_object_set_new(row, "age", core_json_seconds(listing->now_us - info->opened_wall_us));

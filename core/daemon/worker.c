@@ -27,6 +27,8 @@ static const char limit_node[] = "conns.node";
 static const char limit_listener[] = "conns.listener";
 static const char limit_address[] = "conns.address";
 
+#define PROXY_HEADER_US (10 * MANSIO_SECOND) /* it comes with the connection, or not at all */
+
 struct core_child_listener {
     struct core_child_process *process;
     struct core_listener *listener; /* NULL once closed */
@@ -35,12 +37,15 @@ struct core_child_listener {
     struct mansio_str name, service; /* in the process's arena: live settings replace the config */
     uint32_t conns_max;
     int is_implicit_tls;
+    const struct core_network *proxies; /* in the process's arena, too */
+    size_t proxy_count;
 };
 
 /* What a conn was counted in as, kept in its arena: limits are live, and are given back as taken.
  */
 struct counted {
     int is_node, is_listener, is_address;
+    int is_proxied; /* whose it is is known only once the PROXY header is read */
 };
 
 static int may_accept(void *arg)
@@ -79,6 +84,40 @@ static void count_out(struct core_child_listener *self, struct mansio_conn *conn
     }
 }
 
+/* A peer decides how often this happens, not how much we write. */
+static void tell_refused(const struct core_child_listener *self, const struct mansio_conn *conn,
+                         const char *event, int code)
+{
+    static struct core_log_gate gate;
+    uint64_t held_back = 0;
+    if (core_log_pass(&gate, &held_back)) {
+        mansio_log(MANSIO_LOG_WARNING, event, MANSIO_KV_STR("listener", self->name),
+                   MANSIO_KV_STR("peer", mansio_conn_peer(conn)), MANSIO_KV_CODE("error", code),
+                   MANSIO_KV_INT("held_back", held_back), MANSIO_KV_END);
+    }
+}
+
+static int is_proxied(const struct core_child_listener *self, const struct mansio_conn *conn)
+{
+    struct core_network peer;
+    if (self->proxy_count == 0 || core_network_of_ip(mansio_conn_peer_ip(conn), &peer) < 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < self->proxy_count; i++) {
+        if (core_network_contains(&self->proxies[i], &peer)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int count_address(const struct core_child_listener *self, struct mansio_conn *conn,
+                         struct counted *counted)
+{
+    return count_in(limit_address, core_conn_peer_network(conn),
+                    self->process->config->conns_per_address_max, &counted->is_address);
+}
+
 static int on_accept(void *arg, struct mansio_conn *conn, struct mansio_str *refusal)
 {
     struct core_child_listener *self = arg;
@@ -91,22 +130,15 @@ static int on_accept(void *arg, struct mansio_conn *conn, struct mansio_str *ref
         why = CORE_REFUSED_LISTENER;
         rc = count_in(limit_listener, self->name, self->conns_max, &counted->is_listener);
     }
-    if (rc == 0) {
+    counted->is_proxied = is_proxied(self, conn);
+    if (rc == 0 && !counted->is_proxied) {
         why = CORE_REFUSED_ADDRESS;
-        rc = count_in(limit_address, core_conn_peer_network(conn), config->conns_per_address_max,
-                      &counted->is_address);
+        rc = count_address(self, conn, counted);
     }
     if (rc < 0) {
         count_out(self, conn, counted);
         core_count_refused(why);
-        /* A peer decides how often this happens, not how much we write. */
-        static struct core_log_gate gate;
-        uint64_t held_back = 0;
-        if (core_log_pass(&gate, &held_back)) {
-            mansio_log(MANSIO_LOG_WARNING, "conn-refused", MANSIO_KV_STR("listener", self->name),
-                       MANSIO_KV_STR("peer", mansio_conn_peer(conn)), MANSIO_KV_CODE("error", rc),
-                       MANSIO_KV_INT("held_back", held_back), MANSIO_KV_END);
-        }
+        tell_refused(self, conn, "conn-refused", rc);
         return rc;
     }
     core_conn_set_counted(conn, counted);
@@ -140,17 +172,36 @@ static void on_close(void *arg, struct mansio_conn *conn, int result)
     }
 }
 
+/* Whom a proxy speaks for; then what is due for that address. */
+static int take_proxy_header(struct core_child_listener *self, struct mansio_conn *conn,
+                             struct counted *counted)
+{
+    int rc = core_conn_read_proxy_header(conn, mansio_deadline_in(PROXY_HEADER_US));
+    if (rc < 0) {
+        if (mansio_error_class(rc) != MANSIO_CLASS_CANCELLED) {
+            core_count_refused(CORE_REFUSED_PROXY);
+            tell_refused(self, conn, "proxy-header-missing", rc);
+        }
+        return rc;
+    }
+    rc = count_address(self, conn, counted);
+    if (rc < 0) {
+        core_count_refused(CORE_REFUSED_ADDRESS);
+        tell_refused(self, conn, "conn-refused", rc);
+    }
+    return rc;
+}
+
 static int serve(void *arg, struct mansio_conn *conn)
 {
     struct core_child_listener *self = arg;
-    if (self->is_implicit_tls) {
-        int rc =
-            core_conn_begin_tls(conn, mansio_deadline_in(self->process->config->tls_handshake_us));
-        if (rc < 0) {
-            return rc; /* counted and logged where it ended */
-        }
+    struct counted *counted = core_conn_counted(conn);
+    int rc = counted->is_proxied ? take_proxy_header(self, conn, counted) : 0;
+    if (rc == 0 && self->is_implicit_tls) {
+        /* Counted and logged where it ends. */
+        rc = core_conn_begin_tls(conn, mansio_deadline_in(self->process->config->tls_handshake_us));
     }
-    return core_session_serve(conn, self->instance, &self->protocol, self->service);
+    return rc < 0 ? rc : core_session_serve(conn, self->instance, &self->protocol, self->service);
 }
 
 static void on_error(void *arg, int code)
@@ -162,6 +213,22 @@ static void on_error(void *arg, int code)
                MANSIO_KV_CODE("error", code), MANSIO_KV_END);
 }
 
+static int keep_proxies(struct core_child_process *process,
+                        const struct core_config_listener *config, struct core_child_listener *self)
+{
+    struct core_network *proxies =
+        mansio_arena_try_alloc(process->arena, (config->proxy_count + 1) * sizeof *proxies);
+    if (proxies == NULL) {
+        return MANSIO_E_LIMIT;
+    }
+    for (size_t i = 0; i < config->proxy_count; i++) {
+        proxies[i] = config->proxies[i];
+    }
+    self->proxies = proxies;
+    self->proxy_count = config->proxy_count;
+    return 0;
+}
+
 static int open_one(struct core_child_process *process, size_t row,
                     struct core_child_listener *self)
 {
@@ -169,6 +236,9 @@ static int open_one(struct core_child_process *process, size_t row,
     int rc = mansio_arena_copy(process->arena, config->name, &self->name);
     if (rc == 0) {
         rc = mansio_arena_copy(process->arena, config->service, &self->service);
+    }
+    if (rc == 0) {
+        rc = keep_proxies(process, config, self);
     }
     self->process = process;
     self->conns_max = config->conns_max;

@@ -92,7 +92,8 @@ static const struct mansio_metric log_table[] = {
 static const char *const refusal_names[] = {
     [CORE_REFUSED_NODE] = "node",         [CORE_REFUSED_LISTENER] = "listener",
     [CORE_REFUSED_ADDRESS] = "address",   [CORE_REFUSED_FIBERS] = "fibers",
-    [CORE_REFUSED_SESSIONS] = "sessions", [CORE_REFUSED_SYSTEM] = "system",
+    [CORE_REFUSED_SESSIONS] = "sessions", [CORE_REFUSED_PROXY] = "proxy",
+    [CORE_REFUSED_SYSTEM] = "system",
 };
 _Static_assert(MANSIO_COUNT(refusal_names) == CORE_REFUSED_COUNT, "a name for each reason");
 

@@ -43,6 +43,7 @@ enum core_refusal {
     CORE_REFUSED_ADDRESS,  /* as many as one address, or IPv6 /64, may have */
     CORE_REFUSED_FIBERS,   /* no fiber, no memory */
     CORE_REFUSED_SESSIONS, /* as many sessions as the process may have */
+    CORE_REFUSED_PROXY,    /* no PROXY header where one is due, or a bad one */
     CORE_REFUSED_SYSTEM,   /* accept() failed: descriptors used up, ... */
     CORE_REFUSED_COUNT,
 };

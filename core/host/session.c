@@ -25,6 +25,7 @@
 #include "core/host/session_id.h"
 #include "core/host/shm.h"
 #include "core/net/conn.h"
+#include "core/net/tls.h"
 
 enum {
     SERVICE_NAME_MAX = 31,
@@ -484,6 +485,7 @@ void core_sessions_visit(core_session_visit_fn fn, void *arg)
             .instance = session->badge->fields.instance,
             .listener = mansio_conn_listener(session->conn),
             .peer = mansio_conn_peer(session->conn),
+            .tls = core_conn_tls_version(session->conn),
             .account = facts != NULL ? facts->address : MANSIO_STR_NONE,
             .tenant = facts != NULL ? facts->tenant : MANSIO_STR_NONE,
             .activity = session->activity,

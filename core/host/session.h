@@ -12,6 +12,7 @@
 /* What mansioctl shows. Slices live as long as the session. */
 struct core_session_info {
     struct mansio_str id, service, instance, listener, peer;
+    struct mansio_str tls;             /* "TLSv1.3"; empty without */
     struct mansio_str account, tenant; /* empty: nameless */
     const char *activity;
     int64_t opened_wall_us;

@@ -16,6 +16,7 @@
 #include <mansio/str.h>
 #include <mansio/time.h>
 
+#include "core/net/proxy_header.h"
 #include "core/net/stream.h"
 
 enum {
@@ -60,11 +61,8 @@ static int name_unix_peer(struct mansio_conn *conn, int fd)
                                (int64_t)peer.pid, (uint64_t)peer.uid, (uint64_t)peer.gid);
 }
 
-static int name_peer(struct mansio_conn *conn, int fd, const struct core_address *peer)
+static void name_ip_peer(struct mansio_conn *conn, const struct core_address *peer)
 {
-    if (peer->u.any.sa_family == AF_UNIX) {
-        return name_unix_peer(conn, fd);
-    }
     char text[CORE_ADDRESS_TEXT_MAX];
     size_t len = core_address_print(peer, text);
     conn->peer = keep(conn->arena, text, len);
@@ -75,6 +73,14 @@ static int name_peer(struct mansio_conn *conn, int fd, const struct core_address
     conn->peer_network = mansio_str_eq((struct mansio_str){text, len}, conn->peer_ip)
                              ? conn->peer_ip
                              : keep(conn->arena, text, len);
+}
+
+static int name_peer(struct mansio_conn *conn, int fd, const struct core_address *peer)
+{
+    if (peer->u.any.sa_family == AF_UNIX) {
+        return name_unix_peer(conn, fd);
+    }
+    name_ip_peer(conn, peer);
     return 0;
 }
 
@@ -111,6 +117,40 @@ int core_conn_new(const struct core_conn_options *options, struct mansio_conn **
     }
     *out = conn;
     return 0;
+}
+
+int core_conn_set_ends(struct mansio_conn *conn, const struct core_address *peer,
+                       const struct core_address *local)
+{
+    char text[CORE_ADDRESS_TEXT_MAX];
+    if (peer->u.any.sa_family == AF_UNIX || local->u.any.sa_family == AF_UNIX) {
+        return mansio_fail(MANSIO_E_UNSUPPORTED, "a proxy can't vouch for a unix peer");
+    }
+    name_ip_peer(conn, peer);
+    size_t len = core_address_print(local, text);
+    conn->local = keep(conn->arena, text, len);
+    return 0;
+}
+
+int core_conn_read_proxy_header(struct mansio_conn *conn, int64_t deadline_us)
+{
+    struct mansio_stream *stream = conn->stream;
+    struct core_proxy_header header;
+    struct mansio_str bytes = MANSIO_STR_NONE;
+    int rc = 0;
+    mansio_stream_set_deadline(stream, deadline_us);
+    while ((rc = core_proxy_header_parse(bytes, &header)) == 0) {
+        rc = core_stream_peek(stream, bytes.len, CORE_PROXY_HEADER_MAX, &bytes);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    core_stream_skip(stream, (size_t)rc);
+    mansio_stream_set_deadline(stream, MANSIO_NEVER);
+    return header.has_ends ? core_conn_set_ends(conn, &header.peer, &header.local) : 0;
 }
 
 void core_conn_finish(struct mansio_conn *conn, int64_t linger_us)

@@ -25,6 +25,17 @@ CORE_EXPORT MANSIO_MUST_CHECK int core_conn_new(const struct core_conn_options *
 /* The peer's network, as limits count (core_address_print_network()). Lives as long as the conn. */
 CORE_EXPORT struct mansio_str core_conn_peer_network(const struct mansio_conn *conn);
 
+/* Somebody stands between the client and us: from now on the conn's peer, and what we call our end,
+ * are these. MANSIO_E_LIMIT: no room for their texts. */
+CORE_EXPORT MANSIO_MUST_CHECK int core_conn_set_ends(struct mansio_conn *conn,
+                                                     const struct core_address *peer,
+                                                     const struct core_address *local);
+
+/* Read a PROXY header (proxy_header.h) and be known by what it says. MANSIO_E_INVALID for what is
+ * none; MANSIO_E_TIMEOUT; and as mansio_stream_read(). Yields. */
+CORE_EXPORT MANSIO_MUST_CHECK int core_conn_read_proxy_header(struct mansio_conn *conn,
+                                                              int64_t deadline_us);
+
 /* Its stream, of a conn that is only looked at; what it may do with TLS, NULL for nothing. */
 const struct mansio_stream *core_conn_stream(const struct mansio_conn *conn);
 struct core_tls_server *core_conn_tls_server(const struct mansio_conn *conn);

@@ -36,8 +36,8 @@ struct core_listener_options {
                                also when opening fails. Shared with other processes: nothing
                                else of it is changed */
     size_t conn_arena_cap_bytes;
-    int64_t linger_us; /* longest that a conn's orderly end takes, a quarter of it
-                          if it was cancelled; 0: 2 s */
+    int64_t linger_us;           /* longest that a conn's orderly end takes, a quarter of it
+                                    if it was cancelled; 0: 2 s */
     struct core_tls_server *tls; /* of its conns; NULL: none. Must outlive them */
     struct core_listener_hooks hooks;
 };
