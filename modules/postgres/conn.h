@@ -67,6 +67,9 @@ int pg_break(struct pg_conn *conn, const char *why);
  * MANSIO_E_UNAVAILABLE. */
 int pg_look(struct pg_conn *conn);
 
+/* Of one at rest: sees also that the server said goodbye before it went. */
+int pg_look_idle(struct pg_conn *conn);
+
 /* Bring a connection that was given back in mid-work to rest. 0; then nothing is queued and no
  * transaction open. @yields yes */
 MANSIO_MUST_CHECK int pg_drain(struct pg_conn *conn, int64_t deadline_us);

@@ -49,6 +49,13 @@ int pg_look(struct pg_conn *conn)
     return 0;
 }
 
+int pg_look_idle(struct pg_conn *conn)
+{
+    /* Last words first ("terminating connection"), then its end. */
+    int rc = pg_look(conn);
+    return rc < 0 ? rc : pg_look(conn);
+}
+
 /* ---- the queue ------------------------------------------------------------------------------ */
 
 static void push(struct pg_conn *conn, enum pg_entry_kind kind, unsigned id)
@@ -124,7 +131,9 @@ static int send_as(struct pg_conn *conn, enum pg_entry_kind kind, unsigned id,
         return params->status;
     }
     MANSIO_ASSERT(params->count == strlen(statement->params));
+    const char *values[PG_PARAMS_MAX];
     for (size_t i = 0; i < params->count; i++) {
+        values[i] = params->is_number[i] ? params->numbers[i] : params->values[i];
         MANSIO_ASSERT(params->types[i] == '?' || params->types[i] == statement->params[i]);
     }
     if (conn->count + 4 > PG_QUEUE_MAX) { /* room for its preparation, a tenant, a Sync */
@@ -134,8 +143,8 @@ static int send_as(struct pg_conn *conn, enum pg_entry_kind kind, unsigned id,
     if (rc < 0) {
         return rc;
     }
-    if (PQsendQueryPrepared(conn->pq, statement->name, (int)params->count, params->values,
-                            params->lengths, binary, 1) == 0) {
+    if (PQsendQueryPrepared(conn->pq, statement->name, (int)params->count, values, params->lengths,
+                            binary, 1) == 0) {
         return pg_break(conn, NULL);
     }
     push(conn, kind, id);

@@ -190,7 +190,7 @@ static void weed(struct pg_pool *pool)
     struct pg_conn **at = &pool->idle;
     while (*at != NULL) {
         struct pg_conn *conn = *at;
-        if (pg_look(conn) < 0 || now_us - conn->parked_us > config->idle_timeout_us ||
+        if (pg_look_idle(conn) < 0 || now_us - conn->parked_us > config->idle_timeout_us ||
             now_us - conn->opened_us > config->lifetime_us) {
             *at = conn->next;
             drop(pool, conn);
@@ -271,7 +271,7 @@ static struct pg_conn *take_idle(struct pg_pool *pool)
         struct pg_conn *conn = pool->idle;
         pool->idle = conn->next;
         conn->next = NULL;
-        if (pg_look(conn) == 0) {
+        if (pg_look_idle(conn) == 0) {
             return conn;
         }
         drop(pool, conn);

@@ -77,6 +77,7 @@ static size_t add(struct pg_params *params, char type, const char *value, int le
     params->lengths[at] = length;
     params->types[at] = type;
     params->types[at + 1] = '\0';
+    params->is_number[at] = 0;
     return at;
 }
 
@@ -84,7 +85,7 @@ static void add_number(struct pg_params *params, char type, const void *bytes, i
 {
     size_t at = add(params, type, NULL, length);
     memcpy(params->numbers[at], bytes, (size_t)length);
-    params->values[at] = params->numbers[at];
+    params->is_number[at] = 1;
 }
 
 void pg_add_int64(struct pg_params *params, int64_t value)

@@ -54,6 +54,7 @@ struct pg_params {
     int lengths[PG_PARAMS_MAX];
     char types[PG_PARAMS_MAX + 1];
     char numbers[PG_PARAMS_MAX][8];
+    uint8_t is_number[PG_PARAMS_MAX]; /* its value is in numbers, wherever this was copied to */
 };
 
 /* Make it empty; needed before the first use too. */
