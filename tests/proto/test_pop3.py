@@ -1,12 +1,13 @@
-"""POP3 as RFC 1939 and its extensions have it, over the store in memory."""
+"""POP3 as RFC 1939 and its extensions have it, over the store in memory and over PostgreSQL."""
 
 import base64
 import poplib
 import re
 
 import pytest
+from mansio_test.daemon import Daemon
 from mansio_test.lab import PASSWORD
-from mansio_test.pop3 import Box, memory_box, scram
+from mansio_test.pop3 import Box, lab_box, memory_box, scram
 from mansio_test.wait import until
 
 SHORT = b"Subject: one\r\nFrom: a@example.org\r\n\r\nHello.\r\n"
@@ -15,12 +16,10 @@ TOP = b"A: b\r\nC: d\r\n\r\n" + b"".join(b"line %d\r\n" % i for i in range(1, 50
 
 
 @pytest.fixture(scope="module")
-def module_daemon(install, tmp_path_factory):
-    from mansio_test.daemon import Daemon
-
+def memory(install, tmp_path_factory):
     daemon = Daemon(install, tmp_path_factory.mktemp("pop3"))
-    yield daemon
     try:
+        yield memory_box(daemon)
         daemon.stop()
     finally:
         daemon.kill()
@@ -28,8 +27,13 @@ def module_daemon(install, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def box(module_daemon) -> Box:
-    return memory_box(module_daemon)
+def postgres(install, make_lab):
+    return lab_box(make_lab("pop3-lab", accounts=100), install)
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def box(request) -> Box:
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture

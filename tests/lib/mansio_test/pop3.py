@@ -201,3 +201,21 @@ def memory_box(daemon, stored=None, **settings):
     }
     daemon.start()
     return Box(ports, authority, daemon.log)
+
+
+def lab_box(lab, install):
+    """Over PostgreSQL. The lab is not up yet."""
+    ports = {name: lab.free_port() for name in ("strict", "loader")}
+    module = install.build / "tests" / "modules" / "store-loader.so"
+    extra = lab.directory / "extra.yaml"
+    extra.write_text(
+        f"instances: {{loader: {{module: {module}}}}}\n"
+        "listeners:\n"
+        f"  loader: {{address: ['{HOST}:{ports['loader']}'], serve: loader}}\n"
+        f"  strict: {{address: ['{HOST}:{ports['strict']}'], serve: pop3, tls: starttls}}\n"
+        "login: {delay: 0s, failures_per_address: 0}\n"
+    )
+    lab.node.extra = extra
+    lab.up()
+    ports.update({name: lab.port(name) for name in ("pop3", "pop3s")})
+    return Box(ports, lab.directory / "tls" / "ca.pem", lab.log)
