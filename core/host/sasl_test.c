@@ -433,6 +433,73 @@ static void test_faulty_keys(void **state)
     assert_int_equal(run_session(talk_scram), MANSIO_E_UNAVAILABLE);
 }
 
+static int suspensions, cancel_at;
+
+static void on_suspend(struct mansio_fiber *fiber)
+{
+    if (fiber == node_fiber && ++suspensions == cancel_at) {
+        mansio_fiber_cancel(fiber);
+    }
+}
+
+/* What is left nameless stays so, whichever wait it was. */
+static int talk_until_cancelled(struct mansio_session *session)
+{
+    struct mansio_arena *arena = mansio_session_arena(session);
+    struct mansio_str bare = MANSIO_STR("n=user,r=rOprNGfwEbeRWgbNEkqO");
+    struct mansio_str names, challenge, final;
+    struct mansio_sasl *sasl = NULL;
+    int rc = mansio_session_mechanisms(session, arena, &names);
+    if (rc == 0) {
+        core_login_domain_forget();
+        rc = mansio_sasl_begin(session, MANSIO_STR(SCRAM), arena, &sasl);
+    }
+    if (rc == 0) {
+        core_login_domain_forget();
+        rc = mansio_sasl_step(sasl, MANSIO_STR("n,,n=user,r=rOprNGfwEbeRWgbNEkqO"), MANSIO_NEVER,
+                              &challenge);
+    }
+    if (rc == MANSIO_SASL_CONTINUE) {
+        final = testing_final(arena, dialogue.password, bare, challenge, "n,,", salt, 4096);
+        rc = mansio_sasl_step(sasl, final, MANSIO_NEVER, &challenge);
+    }
+    CHECK((rc == MANSIO_SASL_DONE) == (mansio_session_account(session) != NULL));
+    return rc;
+}
+
+static void cancel_everywhere(const char *password, int wanted)
+{
+    user_says(password);
+    core_login_domain_forget();
+    node_on_suspend = on_suspend;
+    suspensions = cancel_at = 0;
+    assert_int_equal(run_session(talk_until_cancelled), wanted);
+    int points = suspensions;
+    assert_true(points >= 4);
+    for (int n = 1; n <= points; n++) {
+        core_login_domain_forget();
+        core_limits_forget();
+        suspensions = 0;
+        cancel_at = n;
+        int rc = run_session(talk_until_cancelled);
+        if (rc != MANSIO_E_CANCELLED) {
+            print_error("cancelled at %d of %d: %d\n", n, points, rc);
+            fail();
+        }
+    }
+    node_on_suspend = NULL;
+}
+
+static void test_cancelled_at_each_suspension(void **state)
+{
+    (void)state;
+    node.config.login.delay_us = 1000;
+    node.config.login.delay_max_us = 1000;
+    assert_int_equal(core_login_configure(&node.config), 0);
+    cancel_everywhere("pencil", MANSIO_SASL_DONE);
+    cancel_everywhere("wrong", MANSIO_E_DENIED);
+}
+
 /* Without a nonce of the test's, no two are the same. */
 static int two_nonces(struct mansio_session *session)
 {
@@ -468,6 +535,7 @@ int main(void)
         TEST(test_scram, scram_setup),
         TEST(test_scram_is_throttled, scram_setup),
         TEST(test_faulty_keys, scram_setup),
+        TEST(test_cancelled_at_each_suspension, scram_setup),
         TEST(test_nonces_are_fresh, scram_setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
