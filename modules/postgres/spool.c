@@ -342,6 +342,22 @@ static int finish_within(struct pg_store *store, struct ending *e, struct pg_pos
     return rc;
 }
 
+/* 1 if what comes of it can't be, and all of it must (deliver()): then the claims stay. */
+static int is_refused(const struct pg_post *post)
+{
+    if (post == NULL || (post->facts->flags & MANSIO_PLAN_EACH) != 0) {
+        return 0;
+    }
+    for (size_t p = 0; p < post->part_count; p++) {
+        for (size_t i = 0; i < post->parts[p].count; i++) {
+            if (post->parts[p].uids[i] == 0) {
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
 static int finish(struct pg_store *store, struct ending *e, struct pg_post *post,
                   int64_t deadline_us)
 {
@@ -356,10 +372,15 @@ static int finish(struct pg_store *store, struct ending *e, struct pg_post *post
     if (rc == 0) {
         rc = finish_within(store, e, post, deadline_us);
     }
-    if (rc == 0) {
+    int must_stay = rc == 0 && is_refused(post);
+    if (rc == 0 && !must_stay) {
         rc = pg_commit(e->conn, deadline_us);
     }
-    pg_give_back(e->conn);
+    pg_give_back(e->conn); /* rolls back what isn't committed */
+    if (must_stay) {
+        rc = pg_post_explain(post, store, deadline_us);
+        rc = rc < 0 ? rc : mansio_fail(MANSIO_E_BUSY, "refused, and no longer: again");
+    }
     if (post != NULL && rc < 0) {
         pg_post_fail(post, rc);
     } else if (post != NULL && pg_post_done(post, store)) {

@@ -185,7 +185,8 @@ static void blobs_of_another_tenant(struct sc *sc)
     SC_CODE(sc, read_blob(sc, &sc->one, UINT64_MAX), MANSIO_E_NOT_FOUND);
 }
 
-/* One message to two tenants: neither's ids lead to the other's. */
+/* One message to two tenants: neither's ids lead to the other's. They may be the same number, which
+ * then finds one's own. */
 static void a_message_to_two_tenants_is_two(struct sc *sc)
 {
     struct mansio_plan *plan = sc_plan(sc, 0);
@@ -198,9 +199,20 @@ static void a_message_to_two_tenants_is_two(struct sc *sc)
         sc_message(sc, &sc->one, sc_inbox(sc, &sc->one), sc_outcome(sc, plan, 0)->uid);
     const struct mansio_message *theirs =
         sc_message(sc, &sc->foreign, sc_inbox(sc, &sc->foreign), sc_outcome(sc, plan, 1)->uid);
-    SC_WANT(sc, mine->blob_id != 0 && mine->blob_id != theirs->blob_id);
-    SC_CODE(sc, read_blob(sc, &sc->one, theirs->blob_id), MANSIO_E_NOT_FOUND);
-    SC_CODE(sc, read_blob(sc, &sc->foreign, mine->blob_id), MANSIO_E_NOT_FOUND);
+    SC_WANT(sc, mine->blob_id != 0 && theirs->blob_id != 0);
+    SC_CODE(sc, read_blob(sc, &sc->one, theirs->blob_id),
+            mine->blob_id == theirs->blob_id ? 0 : MANSIO_E_NOT_FOUND);
+    SC_CODE(sc, read_blob(sc, &sc->foreign, mine->blob_id),
+            mine->blob_id == theirs->blob_id ? 0 : MANSIO_E_NOT_FOUND);
+    /* What one does with theirs is nothing to the other's. */
+    const uint32_t range[] = {mine->uid, mine->uid};
+    sc_flag(sc, &sc->one, sc_inbox(sc, &sc->one), mine->uid, MANSIO_FLAG_FLAGGED);
+    (void)sc_expunge(sc, &sc->one, sc_inbox(sc, &sc->one), range, 1, 0);
+    theirs = sc_message(sc, &sc->foreign, sc_inbox(sc, &sc->foreign), theirs->uid);
+    SC_WANT(sc, theirs->flags == 0);
+    SC_WANT(sc,
+            mansio_str_eq(sc_read(sc, &sc->foreign, sc_inbox(sc, &sc->foreign), theirs->uid, 1000),
+                          sc_text(ONE)));
 }
 
 static const struct sc_case cases[] = {

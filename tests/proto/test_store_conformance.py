@@ -161,7 +161,7 @@ def postgres(install, tmp_path):
             lab.down()
 
 
-@pytest.fixture(params=["memory"])
+@pytest.fixture(params=["memory", "postgres"])
 def provider(request, make_daemon, install, tmp_path):
     if request.param == "memory":
         made = memory(make_daemon, install, tmp_path)
