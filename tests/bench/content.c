@@ -108,8 +108,8 @@ static int root(void *arg)
     core_content_setup((size_t)256 << 20, MANSIO_STR_NONE);
     measure("text, 4 KiB", message_of(arena, 4096, 0));
     measure("multipart, 4 KiB", message_of(arena, 4096, 1));
-    measure("text, 4 KiB", message_of(arena, 40960, 0));
-    measure("multipart, 4 KiB", message_of(arena, 40960, 1));
+    measure("text, 40 KiB", message_of(arena, 40960, 0));
+    measure("multipart, 40 KiB", message_of(arena, 40960, 1));
     mansio_arena_free(arena);
     core_loop_stop();
     return 0;
