@@ -211,6 +211,7 @@ static int read_login(const struct pg_result *result, struct mansio_arena *arena
     out->is_scram_ready = (uint32_t)pg_get_bool(result, 0, AT + 2);
     out->is_upgrading = (uint32_t)pg_get_bool(result, 0, AT + 3);
     *out_is_ours = pg_get_bool(result, 0, AT + 4);
+    out->is_ours = (uint32_t)*out_is_ours;
     return rc;
 }
 

@@ -351,10 +351,10 @@ static int logins(void)
     CHECK(other.account == NULL && other.credential_count == 0 && !other.is_scram_ready);
     CHECK(mansio_str_eq(login.decoy, other.decoy));
     OK(pg_login_defaults(pg->instance, S("beta.test"), arena, DEADLINE, &other));
-    CHECK(other.account == NULL && other.is_scram_ready &&
+    CHECK(other.account == NULL && other.is_scram_ready && other.is_ours &&
           !mansio_str_eq(login.decoy, other.decoy));
     OK(pg_login_defaults(pg->instance, S("elsewhere.test"), arena, DEADLINE, &other));
-    CHECK(!other.is_scram_ready && other.decoy.len == 32);
+    CHECK(!other.is_scram_ready && !other.is_ours && other.decoy.len == 32);
     /* An upgrade, once; and not in another tenant. */
     struct mansio_account_facts wrong = *login.account;
     wrong.tenant_id++;
