@@ -10,7 +10,11 @@
 
 #include <mansio/bus.h>
 
-enum { KEYWORDS_MAX = 200, KEYWORD_MAX = 255 };
+enum {
+    KEYWORDS_MAX = 200,
+    KEYWORD_MAX = 255,
+    WINDOW = 4 * PG_PAGE, /* UIDs from the first to the last of a batch: all are looked at */
+};
 
 /* What every account has from the first; INBOX takes the account's id. */
 static const struct {
@@ -380,7 +384,8 @@ int pg_walk_next(struct pg_walk *walk)
     walk->is_cut = 0;
     while (walk->batch < MANSIO_COUNT(walk->los) && next_range(walk)) {
         int64_t span = walk->hi - walk->lo + 1;
-        if (span > room && walk->batch > 0) {
+        int is_far = walk->batch > 0 && walk->hi - walk->los[0] >= WINDOW;
+        if (is_far || (span > room && walk->batch > 0)) {
             break;
         }
         walk->los[walk->batch] = walk->lo;

@@ -8,7 +8,11 @@
  *   their ids: so nothing deadlocks, and a statement after the lock sees all that others committed;
  * - what can't be done raises (refuse()), which undoes the whole transaction: counters and rows
  *   can't part;
- * - UIDs come as ranges, in arrays. The LATERAL with its LIMIT reads them in the order of the key.
+ * - UIDs come as ranges, in arrays. The LATERAL with its LIMIT reads them in the order of the key;
+ * - no plan may hang on what the planner thinks of a tenant's size: it takes the average, and knows
+ *   nothing of a new table. So what goes by several keys goes by LATERAL subqueries, by ranges, or
+ * by functions that loop (sql/), never by a join that could read all of a tenant or, row by row,
+ * all of a mailbox. "(x IN (SELECT ...)) IS TRUE" is a hash table that isn't turned into a join.
  */
 #include "store_sql.h"
 
@@ -63,8 +67,9 @@ const struct pg_statement pg_store_statements[] = {
                          .scope = PG_SCOPE_TENANT},
     ROW(ACCOUNTS_LOCK) =
         {.name = "accounts_lock",
-         .text = "SELECT s.account_id, s.is_gone FROM account_state s WHERE s.tenant_id = $1"
-                 " AND s.account_id = ANY ($2) ORDER BY s.account_id FOR NO KEY UPDATE",
+         .text = "SELECT s.account_id, s.is_gone FROM unnest($2::int8[]) AS i(account_id)"
+                 " CROSS JOIN LATERAL (SELECT s.account_id, s.is_gone FROM account_state s"
+                 " WHERE s.tenant_id = $1 AND s.account_id = i.account_id FOR NO KEY UPDATE) s",
          .params = "lL",
          .columns = "lo",
          .scope = PG_SCOPE_TENANT},
@@ -120,86 +125,14 @@ const struct pg_statement pg_store_statements[] = {
          .scope = PG_SCOPE_TENANT},
     /* A message with its entries in a tenant; their accounts are locked. A row an entry, without a
        UID where it was refused. */
-    ROW(DELIVER_MANY) =
-        {.name = "deliver_many",
-         .text =
-             "WITH e AS (SELECT e.*, CASE WHEN e.special_use = 2 THEN e.account_id ELSE coalesce("
-             " (SELECT c.collection_id FROM collection c WHERE c.tenant_id = $1"
-             " AND c.account_id = e.account_id AND c.special_use = e.special_use"
-             " AND e.special_use > 2),"
-             " (SELECT c.collection_id FROM collection c WHERE c.tenant_id = $1"
-             " AND c.account_id = e.account_id AND c.name = e.name AND c.kind = 1),"
-             " e.account_id) END AS target, $3 + e.prefix_bytes AS total"
-             " FROM unnest($12::int8[], $13::int4[], $14::text[], $15::int4[], $16::text[], "
-             "$17::int4[],"
-             " $18::int4[], $19::int8[], $20::int8[]) WITH ORDINALITY AS e(account_id, "
-             "special_use, name,"
-             " flags, keywords, prefix_no, prefix_bytes, quota_bytes, quota_messages, n)),"
-             " u AS (SELECT e.account_id, count(*) AS messages, sum(e.total)::int8 AS bytes,"
-             " max(e.quota_bytes) AS quota_bytes, max(e.quota_messages) AS quota_messages"
-             " FROM e GROUP BY e.account_id),"
-             " a AS (UPDATE account_state s SET modseq = s.modseq + 1, bytes = s.bytes + u.bytes,"
-             " messages = s.messages + u.messages FROM u WHERE s.tenant_id = $1"
-             " AND s.account_id = u.account_id AND NOT s.is_gone AND " WITHIN(
-                 "u.bytes", "u.messages", "u.quota_bytes",
-                 "u.quota_messages") " RETURNING s.account_id, s.modseq, s.bytes, s.messages),"
-                                     " w AS (SELECT e.*, a.modseq, row_number() OVER (PARTITION BY "
-                                     "e.account_id, e.target"
-                                     " ORDER BY e.n) AS place FROM e JOIN a USING (account_id)),"
-                                     " g AS (SELECT w.account_id, w.target, w.modseq, count(*) AS "
-                                     "messages,"
-                                     " sum(w.total)::int8 AS bytes, count(*) FILTER (WHERE w.flags "
-                                     "& 1 = 0) AS unseen"
-                                     " FROM w GROUP BY 1, 2, 3),"
-                                     " c AS (UPDATE collection_counters k SET uid_next = "
-                                     "k.uid_next + g.messages,"
-                                     " modseq = g.modseq, messages = k.messages + g.messages, "
-                                     "unseen = k.unseen + g.unseen,"
-                                     " bytes = k.bytes + g.bytes FROM g WHERE k.tenant_id = $1 AND "
-                                     "k.account_id = g.account_id"
-                                     " AND k.collection_id = g.target RETURNING k.account_id, "
-                                     "k.collection_id,"
-                                     " k.uid_next - g.messages AS base),"
-                                     " f AS (SELECT w.*, c.base + w.place - 1 AS uid FROM w"
-                                     " JOIN c ON c.account_id = w.account_id AND c.collection_id = "
-                                     "w.target),"
-                                     " h AS (SELECT (SELECT count(DISTINCT f.account_id) FROM "
-                                     "f)::int4 + $10 AS holders),"
-                                     " b AS (INSERT INTO blob (tenant_id, blob_id, size, storage, "
-                                     "body)"
-                                     " SELECT $1, $2, $3, $4, $5 FROM h WHERE h.holders > 0),"
-                                     " m AS (INSERT INTO message (tenant_id, message_id, blob_id, "
-                                     "holders, prefix, structure)"
-                                     " SELECT $1, $2, $2, h.holders, $6, $7 FROM h WHERE h.holders "
-                                     "> 0),"
-                                     " t AS (INSERT INTO message_text (tenant_id, message_id, "
-                                     "content)"
-                                     " SELECT $1, $2, $8 FROM h WHERE h.holders > 0 AND $8 <> ''),"
-                                     " p AS (INSERT INTO message_prefix (tenant_id, message_id, "
-                                     "prefix_no, bytes)"
-                                     " SELECT $1, $2, x.no, x.bytes FROM h, unnest($21::int4[], "
-                                     "$22::bytea[]) AS x(no, bytes)"
-                                     " WHERE h.holders > 0),"
-                                     " i AS (INSERT INTO message_state (tenant_id, account_id, "
-                                     "collection_id, uid, modseq,"
-                                     " message_id, received, body_bytes, prefix_bytes, prefix_no, "
-                                     "flags, keywords)"
-                                     " SELECT $1, f.account_id, f.target, f.uid, f.modseq, $2, $9, "
-                                     "$3, f.prefix_bytes,"
-                                     " f.prefix_no, f.flags, f.keywords FROM f)"
-                                     " SELECT e.n, CASE WHEN f.uid IS NULL AND a.modseq IS NOT "
-                                     "NULL THEN refuse('MN003')"
-                                     " WHEN f.uid IS NULL AND $11 THEN refuse(CASE WHEN EXISTS "
-                                     "(SELECT FROM account_state s"
-                                     " WHERE s.tenant_id = $1 AND s.account_id = e.account_id AND "
-                                     "NOT s.is_gone)"
-                                     " THEN 'MN002' ELSE 'MN001' END) ELSE f.uid END, e.target, "
-                                     "a.modseq, a.bytes, a.messages"
-                                     " FROM e LEFT JOIN a USING (account_id) LEFT JOIN f USING (n) "
-                                     "ORDER BY e.n",
-         .params = "lllibbbtzioLITITIILLIB",
-         .columns = "llllll",
-         .scope = PG_SCOPE_TENANT},
+    ROW(DELIVER_MANY) = {.name = "deliver_many",
+                         .text = "SELECT d.o_n, d.o_uid, d.o_target, d.o_modseq, d.o_bytes, "
+                                 "d.o_messages FROM deliver_many($1, $2, $3, $4,"
+                                 " $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, "
+                                 "$18, $19, $20, $21, $22) d",
+                         .params = "lllibbbtzioLITITIILLIB",
+                         .columns = "llllll",
+                         .scope = PG_SCOPE_TENANT},
     /* Nothing if there is one of this name or use. */
     ROW(COLLECTION_ENSURE) =
         {.name = "collection_ensure",
@@ -367,9 +300,11 @@ const struct pg_statement pg_store_statements[] = {
                          .scope = PG_SCOPE_TENANT},
     ROW(MESSAGE_LIST_WHOLE) =
         {.name = "message_list_whole",
-         .text = "SELECT s.*, m.blob_id, CASE WHEN $8 THEN m.structure END FROM (" RANGES(
-             ENTRY, " AND s.modseq > $7") ") s JOIN message m ON m.tenant_id = $1 AND m.message_id "
-                                          "= s.message_id ORDER BY s.uid",
+         .text = "SELECT s.*, m.blob_id, m.structure FROM (" RANGES(
+             ENTRY, " AND s.modseq > $7") ") s CROSS JOIN LATERAL (SELECT m.blob_id, CASE WHEN $8 "
+                                          "THEN m.structure END AS structure"
+                                          " FROM message m WHERE m.tenant_id = $1 AND m.message_id "
+                                          "= s.message_id OFFSET 0) m",
          .params = "lllLLilo",
          .columns = "lllzliitlb",
          .scope = PG_SCOPE_TENANT},
@@ -397,36 +332,52 @@ const struct pg_statement pg_store_statements[] = {
          .columns = "t",
          .scope = PG_SCOPE_TENANT},
     /* The account is locked; $7 operation, $10 unchanged since. */
-    ROW(MESSAGE_FLAG) =
-        {.name = "message_flag",
-         .text = "WITH src AS MATERIALIZED (" RANGES(
-             ENTRY,
-             "") "),"
-                 " w AS (SELECT src.*, CASE $7 WHEN 1 THEN src.flags | $8 WHEN 2 THEN src.flags & "
-                 "~$8"
-                 " ELSE $8 END AS new_flags, CASE WHEN $7 < 3 AND cardinality($9) = 0 THEN "
-                 "src.keywords"
-                 " ELSE keywords_apply(src.keywords, $7, $9) END AS new_keywords"
-                 " FROM src WHERE src.modseq <= $10),"
-                 " d AS (SELECT * FROM w WHERE w.new_flags <> w.flags OR w.new_keywords <> "
-                 "w.keywords),"
-                 " a AS (UPDATE account_state s SET modseq = s.modseq + 1 WHERE s.tenant_id = $1"
-                 " AND s.account_id = $2 AND EXISTS (SELECT FROM d) RETURNING s.modseq),"
-                 " k AS (UPDATE collection_counters k SET modseq = a.modseq, unseen = k.unseen +"
-                 " (SELECT sum((d.flags & 1) - (d.new_flags & 1)) FROM d) FROM a"
-                 " WHERE k.tenant_id = $1 AND k.account_id = $2 AND k.collection_id = $3),"
-                 " u AS (UPDATE message_state s SET flags = d.new_flags, keywords = d.new_keywords,"
-                 " modseq = a.modseq FROM d, a WHERE s.tenant_id = $1 AND s.account_id = $2"
-                 " AND s.collection_id = $3 AND s.uid = d.uid)"
-                 " SELECT src.uid, CASE WHEN d.uid IS NULL THEN src.modseq ELSE a.modseq END,"
-                 " src.message_id, src.received, src.body_bytes, src.prefix_bytes,"
-                 " coalesce(w.new_flags, src.flags), coalesce(w.new_keywords, src.keywords), w.uid "
-                 "IS NULL"
-                 " FROM src LEFT JOIN w USING (uid) LEFT JOIN d USING (uid) LEFT JOIN a ON true"
-                 " ORDER BY src.uid",
-         .params = "lllLLiiiTl",
-         .columns = "lllzliito",
-         .scope = PG_SCOPE_TENANT},
+    ROW(MESSAGE_FLAG) = {.name = "message_flag",
+                         .text = "WITH src AS MATERIALIZED (" RANGES(
+                             ENTRY,
+                             "") "),"
+                                 " w AS MATERIALIZED (SELECT src.*, src.modseq > $10 AS "
+                                 "is_refused,"
+                                 " " NEW_FLAGS("src") " AS new_flags, " NEW_KEYWORDS(
+                                     "src") " AS new_keywords FROM src),"
+                                            " d AS MATERIALIZED (SELECT w.uid, w.flags, "
+                                            "w.new_flags FROM w WHERE NOT w.is_refused"
+                                            " AND (w.new_flags <> w.flags OR w.new_keywords <> "
+                                            "w.keywords)),"
+                                            " b AS MATERIALIZED (SELECT min(d.uid) AS lo, "
+                                            "max(d.uid) AS hi,"
+                                            " sum((d.flags & 1) - (d.new_flags & 1)) AS unseen "
+                                            "FROM d),"
+                                            " a AS (UPDATE account_state s SET modseq = "
+                                            "s.modseq + 1 FROM b WHERE s.tenant_id = $1"
+                                            " AND s.account_id = $2 AND b.lo IS NOT NULL "
+                                            "RETURNING s.modseq),"
+                                            " k AS (UPDATE collection_counters k SET modseq = "
+                                            "a.modseq, unseen = k.unseen + b.unseen"
+                                            " FROM a, b WHERE k.tenant_id = $1 AND "
+                                            "k.account_id = $2 AND k.collection_id = $3),"
+                                            " u AS (UPDATE message_state s SET flags "
+                                            "= " NEW_FLAGS("s") ", keywords = " NEW_KEYWORDS(
+                                                "s") ","
+                                                     " modseq = a.modseq FROM a, b WHERE "
+                                                     "s.tenant_id = $1 AND s.account_id = $2"
+                                                     " AND s.collection_id = $3 AND s.uid "
+                                                     "BETWEEN b.lo AND b.hi"
+                                                     " AND (s.uid IN (SELECT d.uid FROM d)) IS "
+                                                     "TRUE)"
+                                                     " SELECT w.uid, CASE WHEN (w.uid IN "
+                                                     "(SELECT d.uid FROM d)) IS TRUE THEN "
+                                                     "(SELECT a.modseq FROM a)"
+                                                     " ELSE w.modseq END, w.message_id, "
+                                                     "w.received, w.body_bytes, w.prefix_bytes,"
+                                                     " CASE WHEN w.is_refused THEN w.flags "
+                                                     "ELSE w.new_flags END,"
+                                                     " CASE WHEN w.is_refused THEN w.keywords "
+                                                     "ELSE w.new_keywords END, w.is_refused"
+                                                     " FROM w ORDER BY w.uid",
+                         .params = "lllLLiiiTl",
+                         .columns = "lllzliito",
+                         .scope = PG_SCOPE_TENANT},
     /* The account is locked. */
     ROW(MESSAGE_APPEND) =
         {.name = "message_append",
@@ -509,8 +460,9 @@ const struct pg_statement pg_store_statements[] = {
          .text = "WITH src AS MATERIALIZED (" RANGES(
              ENTRY,
              " AND (NOT $7 OR s.flags & 8 <> 0)") "),"
-                                                  " t AS (SELECT count(*) AS messages, "
-                                                  "coalesce(sum(src.body_bytes + "
+                                                  " t AS MATERIALIZED (SELECT min(src.uid) AS lo, "
+                                                  "max(src.uid) AS hi, count(*) AS messages,"
+                                                  " coalesce(sum(src.body_bytes + "
                                                   "src.prefix_bytes), 0)::int8"
                                                   " AS bytes, count(*) FILTER (WHERE src.flags & 1 "
                                                   "= 0) AS unseen FROM src),"
@@ -525,9 +477,12 @@ const struct pg_statement pg_store_statements[] = {
                                                   "- t.bytes FROM a, t"
                                                   " WHERE k.tenant_id = $1 AND k.account_id = $2 "
                                                   "AND k.collection_id = $3),"
-                                                  " d AS (DELETE FROM message_state s USING src "
+                                                  " d AS (DELETE FROM message_state s USING t "
                                                   "WHERE s.tenant_id = $1 AND s.account_id = $2"
-                                                  " AND s.collection_id = $3 AND s.uid = src.uid),"
+                                                  " AND s.collection_id = $3 AND s.uid BETWEEN "
+                                                  "t.lo AND t.hi"
+                                                  " AND (s.uid IN (SELECT src.uid FROM src)) IS "
+                                                  "TRUE),"
                                                   " x AS (INSERT INTO expunged (tenant_id, "
                                                   "account_id, modseq, collection_id, uid, "
                                                   "message_id)"
@@ -680,66 +635,25 @@ const struct pg_statement pg_store_statements[] = {
          .why =
              "which accounts of which tenants have something to sweep, and nothing more of them"},
     /* The account is locked, so nothing is copied meanwhile. What it no longer has, it lets go. */
-    ROW(SWEEP_ACCOUNT) =
-        {.name = "sweep_account",
-         .text =
-             "WITH due AS MATERIALIZED (DELETE FROM message_released r WHERE r.tenant_id = $1"
-             " AND r.account_id = $2 AND r.message_id IN (SELECT q.message_id FROM "
-             "message_released q"
-             " WHERE q.tenant_id = $1 AND q.account_id = $2"
-             " AND q.released_at <= now() - $3 * interval '1 us' LIMIT $4) RETURNING r.message_id),"
-             " held AS MATERIALIZED (SELECT DISTINCT s.message_id FROM message_state s"
-             " WHERE s.tenant_id = $1 AND s.account_id = $2"
-             " AND s.message_id IN (SELECT due.message_id FROM due))"
-             " UPDATE message m SET holders = m.holders - 1 FROM due WHERE m.tenant_id = $1"
-             " AND m.message_id = due.message_id"
-             " AND NOT EXISTS (SELECT FROM held WHERE held.message_id = due.message_id)"
-             " RETURNING m.message_id",
-         .params = "llli",
-         .columns = "l",
-         .scope = PG_SCOPE_TENANT},
-    ROW(SWEEP_SPOOL) =
-        {.name = "sweep_spool",
-         .text =
-             "WITH due AS MATERIALIZED (DELETE FROM message_released r WHERE r.tenant_id = $1"
-             " AND r.account_id = 0 AND r.message_id IN (SELECT q.message_id FROM message_released "
-             "q"
-             " WHERE q.tenant_id = $1 AND q.account_id = 0"
-             " AND q.released_at <= now() - $2 * interval '1 us' LIMIT $3) RETURNING r.message_id)"
-             " UPDATE message m SET holders = m.holders - 1 FROM due WHERE m.tenant_id = $1"
-             " AND m.message_id = due.message_id AND NOT EXISTS (SELECT FROM spool s"
-             " WHERE s.tenant_id = $1 AND s.message_id = due.message_id)"
-             " RETURNING m.message_id",
-         .params = "lli",
-         .columns = "l",
-         .scope = PG_SCOPE_TENANT},
-    /* A message has its blob to itself. */
-    ROW(SWEEP_MESSAGES) =
-        {.name = "sweep_messages",
-         .text =
-             "WITH g AS (DELETE FROM message m WHERE m.tenant_id = $1 AND m.message_id = ANY ($2)"
-             " AND m.holders <= 0 RETURNING m.message_id, m.blob_id),"
-             " t AS (DELETE FROM message_text t USING g WHERE t.tenant_id = $1"
-             " AND t.message_id = g.message_id),"
-             " p AS (DELETE FROM message_prefix p USING g WHERE p.tenant_id = $1"
-             " AND p.message_id = g.message_id),"
-             " k AS (DELETE FROM blob_chunk k USING g WHERE k.tenant_id = $1 AND k.blob_id = "
-             "g.blob_id)"
-             " DELETE FROM blob b USING g WHERE b.tenant_id = $1 AND b.blob_id = g.blob_id",
-         .params = "lL",
-         .columns = "",
-         .scope = PG_SCOPE_TENANT},
-    ROW(SWEEP_BLOBS) = {.name = "sweep_blobs",
-                        .text =
-                            "WITH g AS (DELETE FROM blob b WHERE b.tenant_id = $1 AND b.blob_id IN"
-                            " (SELECT q.blob_id FROM blob q WHERE q.tenant_id = $1"
-                            " AND q.loose_since <= now() - $2 * interval '1 us' LIMIT $3)"
-                            " AND b.loose_since IS NOT NULL RETURNING b.blob_id),"
-                            " k AS (DELETE FROM blob_chunk k USING g WHERE k.tenant_id = $1"
-                            " AND k.blob_id = g.blob_id) SELECT count(*) FROM g",
+    ROW(SWEEP_ACCOUNT) = {.name = "sweep_account",
+                          .text = "SELECT sweep_account($1, $2, $3 * interval '1 us', $4)",
+                          .params = "llli",
+                          .columns = "l",
+                          .scope = PG_SCOPE_TENANT},
+    ROW(SWEEP_SPOOL) = {.name = "sweep_spool",
+                        .text = "SELECT sweep_spool($1, $2 * interval '1 us', $3)",
                         .params = "lli",
                         .columns = "l",
                         .scope = PG_SCOPE_TENANT},
+    ROW(SWEEP_BLOBS) =
+        {.name = "sweep_blobs",
+         .text = "WITH g AS (DELETE FROM blob b WHERE b.tenant_id = $1"
+                 " AND b.loose_since <= now() - $2 * interval '1 us' RETURNING b.blob_id),"
+                 " k AS (DELETE FROM blob_chunk k USING g WHERE k.tenant_id = $1"
+                 " AND k.blob_id = g.blob_id) SELECT count(*) FROM g",
+         .params = "ll",
+         .columns = "l",
+         .scope = PG_SCOPE_TENANT},
     /* The account is locked. */
     ROW(SWEEP_TOMBSTONES) =
         {.name = "sweep_tombstones",

@@ -13,6 +13,13 @@
 
 #define ENTRY "uid, modseq, message_id, received, body_bytes, prefix_bytes, flags, keywords"
 
+/* What a change of flags makes of an entry: $7 operation, $8 flags, $9 keywords. */
+#define NEW_FLAGS(entry)                                                                           \
+    "CASE $7 WHEN 1 THEN " entry ".flags | $8 WHEN 2 THEN " entry ".flags & ~$8 ELSE $8 END"
+#define NEW_KEYWORDS(entry)                                                                        \
+    "CASE WHEN $7 < 3 AND cardinality($9) = 0 THEN " entry ".keywords"                             \
+    " ELSE keywords_apply(" entry ".keywords, $7, $9) END"
+
 /* Within a quota: so many bytes and messages more; 0 is no quota. */
 #define WITHIN(bytes, messages, quota_bytes, quota_messages)                                       \
     "(" quota_bytes " = 0 OR s.bytes + " bytes " <= " quota_bytes ") AND (" quota_messages         \

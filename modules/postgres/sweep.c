@@ -62,7 +62,6 @@ static int end(struct sweeping *s, int rc)
     return rc;
 }
 
-/* Count down holders; delete what has none. How many were looked at says if there is more. */
 static int sweep_released(struct sweeping *s)
 {
     const struct pg_result *result = NULL;
@@ -76,22 +75,7 @@ static int sweep_released(struct sweeping *s)
     pg_add_int32(&params, MESSAGES_MAX);
     int rc = pg_ask(s->conn, s->account != 0 ? PG_SQL_SWEEP_ACCOUNT : PG_SQL_SWEEP_SPOOL, &params,
                     s->deadline_us, &result);
-    size_t count = rc == 0 ? pg_rows(result) : 0;
-    if (count == 0) {
-        return rc;
-    }
-    int64_t *ids = mansio_arena_try_alloc(s->arena, count * sizeof *ids);
-    if (ids == NULL) {
-        return MANSIO_E_LIMIT;
-    }
-    for (size_t i = 0; i < count; i++) {
-        ids[i] = pg_get_int64(result, i, 0);
-    }
-    pg_params_init(&params);
-    pg_add_int64(&params, s->tenant);
-    pg_add_int64s(&params, s->arena, ids, count);
-    rc = pg_ask(s->conn, PG_SQL_SWEEP_MESSAGES, &params, s->deadline_us, &result);
-    s->swept += rc == 0 ? pg_affected(result) : 0;
+    s->swept += rc == 0 && pg_rows(result) == 1 ? (uint64_t)pg_get_int64(result, 0, 0) : 0;
     return rc;
 }
 
@@ -102,7 +86,6 @@ static int sweep_loose(struct sweeping *s)
     pg_params_init(&params);
     pg_add_int64(&params, s->tenant);
     pg_add_int64(&params, s->grace_us);
-    pg_add_int32(&params, MESSAGES_MAX);
     int rc = pg_ask(s->conn, PG_SQL_SWEEP_BLOBS, &params, s->deadline_us, &result);
     s->swept += rc == 0 && pg_rows(result) == 1 ? (uint64_t)pg_get_int64(result, 0, 0) : 0;
     return rc;

@@ -276,6 +276,152 @@ $$;
 GRANT EXECUTE ON FUNCTION refuse TO mansio_serving, mansio_spool;
 GRANT EXECUTE ON FUNCTION keywords_apply TO mansio_serving;
 
+-- A message with its entries in a tenant, whose accounts are locked; entries come sorted by account.
+-- A row an entry, without a UID where it was refused; strict: none is refused. A loop of statements
+-- by key, so that no plan depends on how many accounts a tenant has.
+CREATE FUNCTION deliver_many(
+    p_tenant bigint, p_message bigint, p_size bigint, p_storage integer, p_body bytea,
+    p_prefix bytea, p_structure bytea, p_text text, p_received timestamptz, p_spool integer,
+    p_strict boolean, p_accounts bigint[], p_uses integer[], p_names text[], p_flags integer[],
+    p_keywords text[], p_prefix_nos integer[], p_prefix_bytes integer[], p_quota_bytes bigint[],
+    p_quota_messages bigint[], p_further_nos integer[], p_further bytea[],
+    OUT o_n bigint, OUT o_uid bigint, OUT o_target bigint, OUT o_modseq bigint,
+    OUT o_bytes bigint, OUT o_messages bigint)
+RETURNS SETOF record LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    v_size bigint;
+    v_holders integer := p_spool;
+    v_last bigint := 0; -- the account that got it last
+BEGIN
+    FOR i IN 1 .. cardinality(p_accounts) LOOP
+        o_n := i;
+        o_uid := NULL;
+        v_size := p_size + p_prefix_bytes[i];
+        o_target := CASE WHEN p_uses[i] = 2 THEN p_accounts[i] WHEN p_uses[i] > 2 THEN
+            (SELECT c.collection_id FROM collection c WHERE c.tenant_id = p_tenant
+             AND c.account_id = p_accounts[i] AND c.special_use = p_uses[i]) END;
+        IF o_target IS NULL THEN
+            o_target := coalesce(
+                (SELECT c.collection_id FROM collection c WHERE c.tenant_id = p_tenant
+                 AND c.account_id = p_accounts[i] AND c.name = p_names[i] AND c.kind = 1),
+                p_accounts[i]);
+        END IF;
+        UPDATE account_state s SET modseq = s.modseq + 1, bytes = s.bytes + v_size,
+            messages = s.messages + 1
+        WHERE s.tenant_id = p_tenant AND s.account_id = p_accounts[i] AND NOT s.is_gone
+            AND (p_quota_bytes[i] = 0 OR s.bytes + v_size <= p_quota_bytes[i])
+            AND (p_quota_messages[i] = 0 OR s.messages + 1 <= p_quota_messages[i])
+        RETURNING s.modseq, s.bytes, s.messages INTO o_modseq, o_bytes, o_messages;
+        IF FOUND THEN
+            UPDATE collection_counters k SET uid_next = k.uid_next + 1, modseq = o_modseq,
+                messages = k.messages + 1, unseen = k.unseen + 1 - (p_flags[i] & 1),
+                bytes = k.bytes + v_size
+            WHERE k.tenant_id = p_tenant AND k.account_id = p_accounts[i]
+                AND k.collection_id = o_target
+            RETURNING k.uid_next - 1 INTO o_uid;
+            IF NOT FOUND THEN
+                PERFORM refuse('MN003');
+            END IF;
+            INSERT INTO message_state (tenant_id, account_id, collection_id, uid, modseq,
+                message_id, received, body_bytes, prefix_bytes, prefix_no, flags, keywords)
+            VALUES (p_tenant, p_accounts[i], o_target, o_uid, o_modseq, p_message, p_received,
+                p_size, p_prefix_bytes[i], p_prefix_nos[i], p_flags[i], p_keywords[i]);
+            IF v_last <> p_accounts[i] THEN
+                v_holders := v_holders + 1;
+                v_last := p_accounts[i];
+            END IF;
+        ELSIF p_strict THEN
+            PERFORM refuse(CASE WHEN EXISTS (
+                SELECT FROM account_state s WHERE s.tenant_id = p_tenant
+                AND s.account_id = p_accounts[i] AND NOT s.is_gone) THEN 'MN002' ELSE 'MN001' END);
+        END IF;
+        RETURN NEXT;
+    END LOOP;
+    IF v_holders > 0 THEN
+        INSERT INTO blob (tenant_id, blob_id, size, storage, body)
+        VALUES (p_tenant, p_message, p_size, p_storage, p_body);
+        INSERT INTO message (tenant_id, message_id, blob_id, holders, prefix, structure)
+        VALUES (p_tenant, p_message, p_message, v_holders, p_prefix, p_structure);
+        IF p_text <> '' THEN
+            INSERT INTO message_text (tenant_id, message_id, content)
+            VALUES (p_tenant, p_message, p_text);
+        END IF;
+        INSERT INTO message_prefix (tenant_id, message_id, prefix_no, bytes)
+        SELECT p_tenant, p_message, x.no, x.bytes
+        FROM unnest(p_further_nos, p_further) AS x(no, bytes);
+    ELSE
+        DELETE FROM blob_chunk k WHERE k.tenant_id = p_tenant AND k.blob_id = p_message;
+    END IF;
+END
+$$;
+
+-- Messages that somebody let go of: those that nobody holds go, with their bytes. How many went.
+CREATE FUNCTION sweep_messages(p_tenant bigint, p_messages bigint[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    v_message bigint;
+    v_blob bigint;
+    v_swept bigint := 0;
+BEGIN
+    FOREACH v_message IN ARRAY p_messages LOOP
+        UPDATE message m SET holders = m.holders - 1
+        WHERE m.tenant_id = p_tenant AND m.message_id = v_message AND m.holders > 1;
+        CONTINUE WHEN FOUND;
+        DELETE FROM message m WHERE m.tenant_id = p_tenant AND m.message_id = v_message
+        RETURNING m.blob_id INTO v_blob;
+        CONTINUE WHEN NOT FOUND;
+        DELETE FROM message_text t WHERE t.tenant_id = p_tenant AND t.message_id = v_message;
+        DELETE FROM message_prefix p WHERE p.tenant_id = p_tenant AND p.message_id = v_message;
+        DELETE FROM blob_chunk k WHERE k.tenant_id = p_tenant AND k.blob_id = v_blob;
+        DELETE FROM blob b WHERE b.tenant_id = p_tenant AND b.blob_id = v_blob;
+        v_swept := v_swept + 1;
+    END LOOP;
+    RETURN v_swept;
+END
+$$;
+
+-- Of an account, which is locked, so that nothing is copied meanwhile: what it let go of and has
+-- nowhere else. It is read once, whole.
+CREATE FUNCTION sweep_account(p_tenant bigint, p_account bigint, p_grace interval, p_most integer)
+RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    v_due bigint[];
+    v_gone bigint[];
+BEGIN
+    v_due := ARRAY(SELECT r.message_id FROM message_released r WHERE r.tenant_id = p_tenant
+                   AND r.account_id = p_account AND r.released_at <= now() - p_grace
+                   ORDER BY r.message_id LIMIT p_most);
+    v_gone := ARRAY(
+        SELECT d.id FROM unnest(v_due) AS d(id) WHERE (d.id IN (
+            SELECT s.message_id FROM message_state s
+            WHERE s.tenant_id = p_tenant AND s.account_id = p_account)) IS NOT TRUE);
+    DELETE FROM message_released r WHERE r.tenant_id = p_tenant AND r.account_id = p_account
+        AND (r.message_id IN (SELECT d.id FROM unnest(v_due) AS d(id))) IS TRUE;
+    RETURN sweep_messages(p_tenant, v_gone);
+END
+$$;
+
+-- The same of the spool.
+CREATE FUNCTION sweep_spool(p_tenant bigint, p_grace interval, p_most integer) RETURNS bigint
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    v_due bigint[];
+    v_gone bigint[];
+BEGIN
+    v_due := ARRAY(SELECT r.message_id FROM message_released r WHERE r.tenant_id = p_tenant
+                   AND r.account_id = 0 AND r.released_at <= now() - p_grace
+                   ORDER BY r.message_id LIMIT p_most);
+    v_gone := ARRAY(
+        SELECT d.id FROM unnest(v_due) AS d(id) WHERE NOT EXISTS (
+            SELECT FROM spool s WHERE s.tenant_id = p_tenant AND s.message_id = d.id));
+    DELETE FROM message_released r WHERE r.tenant_id = p_tenant AND r.account_id = 0
+        AND (r.message_id IN (SELECT d.id FROM unnest(v_due) AS d(id))) IS TRUE;
+    RETURN sweep_messages(p_tenant, v_gone);
+END
+$$;
+GRANT EXECUTE ON FUNCTION deliver_many, sweep_messages, sweep_account, sweep_spool
+    TO mansio_serving;
+
 -- All mail of an account goes: the mark at once, the rest by the sweep.
 CREATE OR REPLACE FUNCTION mail_remove_account(p_tenant bigint, p_account bigint) RETURNS void
 LANGUAGE sql AS $$
