@@ -215,6 +215,7 @@ int pop3_lock_confirm(struct pop3_module *module, struct pop3_lock *lock, int64_
     if (rc == 0) {
         prolong(module, lock, asked_us);
     }
+    lock->is_lost |= rc == MANSIO_E_DENIED;
     return rc;
 }
 

@@ -4,6 +4,7 @@ directory in memory, which shows objects and changes none, and over PostgreSQL, 
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 
@@ -182,3 +183,106 @@ def test_one_line_help_for_every_command(memory):
     text = memory("help", "tenant", "set").stdout
     assert "--upgrade-passwords yes|no" in text and "--no-FIELD" in text
     assert "--scram " not in text and "--pool" not in text  # read only; given when added
+
+
+# ---- over PostgreSQL
+
+
+@pytest.fixture(scope="module")
+def database(make_lab):
+    """A cluster with the schema and two tenants; no daemon."""
+    lab = make_lab("ctl", accounts=2)
+    lab.set_up()
+    ctl = Ctl(lab.node.prefix / "bin" / "mansioctl", lab.node.config_path)
+    ctl.sql = lab.sql
+    return ctl
+
+
+def test_a_tenants_whole_life(database):
+    ctl = database
+    ctl("plan", "add", "gold", "--description", "all of it")
+    ctl("tenant", "add", "gamma", "--plan", "gold", "--reason", "order 4711")
+    ctl("tenant", "add", "gamma", exit=EXISTS)
+    ctl("domain", "add", "gamma.test", "--tenant", "gamma")
+    ctl("domain", "add", "delta.test", "--tenant", "nobody", exit=NOT_FOUND)
+    ctl("account", "add", "anna@gamma.test", "--description", "Anna")
+    ctl("account", "add", "bert@gamma.test", "--state", "suspended")
+    ctl("address", "add", "info@gamma.test", "--accounts", "anna@gamma.test,bert@gamma.test")
+    ctl("address", "add", "@gamma.test", "--accounts", "anna@gamma.test")
+    assert ctl.json("address", "show", "info@gamma.test")["accounts"] == [
+        "anna@gamma.test", "bert@gamma.test",
+    ]  # fmt: skip
+    assert ctl.keys("account", "--domain", "gamma.test") == ["anna@gamma.test", "bert@gamma.test"]
+    ctl("account", "set", "bert@gamma.test", "--state", "active", "--no-plan")
+    assert ctl.json("account", "show", "bert@gamma.test")["state"] == "active"
+    ctl("quota", "set", "anna@gamma.test", "--bytes", "10G", "--messages", 1000)
+    quota = ctl.json("quota", "show", "anna@gamma.test")
+    assert (quota["bytes"], quota["messages"]) == (10 << 30, 1000)
+    assert "10G" in ctl("quota", "list").stdout
+    ctl("quota", "set", "anna@gamma.test", "--no-messages")
+    assert "messages" not in ctl.json("quota", "show", "anna@gamma.test")
+    assert "gamma" in ctl("tenant", "remove", "gamma", exit=BUSY).stderr
+    ctl("tenant", "remove", "gamma", "--cascade", "--reason", "gone")
+    ctl("tenant", "show", "gamma", exit=NOT_FOUND)
+    ctl("account", "show", "anna@gamma.test", exit=NOT_FOUND)
+    ctl("plan", "remove", "gold")
+    rows = ctl.json("audit", "list", "--kind", "tenant", "--object", "gamma")["objects"]
+    assert [row["action"] for row in rows] == ["add", "remove"]
+    assert [row.get("reason") for row in rows] == ["order 4711", "gone"]
+    assert {row["actor"] for row in rows} == {"root"}
+    latest = ctl.json("audit", "list", "--limit", 1)["objects"]
+    assert (latest[0]["kind"], latest[0]["action"]) == ("plan", "remove")
+
+
+def test_passwords(database):
+    ctl, user = database, "user1@alpha.test"
+    ctl("password", "set", user, text="new secret\n", exit=OK)
+    row = ctl.json("password", "show", user)
+    assert (row["scheme"], row["scram"], row["kind"]) == ("ARGON2ID", True, "main")
+    assert "stored" not in row
+    ctl("password", "set", f"{user}#phone", "--no-scram", text="other\n")
+    assert [row["kind"] for row in ctl.json("password", "list", user)["objects"]] == ["main", "app"]
+    assert ctl.json("tenant", "show", "alpha")["scram"] is False
+    ctl("password", "set", f"{user}#phone", text="other\n")
+    assert ctl.json("tenant", "show", "alpha")["scram"] is True
+    ctl("password", "set", user, "--stored", "{FROB}xyz", exit=FAILED)
+    ctl("password", "set", "nobody@alpha.test", text="x\n", exit=NOT_FOUND)
+    ctl("password", "remove", f"{user}#phone")
+    ctl("password", "remove", f"{user}#phone", exit=NOT_FOUND)
+    ctl("batch", text=f"password set {user} --password '{PASSWORD}'\n")
+    assert PASSWORD not in ctl("audit", "list", "--json").stdout
+
+
+def test_app_passwords_share_the_main_ones_salt(database):
+    """So that SCRAM, whose client is told one salt, may be used with any of them."""
+    user = "user2@alpha.test"
+    for key, text in ((user, "one"), (f"{user}#salt", "two"), (user, "three")):
+        database("password", "set", key, text=f"{text}\n")
+    rows = database.sql(
+        "SELECT stored FROM mansio.credential WHERE account_id ="
+        " (SELECT account_id FROM mansio.credential WHERE label = 'salt')"
+    )
+    salts = {re.search(r"\{SCRAM-SHA-256\}(\d+,[^,]+),", stored)[1] for (stored,) in rows}
+    assert len(rows) == 2 and len(salts) == 1
+
+
+def test_many_in_one_batch(database):
+    lines = [f"account add many{i}@beta.test" for i in range(200)]
+    database("batch", text="\n".join(lines))
+    assert len(database.keys("account", "--domain", "beta.test")) == 202
+    again = database("batch", "--keep-going", text="\n".join(lines), exit=EXISTS)
+    assert len(again.stderr.splitlines()) == 200
+    assert "line 200: " in again.stderr
+
+
+def test_schema_status_and_a_second_apply(database):
+    row = database.json("schema", "status")
+    assert row["version"] == row["wanted"] >= row["oldest"] > 0
+    assert database("schema", "apply").stdout == "nothing to do\n"
+
+
+def test_without_the_database(database):
+    text = database.config.read_text()
+    broken = database.config.with_name("broken.yaml")
+    broken.write_text(re.sub(r"port=\d+ dbname", "port=1 dbname", text))
+    Ctl(database.program, broken)("--timeout", 5, "tenant", "list", exit=UNREACHABLE)

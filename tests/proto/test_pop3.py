@@ -27,8 +27,13 @@ def memory(install, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def postgres(install, make_lab):
-    return lab_box(make_lab("pop3-lab", accounts=100), install)
+def postgres(install, pop3_lab):
+    return lab_box(pop3_lab, install)
+
+
+@pytest.fixture(scope="module")
+def pop3_lab(make_lab):
+    return make_lab("pop3-lab", accounts=100)
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -226,6 +231,28 @@ def test_every_split_of_a_dialogue(box):
             pop.send(said[at:])
             answers.add(pop.file.read())
     assert len(answers) == 1
+
+
+def test_who_lost_the_lock_removes_nothing(postgres, pop3_lab):
+    """A lease may end while its holder still lives (a stopped process, a clock): then another
+    session has the maildrop, and this one has no say any more."""
+    user = postgres.user(SHORT, DOTS)
+    with postgres.dialogue() as pop:
+        pop.login(user)
+        pop.ok("DELE 1")
+        assert pop_leases(pop3_lab) == 1
+        pop3_lab.sql("UPDATE mansio.lease SET fence = fence + 1, holder = 'x' WHERE name LIKE 'pop3/%'")
+        assert pop.err("QUIT").startswith("-ERR [SYS/TEMP] The lock on the maildrop was lost")
+        assert pop.is_closed()
+    pop3_lab.sql("DELETE FROM mansio.lease WHERE name LIKE 'pop3/%'")
+    with postgres.dialogue() as pop:
+        assert pop.login(user) == "+OK 2 messages"
+        pop.ok("QUIT")
+    assert pop_leases(pop3_lab) == 0
+
+
+def pop_leases(lab):
+    return len(lab.sql("SELECT name FROM mansio.lease WHERE name LIKE 'pop3/%' AND expires > now()"))
 
 
 # ---- messages
