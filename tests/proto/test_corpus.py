@@ -135,14 +135,14 @@ def read_all(lab):
     return messages
 
 
-def strip(data):
-    """What was delivered, without the lines that we put before it."""
-    rest = data  # the message's own Received lines may follow ours, of which there is one
-    for name in (b"Return-Path", b"Delivered-To", b"Received"):
-        field = re.match(name + rb":[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*", rest)
-        assert field, f"no {name.decode()}: {rest[:200]!r}"
-        rest = rest[field.end() :]
-    return rest
+FIELD = rb":[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*"
+OURS = re.compile(rb"Return-Path" + FIELD + rb"Delivered-To" + FIELD + rb"Received" + FIELD)
+
+
+def is_whole(data, message):
+    """The message to the last byte, and before it our three lines and nothing else. (Where ours end
+    can't be seen from the front: a message may begin with white space.)"""
+    return data.endswith(message) and OURS.fullmatch(data[: len(data) - len(message)])
 
 
 @pytest.mark.parametrize("protocol", ["lmtp", "smtp"])
@@ -172,7 +172,7 @@ def test_corpus_comes_back_byte_for_byte(lab, corpus, protocol):
     assert {name: reason_to_refuse(corpus[name]) for name in refused} == listed
     got = read_all(lab)
     assert len(got) == len(taken)
-    different = [name for name, data in zip(taken, got) if strip(data) != corpus[name]]
+    different = [name for name, data in zip(taken, got) if not is_whole(data, corpus[name])]
     print(f"{protocol}: {len(taken)} came back, {len(refused)} refused")
     assert not different
 

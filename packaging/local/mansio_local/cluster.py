@@ -194,4 +194,8 @@ class Cluster:
         return done.stdout
 
     def create_database(self, name=DATABASE):
-        self.psql(f"CREATE DATABASE {name}", database="postgres")
+        """With our tables found by their bare names, for people who look; the daemon says its own."""
+        self.psql(
+            f"CREATE DATABASE {name};\nALTER DATABASE {name} SET search_path TO mansio, public;",
+            database="postgres",
+        )
