@@ -32,6 +32,7 @@
 #include "core/host/session.h"
 #include "core/host/shm.h"
 #include "core/loop/loop.h"
+#include "core/net/tls.h"
 #include "core/mail/charset.h"
 #include "core/net/resolver.h"
 #include <mansio/bus.h>
@@ -556,6 +557,9 @@ int core_child_run(uint32_t role)
     process.role = role;
     watch_master();
     int signal_fd = watch_signals();
+    if (role == MANSIO_ROLE_WORKER) {
+        core_tls_init();
+    }
     int rc = signal_fd < 0 ? mansio_fail(MANSIO_E_IO, "signalfd: %s", strerror(errno)) : set_up();
     if (rc == 0) {
         rc = init_loop();

@@ -12,6 +12,7 @@
 #include "core/host/settings.h"
 #include "core/host/source.h"
 #include <mansio/error.h>
+#include <mansio/fiber.h>
 #include <mansio/log.h>
 #include <mansio/str.h>
 #include <mansio/time.h>
@@ -92,6 +93,9 @@ static int load_certificates(struct core_listener_tls *tls, const struct core_co
             continue;
         }
         rc = core_tls_store_add(tls->store, named->certificate);
+        if (rc == 0) {
+            rc = mansio_fiber_pace(); /* there may be thousands */
+        }
         if (rc < 0) {
             return rc;
         }

@@ -13,7 +13,8 @@
 struct core_listener_tls;
 
 /**
- * Read all files that `certificates` and listeners name. Blocks: before anybody is served.
+ * Read all files that `certificates` and listeners name. Blocks: before anybody is served. Yields
+ * between certificates.
  *
  * @param arena     whose end gives everything back; it outlives every conn
  * @param config    needed only for this call

@@ -31,6 +31,9 @@ enum {
     CORE_TLS_TICKET_SECRET_MIN = 32,   /* bytes */
 };
 
+/* Make OpenSSL ready, which takes it some 30 ms: before the loop runs. */
+CORE_EXPORT void core_tls_init(void);
+
 /* Which of the two files a failure is about. */
 enum core_tls_file { CORE_TLS_FILE_CHAIN = 1, CORE_TLS_FILE_KEY = 2 };
 

@@ -222,6 +222,12 @@ static int demand_of_clients(struct core_tls_server *server)
     return read_client_cas(server);
 }
 
+void core_tls_init(void)
+{
+    SSL_CTX_free(SSL_CTX_new(TLS_server_method()));
+    ERR_clear_error();
+}
+
 /* ---- life -------------------------------------------------------------------------------------
  */
 

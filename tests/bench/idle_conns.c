@@ -3,7 +3,7 @@
  * conn, arena, stream. Everything above core/net (sessions, modules) is left out; `run idle`
  * measures that with a whole daemon.
  *
- *   idle_conns [CONNS]    10000 by default
+ *   idle_conns [CONNS [tls]]    10000 by default; in the clear or through TLS 1.3
  *
  * The clients are bare descriptors of a child process, over a unix socket, which needs no ports.
  * PSS is what this process takes of the machine; heap is what malloc() has given out, its own
@@ -23,6 +23,10 @@
 #include "core/net/conn.h"
 #include "core/net/listener.h"
 #include "core/net/stream.h"
+#include "core/net/tls.h"
+
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
 
 #include <mansio/error.h>
 #include <mansio/fiber.h>
@@ -39,6 +43,8 @@ static struct {
     char path[64];
     int control; /* to the child, and its end of it */
     struct core_listener *listener;
+    struct core_tls_server *tls; /* NULL: in the clear */
+    SSL_CTX *client;             /* the child's */
     int is_failed;
 } bench;
 
@@ -52,14 +58,41 @@ static int fail(const char *what)
 /* ---- the child: clients ------------------------------------------------------------------------
  */
 
+/* The same through TLS; what it takes of memory is the child's. */
+static int say_through_tls(int fd)
+{
+    char text[13];
+    size_t done = 0;
+    SSL *ssl = SSL_new(bench.client);
+    if (!ssl || SSL_set_fd(ssl, fd) != 1 || SSL_connect(ssl) != 1 ||
+        SSL_write(ssl, "line\r\n", 6) != 6) {
+        return -1;
+    }
+    while (done < sizeof(text)) {
+        int n = SSL_read(ssl, text + done, (int)(sizeof(text) - done));
+        if (n <= 0) {
+            return -1;
+        }
+        done += (size_t)n;
+    }
+    return 0; /* the SSL stays, as its conn does */
+}
+
+static int say(int fd)
+{
+    char text[13];
+    return send(fd, "line\r\n", 6, MSG_NOSIGNAL) == 6 &&
+                   recv(fd, text, sizeof(text), MSG_WAITALL) == (ssize_t)sizeof(text)
+               ? 0
+               : -1;
+}
+
 /* Connect, say a line, see both answers. */
 static int client_new(const struct core_address *address)
 {
-    char text[13];
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || connect(fd, &address->u.any, address->len) != 0 ||
-        send(fd, "line\r\n", 6, MSG_NOSIGNAL) != 6 ||
-        recv(fd, text, sizeof(text), MSG_WAITALL) != (ssize_t)sizeof(text)) {
+        (bench.tls ? say_through_tls(fd) : say(fd)) != 0) {
         perror("idle_conns: client");
         return -1;
     }
@@ -95,7 +128,10 @@ static int serve(void *arg, struct mansio_conn *conn)
     (void)arg;
     struct mansio_stream *stream = mansio_conn_stream(conn);
     struct mansio_str line;
-    int rc = mansio_stream_write(stream, MANSIO_STR("hello\r\n"));
+    int rc = bench.tls ? core_conn_begin_tls(conn, mansio_deadline_in(60 * MANSIO_SECOND)) : 0;
+    if (rc >= 0) {
+        rc = mansio_stream_write(stream, MANSIO_STR("hello\r\n"));
+    }
     while (rc >= 0) {
         mansio_stream_set_deadline(stream, mansio_deadline_in(3600 * MANSIO_SECOND));
         rc = mansio_stream_read_line(stream, 512, MANSIO_READ_IDLE, &line);
@@ -166,6 +202,7 @@ static int root(void *arg)
         .name = MANSIO_STR("bench"),
         .fd = *(int *)arg,
         .conn_arena_cap_bytes = 65536,
+        .tls = bench.tls,
         .hooks = {.serve = serve},
     };
     struct mansio_arena *arena = mansio_arena_new(NULL, "bench", 0);
@@ -179,6 +216,52 @@ static int root(void *arg)
     core_listener_close(bench.listener);
     core_loop_stop();
     return 0;
+}
+
+/* A certificate of its own, good for as long as this runs. */
+static struct core_tls_certificate *make_certificate(void)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *x509 = X509_new();
+    BIO *chain = BIO_new(BIO_s_mem());
+    BIO *secret = BIO_new(BIO_s_mem());
+    char *chain_text = NULL;
+    char *key_text = NULL;
+    struct core_tls_certificate *out = NULL;
+    enum core_tls_file file;
+    X509_gmtime_adj(X509_getm_notBefore(x509), -60);
+    X509_gmtime_adj(X509_getm_notAfter(x509), 24 * 3600);
+    X509_set_pubkey(x509, key);
+    X509_sign(x509, key, EVP_sha256());
+    PEM_write_bio_X509(chain, x509);
+    PEM_write_bio_PrivateKey(secret, key, NULL, NULL, 0, NULL, NULL);
+    size_t chain_len = (size_t)BIO_get_mem_data(chain, &chain_text);
+    size_t key_len = (size_t)BIO_get_mem_data(secret, &key_text);
+    if (core_tls_certificate_parse((struct mansio_str){chain_text, chain_len},
+                                   (struct mansio_str){key_text, key_len}, &out, &file) != 0) {
+        (void)fail("certificate");
+    }
+    BIO_free(chain);
+    BIO_free(secret);
+    X509_free(x509);
+    EVP_PKEY_free(key);
+    return out;
+}
+
+static int prepare_tls(struct mansio_arena *arena)
+{
+    struct core_tls_tickets *tickets = NULL;
+    struct core_tls_certificate *certificate = make_certificate();
+    if (!certificate || core_tls_tickets_new(arena, MANSIO_STR("for this bench, and no other use"),
+                                             &tickets) != 0) {
+        return fail("tickets");
+    }
+    struct core_tls_server_options options = {.fallback = certificate, .tickets = tickets};
+    int rc = core_tls_server_new(&options, &bench.tls);
+    core_tls_certificate_unref(certificate);
+    bench.client = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_mode(bench.client, SSL_MODE_RELEASE_BUFFERS);
+    return rc == 0 ? 0 : fail("TLS");
 }
 
 /* The listening socket, and a child that connects to it. */
@@ -231,6 +314,10 @@ int main(int argc, char **argv)
     struct core_loop_options options = {.fibers_max = bench.conns + 10, .stacks_kept_max = 100};
     int fd = -1;
     pid_t child = -1;
+    struct mansio_arena *arena = mansio_arena_new(NULL, "tls", 0);
+    if (argc > 2 && prepare_tls(arena) != 0) {
+        return 1;
+    }
     if (allow_files(bench.conns + FILES) != 0 || prepare(&fd, &child) != 0) {
         return 1;
     }
@@ -248,5 +335,8 @@ int main(int argc, char **argv)
     }
     unlink(bench.path);
     waitpid(child, NULL, 0);
+    core_tls_server_free(bench.tls);
+    SSL_CTX_free(bench.client);
+    mansio_arena_free(arena);
     return bench.is_failed;
 }

@@ -12,7 +12,7 @@ import pytest
 
 from mansio_test.certificates import Authority
 from mansio_test.daemon import free_port
-from mansio_test.install import SOURCE, run
+from mansio_test.install import SOURCE, change_build_id, run
 from mansio_test.wait import until
 
 DER_HASH = hashlib.sha256
@@ -344,6 +344,24 @@ def test_resumption_over_workers_and_generations(node, ca, only):
     for _ in range(4):
         assert session.take_up(node.implicit)
     assert node.metric("mansio_core_tls_handshakes_total", result="resumed") >= 20
+
+
+def test_resumption_over_a_binary_upgrade(node, ca, install, tmp_path):
+    """The master's secret goes along; and the next master that is started has another."""
+    program = tmp_path / "bin/mansiod"
+    program.parent.mkdir()
+    shutil.copy(install.mansiod, program)
+    node.program = program
+    node.start()
+    session = Session(ssl.TLSVersion.TLSv1_3, ca)
+    assert not session.take_up(node.implicit)
+    change_build_id(program, program)
+    assert node.reload()["outcome"] == "upgraded"
+    node.wait_settled()
+    assert session.take_up(node.implicit)
+    node.stop()
+    node.start()
+    assert not session.take_up(node.implicit)
 
 
 def test_no_resumption_past_a_demand_or_under_another_name(node, ca):
