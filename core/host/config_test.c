@@ -20,10 +20,12 @@
 #include <mansio/error.h>
 #include <mansio/log.h>
 #include <mansio/str.h>
+#include <mansio/time.h>
 
 #include "core/host/config_table.h"
 #include "core/host/log.h"
 #include "core/host/source.h"
+#include "core/net/tls.h"
 
 static struct mansio_arena *arena;
 
@@ -195,6 +197,39 @@ static void reads_the_resolver_and_contents(void **state)
     assert_string_equal(config->content_directory.ptr, "/var/tmp");
 }
 
+static void reads_tls_and_proxies(void **state)
+{
+    (void)state;
+    struct core_config *config =
+        config_of("tls: {handshake_time: 3s, ticket_secret: 0123456789abcdef0123456789abcdef}\n"
+                  "certificates: {a: {chain: a.pem, key: a.key}, b: {chain: /b.pem, key: /b.key}}\n"
+                  "listeners:\n"
+                  "  a: {address: '*:1', serve: i, tls: implicit, certificate: b, client_ca: /ca,\n"
+                  "      proxy_from: [192.0.2.0/24, unix]}\n"
+                  "  b: {address: '*:2', serve: i, tls: starttls, client_ca: /ca,\n"
+                  "      client_certificate: require}\n"
+                  "  c: {address: '*:3', serve: i}\n"
+                  "instances: {i: {module: m}}\n",
+                  NULL);
+    assert_int_equal(config->tls_handshake_us, 3 * MANSIO_SECOND);
+    assert_int_equal(mansio_secret_bytes(config->tls_ticket_secret).len, 32);
+    assert_int_equal(config->certificate_count, 2);
+    assert_string_equal(config->certificates[1].chain.ptr, "/b.pem");
+    const struct core_config_listener *rows = config->listeners;
+    assert_int_equal(rows[0].tls, CORE_TLS_IMPLICIT);
+    assert_int_equal(rows[0].certificate, 1);
+    assert_int_equal(rows[0].client_certificate, CORE_TLS_CLIENT_REQUEST);
+    assert_string_equal(rows[0].client_ca.ptr, "/ca");
+    assert_int_equal(rows[0].proxy_count, 2);
+    assert_int_equal(rows[0].proxies[0].prefix, 24);
+    assert_int_equal(rows[1].tls, CORE_TLS_STARTTLS);
+    assert_int_equal(rows[1].certificate, 0);
+    assert_int_equal(rows[1].client_certificate, CORE_TLS_CLIENT_REQUIRE);
+    assert_int_equal(rows[2].tls, CORE_TLS_OFF);
+    assert_int_equal(rows[2].client_certificate, CORE_TLS_CLIENT_OFF);
+    assert_int_equal(rows[2].proxy_count, 0);
+}
+
 static void reads_logins(void **state)
 {
     (void)state;
@@ -229,6 +264,7 @@ static void reads_logins(void **state)
 }
 
 #define HELLO "instances: {i: {module: m}}\n"
+#define MAIL  "certificates: {mail: {chain: /a, key: /b}}\n"
 
 static const struct {
     const char *a, *b;
@@ -273,6 +309,31 @@ static const struct {
      NULL,
      {"a:1:63: listeners.x.mechanisms: found \"GSSAPI\", expected one of SCRAM-SHA-256-PLUS, "
       "SCRAM-SHA-256, PLAIN, LOGIN"}},
+    {"listeners: {x: {address: '*:1', serve: i, tls: implicit}}\n" HELLO,
+     NULL,
+     {"a:1:48: listeners.x.tls: found TLS, but there are no `certificates` to show to clients"}},
+    {"listeners: {x: {address: '*:1', serve: i, tls: implicit, certificate: web}}\n" HELLO MAIL,
+     NULL,
+     {"a:1:71: listeners.x.certificate: found \"web\", expected one of `certificates` such as "
+      "mail"}},
+    {"listeners: {x: {address: '*:1', serve: i, client_ca: /ca}}\n" HELLO MAIL,
+     NULL,
+     {"a:1:54: listeners.x.client_ca: found a path, but this listener has no TLS"}},
+    {"listeners: {x: {address: '*:1', serve: i, tls: implicit, client_certificate: "
+     "require}}\n" HELLO MAIL,
+     NULL,
+     {"a:1:78: listeners.x.client_certificate: found a demand for certificates, but no client_ca "
+      "to judge them by"}},
+    {"listeners: {x: {address: '*:1', serve: i, proxy_from: ['::1', 10.0.0.1/8]}}\n" HELLO,
+     NULL,
+     {"a:1:63: listeners.x.proxy_from: network \"10.0.0.1/8\": expected no bits behind the prefix; "
+      "\"10.0.0.0/8\"?"}},
+    {"tls: {ticket_secret: short}\n",
+     NULL,
+     {"a:1:22: tls.ticket_secret: found 5 bytes, expected 32 or more"}},
+    {"certificates: {mail: {chain: /a}}\n",
+     NULL,
+     {"a:1:16: certificates.mail.key: is required: found nothing, expected a path"}},
     {"listeners: {X: {address: '*:1', serve: i}}\n" HELLO,
      NULL,
      {"a:1:13: listeners.X: found a name of other characters or length, expected lower-case "
@@ -443,6 +504,7 @@ int main(void)
         cmocka_unit_test(has_defaults),
         cmocka_unit_test(takes_what_the_file_says),
         cmocka_unit_test(makes_a_row_an_address),
+        cmocka_unit_test(reads_tls_and_proxies),
         cmocka_unit_test(reads_logins),
         cmocka_unit_test(reads_the_resolver_and_contents),
         cmocka_unit_test(tells_what_is_wrong),
