@@ -167,6 +167,11 @@ static const struct mansio_lease lease_table = {
     .release = lease_release,
 };
 
+const struct mansio_lease *pg_lease_table(void)
+{
+    return &lease_table;
+}
+
 int pg_lease_load(struct pg *pg)
 {
     return mansio_interface_provide(pg->instance, MANSIO_LEASE, MANSIO_LEASE_VERSION, &lease_table);

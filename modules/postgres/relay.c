@@ -160,6 +160,18 @@ static int send_pending(struct pg_relay *relay, struct pg_conn *conn)
 
 /* ---- in ------------------------------------------------------------------------------------- */
 
+int pg_notification(struct pg_conn *conn, struct mansio_arena *arena, struct mansio_str *out)
+{
+    int rc = pg_look(conn);
+    PGnotify *notify = rc < 0 ? NULL : PQnotifies(conn->pq);
+    if (notify == NULL) {
+        return rc;
+    }
+    rc = mansio_arena_copy(arena, mansio_str_from_cstr(notify->extra), out);
+    PQfreemem(notify);
+    return rc < 0 ? rc : 1;
+}
+
 static int take_notifications(struct pg_relay *relay, struct pg_conn *conn)
 {
     int rc = pg_look(conn);

@@ -25,4 +25,7 @@ MANSIO_MUST_CHECK int pg_relay_payload(struct mansio_arena *arena, struct mansio
 /* Publish what a notification says; lines that are none are passed over. Gives how many were. */
 size_t pg_relay_publish(struct mansio_str payload);
 
+/* What a connection that listens has heard, in @p arena: 1; 0: nothing; MANSIO_E_UNAVAILABLE. */
+int pg_notification(struct pg_conn *conn, struct mansio_arena *arena, struct mansio_str *out);
+
 #endif

@@ -200,11 +200,11 @@ GRANT UPDATE (stored, scheme, has_scram) ON credential TO mansio_door;
 
 GRANT SELECT ON platform, plan, plan_quota TO mansio_door;
 GRANT SELECT, INSERT, UPDATE, DELETE ON plan, plan_quota TO mansio_admin;
-GRANT SELECT, INSERT, UPDATE ON platform TO mansio_admin;
+GRANT SELECT, UPDATE ON platform TO mansio_admin;
 GRANT SELECT, INSERT ON audit TO mansio_admin;
 GRANT SELECT ON schema_version, epoch TO mansio_serving, mansio_spool, mansio_admin;
 GRANT UPDATE ON epoch TO mansio_admin;
-GRANT SELECT, INSERT, UPDATE, DELETE ON lease TO mansio_serving;
+GRANT SELECT, INSERT, UPDATE ON lease TO mansio_serving;
 GRANT USAGE ON SEQUENCE lease_fence TO mansio_serving;
 GRANT SELECT, UPDATE ON worker_number TO mansio_serving;
 
