@@ -58,6 +58,13 @@ static void feed(struct mansio_str in, uint32_t is_dotted, size_t step, struct o
         }
         MANSIO_ASSERT(piece.len == 0);
     }
+    if (!is_dotted) { /* over is over: only a CR can be missing its LF */
+        uint32_t before = text.faults;
+        int is_open = smtp_text_finish(&text);
+        MANSIO_ASSERT((text.faults & ~before & ~(uint32_t)SMTP_TEXT_BARE_CR) == 0);
+        MANSIO_ASSERT(is_open || text.faults == before);
+    }
+    MANSIO_ASSERT(text.faults == 0 || smtp_text_fault_words(text.faults)[0] != '\0');
     outcome->faults = text.faults;
 }
 
@@ -173,7 +180,19 @@ static void check_command(struct mansio_arena *arena, struct mansio_str line)
     if (smtp_parse_is_hello(args.text)) {
         struct mansio_buf *out = mansio_buf_new(arena, 4096);
         const struct smtp_trace trace = {
-            .hello = args.text, .peer_ip = MANSIO_STR("192.0.2.1"), .id = MANSIO_STR("i")};
+            .protocol = args.text.len % 2 == 0 ? SMTP_TRACE_LMTP | SMTP_TRACE_TLS
+                                               : SMTP_TRACE_EXTENDED | SMTP_TRACE_UTF8,
+            .hello = args.text,
+            .peer_ip = args.text.len % 3 == 0   ? MANSIO_STR("unix")
+                       : args.text.len % 3 == 1 ? MANSIO_STR("2001:db8::1")
+                                                : MANSIO_STR("192.0.2.1"),
+            .tls = args.text.len % 2 == 0 ? MANSIO_STR("TLSv1.3") : MANSIO_STR_NONE,
+            .id = MANSIO_STR("i"),
+            .for_path = args.text.len % 5 == 0 ? MANSIO_STR("a@b.test") : MANSIO_STR_NONE,
+        };
+        smtp_trace_return_path(out, trace.for_path);
+        smtp_trace_delivered_to(out, MANSIO_STR("a@b.test"));
+        mansio_buf_reset(out);
         smtp_trace_received(arena, out, &trace);
         struct mansio_str field = mansio_buf_str(out);
         MANSIO_ASSERT(mansio_buf_status(out) == 0 &&
@@ -211,6 +230,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             MANSIO_ASSERT(strnlen(answer.enhanced, SMTP_ENHANCED_MAX) < SMTP_ENHANCED_MAX);
         }
         check_reply_line(rest);
+        check_reply_line(smtp_answer(550, "5.1.1", "words").words);
         break;
     }
     free(copy);
