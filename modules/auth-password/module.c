@@ -50,23 +50,6 @@ static const struct mansio_setting settings[] = {
     NUMBER("queue", "1000", 1, 1000000, "logins", "Logins that may wait for a hash."),
 };
 
-const struct auth_scheme *auth_state_scheme(const struct auth_state *state, struct mansio_str name)
-{
-    const struct auth_scheme *scheme = name.len > 0 ? auth_scheme_find(name) : NULL;
-
-    return scheme != NULL && scheme->is_makeable ? scheme : state->scheme;
-}
-
-struct mansio_str auth_state_decoy(const struct auth_state *state, const struct auth_scheme *scheme)
-{
-    for (size_t i = 0; i < state->decoy_count; i++) {
-        if (state->decoys[i].scheme == scheme) {
-            return mansio_str_from_cstr(state->decoys[i].text);
-        }
-    }
-    return MANSIO_STR_NONE;
-}
-
 static uint32_t number(const struct mansio_settings *from, const char *name)
 {
     return (uint32_t)mansio_settings_int(from, name);
