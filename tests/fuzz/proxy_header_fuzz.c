@@ -1,7 +1,7 @@
 /*
- * PROXY headers, and what a ClientHello names: what is accepted lies within the bytes, asks for more
- * at every beginning of it and is the same with anything behind it; a name is one that certificates
- * can have.
+ * PROXY headers, and what a ClientHello names: what is accepted lies within the bytes, asks for
+ * more at every beginning of it and is the same with anything behind it; a name is one that
+ * certificates can have.
  */
 #include "tests/fuzz/fuzz.h"
 

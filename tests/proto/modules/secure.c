@@ -125,10 +125,9 @@ static int answer(struct mansio_stream *stream, struct mansio_conn *conn, struct
         return be_client(stream, conn, words);
     }
     if (mansio_str_eq(words[0], MANSIO_STR("peer"))) {
-        return mansio_stream_printf(stream, "%.*s %.*s %.*s\r\n",
-                                    MANSIO_STR_ARG(mansio_conn_peer(conn)),
-                                    MANSIO_STR_ARG(mansio_conn_peer_ip(conn)),
-                                    MANSIO_STR_ARG(mansio_conn_local(conn)));
+        return mansio_stream_printf(
+            stream, "%.*s %.*s %.*s\r\n", MANSIO_STR_ARG(mansio_conn_peer(conn)),
+            MANSIO_STR_ARG(mansio_conn_peer_ip(conn)), MANSIO_STR_ARG(mansio_conn_local(conn)));
     }
     return mansio_stream_printf(stream, "said %.*s\r\n", MANSIO_STR_ARG(line));
 }
