@@ -75,6 +75,9 @@ int auth_pool_run(struct auth_pool *pool, uint64_t memory_bytes, mansio_offload_
     int64_t came_us = mansio_now_us();
     int result = 0;
 
+    if (deadline_us <= came_us) { /* an idle thread would begin all the same */
+        return mansio_fail(MANSIO_E_TIMEOUT, "auth-password: no time left for a hash");
+    }
     if (pool->waiting >= pool->queue) {
         mansio_metric_add(pool->instance, AUTH_METRIC_TURNED_AWAY, 1);
         return mansio_fail(MANSIO_E_LIMIT, "auth-password: %u logins wait for a hash already",
