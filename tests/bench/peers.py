@@ -203,10 +203,6 @@ class Peers:
                 count += sum(1 for entry in os.scandir(folder) if entry.name.startswith("u."))
         return count
 
-    def empty(self):
-        for user in (self.directory / "mail").iterdir():
-            shutil.rmtree(user)
-
     def stop(self):
         etc = self.directory / "postfix" / "etc"
         subprocess.run(
