@@ -117,6 +117,7 @@ static const struct core_ctl_command fixed_commands[] = {
 static struct core_ctl_command
     commands[MANSIO_COUNT(fixed_commands) + CORE_CTL_OBJECT_COMMANDS_MAX];
 static size_t command_count;
+static struct mansio_arena *command_texts;
 
 static int by_words(const void *a, const void *b)
 {
@@ -127,10 +128,10 @@ static int by_words(const void *a, const void *b)
 const struct core_ctl_command *core_ctl_commands(size_t *out_count)
 {
     if (command_count == 0) {
-        struct mansio_arena *arena = mansio_arena_new(NULL, "ctl.commands", 0);
+        command_texts = mansio_arena_new(NULL, "ctl.commands", 0);
         memcpy(commands, fixed_commands, sizeof fixed_commands);
         command_count = MANSIO_COUNT(fixed_commands);
-        command_count += core_ctl_object_commands(arena, &commands[command_count]);
+        command_count += core_ctl_object_commands(command_texts, &commands[command_count]);
         qsort(commands, command_count, sizeof commands[0], by_words);
     }
     *out_count = command_count;
