@@ -211,11 +211,50 @@ static void test_bounds_topics(void **state)
     run_fiber(crowd, NULL);
 }
 
+/* ---- a transport to other nodes ---- */
+
+static int tapped(void *arg)
+{
+    struct mansio_arena *arena = mansio_arena_new(NULL, "test", 0);
+    struct mansio_subscription *one = NULL;
+    struct outside link = {0};
+    struct outside tap = {0};
+    (void)arg;
+
+    CHECK(mansio_bus_subscribe(arena, MANSIO_STR("mail/7"), 8, &one) == 0);
+    core_bus_set_link(note_outside, &link);
+    mansio_bus_tap(arena, note_outside, &tap);
+    CHECK(mansio_bus_publish(MANSIO_STR("mail/7"), MANSIO_STR("ours")) == 0);
+    CHECK(tap.calls == 1 && link.calls == 1 && strcmp(tap.payload, "ours") == 0);
+    core_bus_deliver(MANSIO_STR("mail/7"), MANSIO_STR("the node's"));
+    CHECK(tap.calls == 2 && link.calls == 1);
+    CHECK(mansio_bus_relay(MANSIO_STR("mail/7"), MANSIO_STR("another node's")) == 0);
+    CHECK(tap.calls == 2 && link.calls == 2);
+    CHECK(mansio_bus_relay(MANSIO_STR("Mail"), MANSIO_STR_NONE) == MANSIO_E_INVALID);
+    check_next(one, "ours");
+    check_next(one, "the node's");
+    check_next(one, "another node's");
+    core_bus_set_link(NULL, NULL);
+    mansio_arena_free(arena);
+    CHECK(mansio_bus_publish(MANSIO_STR("mail/7"), MANSIO_STR_NONE) == 0);
+    CHECK(tap.calls == 2);
+    return 0;
+}
+
+static void test_tapped(void **state)
+{
+    (void)state;
+    run_fiber(tapped, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_delivers),        cmocka_unit_test(test_slow_subscribers_lose),
-        cmocka_unit_test(test_wakes_who_waits), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_tapped),
+        cmocka_unit_test(test_delivers),
+        cmocka_unit_test(test_slow_subscribers_lose),
+        cmocka_unit_test(test_wakes_who_waits),
+        cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_bounds_topics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
