@@ -11,7 +11,8 @@
  *
  * Deadlines are monotonic times. Wall-clock times are as mansio_wall_us(). Visitors must not yield;
  * what they are shown is gone when they return; a visitor that returns other than 0 ends the visit,
- * and the function returns that.
+ * and the function returns that. Functions that change something call them once that is committed:
+ * it stands, whatever a visitor returns.
  */
 #ifndef MANSIO_STORE_H
 #define MANSIO_STORE_H
