@@ -416,6 +416,50 @@ static void test_server_goes_and_comes_back(void **state)
     run(goes_and_comes_back);
 }
 
+/* ---- closing ---- */
+
+struct user {
+    struct pg_pool *pool;
+    int result, asked;
+};
+
+static int hold_a_while(void *arg)
+{
+    struct user *user = arg;
+    struct pg_conn *conn = NULL;
+    user->result = pg_borrow(user->pool, DEADLINE, &conn);
+    if (user->result == 0) {
+        CHECK(mansio_fiber_sleep_until(mansio_deadline_in(50 * MANSIO_MS)) == 0);
+        user->asked = pg_ask(conn, PG_SQL_EPOCH, NULL, DEADLINE, NULL);
+        pg_give_back(conn);
+    }
+    return 0;
+}
+
+static int closed_in_use(void)
+{
+    struct user users[3] = {0};
+    struct pg_pool *pool = pg_pool_new(pg, PG_ROLE_SERVING, "closed", 1);
+    for (int i = 0; i < 3; i++) {
+        users[i] = (struct user){.pool = pool, .result = 1, .asked = 1};
+        CHECK(mansio_group_spawn(testing_group, "user", hold_a_while, &users[i], NULL) == 0);
+    }
+    while (users[0].result == 1) {
+        CHECK(mansio_fiber_sleep_until(mansio_deadline_in(MANSIO_MS)) == 0);
+    }
+    pg_pool_close(pool);
+    CHECK(mansio_group_count(testing_group) == 1); /* this one */
+    CHECK(users[0].result == 0 && users[0].asked == 0);
+    CHECK(users[1].result == MANSIO_E_CLOSED && users[2].result == MANSIO_E_CLOSED);
+    return 0;
+}
+
+static void test_closed_in_use(void **state)
+{
+    (void)state;
+    run(closed_in_use);
+}
+
 /* ---- who may serve ---- */
 
 static int refused_role(const char *sql, const char *undo)
@@ -491,6 +535,7 @@ int main(void)
         cmocka_unit_test(test_deadlines),
         cmocka_unit_test(test_lost_connections),
         cmocka_unit_test(test_server_goes_and_comes_back),
+        cmocka_unit_test(test_closed_in_use),
         cmocka_unit_test(test_unfit_roles),
     };
     return cmocka_run_group_tests_name("connection", tests, testing_cluster_up,

@@ -23,6 +23,8 @@
 #define BACKOFF_MIN_US (100 * MANSIO_MS)
 #define BACKOFF_MAX_US (5 * MANSIO_SECOND)
 #define KEEPER_US      (10 * MANSIO_SECOND)
+#define CLOSE_US       (5 * MANSIO_SECOND)
+#define CLOSE_LOOK_US  (5 * MANSIO_MS)
 
 struct pg_waiter {
     struct pg_waiter *next;
@@ -243,6 +245,17 @@ void pg_pool_resize(struct pg_pool *pool, size_t size)
     open_more(pool);
 }
 
+/* Until nobody uses the pool any more, who waits was told and what was lent is given back. */
+static void wait_for_users(struct pg_pool *pool)
+{
+    int64_t deadline_us = mansio_deadline_in(CLOSE_US);
+    mansio_fiber_mask();
+    while ((pool->open > 0 || pool->users > 0) && mansio_now_us() < deadline_us) {
+        (void)!mansio_fiber_sleep_until(mansio_deadline_in(CLOSE_LOOK_US));
+    }
+    mansio_fiber_unmask();
+}
+
 void pg_pool_close(struct pg_pool *pool)
 {
     if (pool == NULL) {
@@ -256,7 +269,13 @@ void pg_pool_close(struct pg_pool *pool)
         pool->idle = conn->next;
         drop(pool, conn);
     }
-    MANSIO_ASSERT(pool->open == 0); /* else somebody still uses one */
+    wait_for_users(pool);
+    if (pool->open > 0 || pool->users > 0) {
+        /* Whoever holds one still will give it back: so the pool stays, and the memory is lost. */
+        mansio_log(MANSIO_LOG_ERROR, "pool-still-used", MANSIO_KV_CSTR("pool", pool->name),
+                   MANSIO_KV_INT("connections", pool->open), MANSIO_KV_END);
+        return;
+    }
     mansio_arena_free(pool->arena);
 }
 
@@ -277,6 +296,21 @@ static struct pg_conn *take_idle(struct pg_pool *pool)
         drop(pool, conn);
     }
     return NULL;
+}
+
+/* What a wait in line came to. */
+static int borrowed(struct pg_pool *pool, const struct pg_waiter *waiter, int rc)
+{
+    if (rc == MANSIO_E_TIMEOUT) {
+        return mansio_fail(MANSIO_E_BUSY, "PostgreSQL: none of %zu connections of pool %s free",
+                           pool->size, pool->name);
+    }
+    if (rc < 0 || waiter->conn != NULL) {
+        return rc < 0 ? rc : 0;
+    }
+    return waiter->code == MANSIO_E_UNAVAILABLE
+               ? away(pool)
+               : mansio_fail(waiter->code, "PostgreSQL: pool %s", pool->name);
 }
 
 static int wait_for_one(struct pg_pool *pool, struct pg_waiter *waiter, int64_t deadline_us)
@@ -311,20 +345,14 @@ int pg_borrow(struct pg_pool *pool, int64_t deadline_us, struct pg_conn **out)
     if (conn == NULL) {
         MANSIO_SCRATCH_BEGIN(scratch);
         struct pg_waiter waiter = {.event = mansio_event_new(scratch)};
+        pool->users++;
         int rc = wait_for_one(pool, &waiter, deadline_us);
+        rc = borrowed(pool, &waiter, rc);
+        pool->users--;
         conn = waiter.conn;
         MANSIO_SCRATCH_END(scratch);
-        if (rc == MANSIO_E_TIMEOUT) {
-            return mansio_fail(MANSIO_E_BUSY, "PostgreSQL: none of %zu connections of pool %s free",
-                               pool->size, pool->name);
-        }
         if (rc < 0) {
             return rc;
-        }
-        if (conn == NULL) {
-            return waiter.code == MANSIO_E_UNAVAILABLE
-                       ? away(pool)
-                       : mansio_fail(waiter.code, "PostgreSQL: pool %s", pool->name);
         }
     }
     mansio_metric_observe(pool->pg->instance, PG_METRIC_BORROW_WAIT, mansio_now_us() - asked_us);

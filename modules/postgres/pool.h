@@ -28,7 +28,7 @@ enum pg_role {
  * @yields no */
 struct pg_pool *pg_pool_new(struct pg *pg, enum pg_role role, const char *name, size_t size);
 
-/* Close every connection: whoever waits is told MANSIO_E_CLOSED. All must have been given back.
+/* Close every connection: whoever waits is told MANSIO_E_CLOSED, what is lent is waited for (5 s).
  * NULL does nothing. @yields yes */
 void pg_pool_close(struct pg_pool *pool);
 

@@ -21,6 +21,7 @@ struct pg_pool {
     size_t open;    /* lent, idle, draining */
     size_t opening; /* fibers at it */
     size_t waiting;
+    size_t users;         /* fibers within pg_borrow() */
     struct pg_conn *idle; /* latest first */
     struct pg_waiter *first, *last;
     int is_away; /* the last try failed: a fiber goes on trying */
