@@ -79,10 +79,13 @@ static int describe(struct pg_pool *pool, struct mansio_arena *arena, struct ope
     if (rc == 0) {
         rc = mansio_cstr(arena, config->roles[pool->role].user, &user);
     }
+    /* Statements are written so that one plan does for all values: to plan each time, which arrays
+     * of unknown length otherwise lead to, costs a millisecond. */
     if (rc == 0) {
         rc = mansio_arena_printf(
             arena, &options,
-            "-c search_path=mansio,pg_temp -c timezone=UTC -c jit=off"
+            "-c search_path=mansio,pg_temp -c timezone=UTC -c jit=off -c "
+            "plan_cache_mode=force_generic_plan"
             " -c default_transaction_isolation=read\\ committed"
             " -c statement_timeout=%lld -c lock_timeout=%lld"
             " -c idle_in_transaction_session_timeout=%lld -c client_connection_check_interval=2s",

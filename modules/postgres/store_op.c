@@ -247,24 +247,31 @@ static size_t sequence(const unsigned char *at, size_t left)
     return is_overlong || is_beyond ? 0 : len;
 }
 
+/* 0 if eight bytes are all of 1 to 127; else bits at what may be others. */
+static uint64_t odd_bits(const char *at)
+{
+    uint64_t eight;
+    memcpy(&eight, at, sizeof eight);
+    return ((eight - UINT64_C(0x0101010101010101)) | eight) & UINT64_C(0x8080808080808080);
+}
+
 int pg_is_text(struct mansio_str s)
 {
+    enum { WORD = 8, STEP = 4 * WORD };
     for (size_t at = 0; at < s.len;) {
-        uint64_t eight;
-        if (s.len - at >= sizeof eight) {
-            /* Most text is ASCII: eight bytes at a time, none of them 0 nor above 127. */
-            memcpy(&eight, s.ptr + at, sizeof eight);
-            if ((((eight - UINT64_C(0x0101010101010101)) | eight) & UINT64_C(0x8080808080808080)) ==
-                0) {
-                at += sizeof eight;
-                continue;
+        /* Most text is ASCII. */
+        while (s.len - at >= STEP &&
+               (odd_bits(s.ptr + at) | odd_bits(s.ptr + at + WORD) |
+                odd_bits(s.ptr + at + 2 * WORD) | odd_bits(s.ptr + at + 3 * WORD)) == 0) {
+            at += STEP;
+        }
+        for (size_t end = at + STEP; at < s.len && at < end;) {
+            size_t len = sequence((const unsigned char *)s.ptr + at, s.len - at);
+            if (len == 0) {
+                return 0;
             }
+            at += len;
         }
-        size_t len = sequence((const unsigned char *)s.ptr + at, s.len - at);
-        if (len == 0) {
-            return 0;
-        }
-        at += len;
     }
     return 1;
 }
