@@ -63,15 +63,18 @@ static void unqueue(struct pg_store *store, struct pg_post *post)
 static size_t take(struct pg_store *store, struct pg_post *out[PG_GROUP_MAX])
 {
     size_t count = 0;
+    size_t statements = 0;
     int64_t bytes = 0;
     while (store->first != NULL && count < PG_GROUP_MAX) {
         struct pg_post *post = store->first;
-        if (count > 0 && bytes + post->size > PG_GROUP_BYTES) {
+        if (count > 0 && (bytes + post->size > PG_GROUP_BYTES ||
+                          statements + post->statements > PG_GROUP_STATEMENTS)) {
             break;
         }
         store->first = post->next;
         store->last = store->first != NULL ? store->last : NULL;
         bytes += post->size;
+        statements += post->statements;
         post->state = PG_POST_SENT;
         out[count++] = post;
     }
@@ -119,14 +122,16 @@ static int transact(struct pg_store *store, struct pg_conn *conn, struct pg_post
     *out_culprit = NULL;
     int rc = pg_send(conn, PG_SQL_GROUP_BEGIN, NULL);
     if (rc == 0) {
-        rc = pg_group_send(store, conn, posts, count, arena, &sent, &sent_count);
+        rc = pg_group_send(store, conn, posts, count, arena, 0, &sent, &sent_count);
     }
     if (rc == 0) {
         rc = pg_sync(conn, PG_SYNC_COMMIT);
     }
-    if (rc == 0) {
-        rc = pg_receive(conn, deadline_us, NULL);
+    if (rc < 0) { /* some of it is on its way, and no Sync: the connection is given up */
+        mansio_arena_free(arena);
+        return rc;
     }
+    rc = pg_receive(conn, deadline_us, NULL);
     if (rc == 0) {
         rc = pg_group_receive(conn, sent, sent_count, deadline_us, out_culprit);
     }
@@ -303,7 +308,7 @@ int pg_post_within(struct pg_store *store, struct pg_conn *conn, struct pg_post 
     struct pg_post *culprit = NULL;
     int rc = send_bodies(conn, post, deadline_us);
     if (rc == 0) {
-        rc = pg_group_send(store, conn, &post, 1, post->arena, &sent, &sent_count);
+        rc = pg_group_send(store, conn, &post, 1, post->arena, deadline_us, &sent, &sent_count);
     }
     if (rc == 0) {
         rc = pg_sync(conn, 0);
@@ -334,12 +339,16 @@ static int alone(struct pg_store *store, struct pg_post *post, int64_t deadline_
 
 /* ---- the interface -------------------------------------------------------------------------- */
 
+static int goes_alone(const struct pg_post *post)
+{
+    return post->is_large || post->is_alone || post->statements > PG_GROUP_STATEMENTS;
+}
+
 static int deliver_post(struct pg_store *store, struct pg_post *post, int64_t deadline_us)
 {
     int rc = MANSIO_E_BUSY;
     for (int i = 0; i < TRIES && rc == MANSIO_E_BUSY; i++) {
-        rc = post->is_large || post->is_alone ? alone(store, post, deadline_us)
-                                              : share(store, post, deadline_us);
+        rc = goes_alone(post) ? alone(store, post, deadline_us) : share(store, post, deadline_us);
     }
     if (rc < 0) {
         pg_post_fail(post, rc);

@@ -13,6 +13,7 @@
 enum {
     PG_GROUP_MAX = 64,                          /* messages in a transaction */
     PG_GROUP_BYTES = MANSIO_CONTENT_MEMORY_MAX, /* of bodies in a transaction */
+    PG_GROUP_STATEMENTS = 1024,                 /* in flight: a connection takes twice as many */
 };
 
 /* What a tenant's accounts get of a message. Arrays have a place an entry. */
@@ -62,7 +63,8 @@ struct pg_post {
     const struct mansio_plan_facts *facts;
     struct mansio_str body, structure, text;
     int64_t id, size;
-    int is_large; /* its body is not in memory: in rows, alone */
+    int is_large;      /* its body is not in memory: in rows, alone */
+    size_t statements; /* that it may take, at most */
     size_t part_count;
     struct pg_part *parts; /* by tenant */
 };
@@ -97,12 +99,14 @@ struct pg_sent {
 };
 
 /* Send the statements of posts, without the Sync; receive their answers.
+ * @param rounds_until_us  deadline of the round trips that a post of many statements takes within
+ *                         pg_begin(); 0: all must go in one, and do within PG_GROUP_STATEMENTS
  * @param out_culprit  the post whose statement failed; NULL if none is to blame
- * @yields receive does */
+ * @yields receive does, and send within pg_begin() */
 MANSIO_MUST_CHECK int pg_group_send(struct pg_store *store, struct pg_conn *conn,
                                     struct pg_post *const *posts, size_t count,
-                                    struct mansio_arena *arena, struct pg_sent **out_sent,
-                                    size_t *out_sent_count);
+                                    struct mansio_arena *arena, int64_t rounds_until_us,
+                                    struct pg_sent **out_sent, size_t *out_sent_count);
 MANSIO_MUST_CHECK int pg_group_receive(struct pg_conn *conn, const struct pg_sent *sent,
                                        size_t sent_count, int64_t deadline_us,
                                        struct pg_post **out_culprit);

@@ -187,8 +187,10 @@ static void add_spool(struct pg_part *part, const struct mansio_plan_entry *entr
     part->tenant_name = mansio_account_facts(entry->account)->tenant;
 }
 
+/* @param is_only  the post has no other part, or the parts needn't stand and fall together:
+ *                 DELIVER_ONE passes over who is over quota, DELIVER_MANY can undo it all. */
 static int make_part(struct pg_post *post, struct pg_part *part, const struct sorted *sorted,
-                     size_t count)
+                     size_t count, int is_only)
 {
     *part = (struct pg_part){.post = post, .tenant = (int64_t)sorted[0].tenant};
     int rc = part_alloc(part, post->arena, count);
@@ -200,8 +202,11 @@ static int make_part(struct pg_post *post, struct pg_part *part, const struct so
             add_spool(part, entry, sorted[i].index);
         }
     }
-    part->is_simple = part->count == 1 && part->spool_count == 0 && !post->is_large &&
+    part->is_simple = is_only && part->count == 1 && part->spool_count == 0 && !post->is_large &&
                       part->uses[0] == MANSIO_SPECIAL_INBOX;
+    /* Tenant, delivery, spool; each account may be opened and locked, each entry's collection made;
+     * and each of these statements prepared. */
+    post->statements += 8 + 2 * part->account_count + part->count;
     return rc;
 }
 
@@ -252,6 +257,7 @@ int pg_post_prepare(struct pg_post *post, struct pg_store *store, struct mansio_
     for (size_t i = 1; i < count; i++) {
         tenants += sorted[i].tenant != sorted[i - 1].tenant;
     }
+    int is_only = tenants == 1 || (post->facts->flags & MANSIO_PLAN_EACH) != 0;
     post->parts = mansio_arena_try_alloc(post->arena, tenants * sizeof *post->parts);
     if (post->parts == NULL) {
         return MANSIO_E_LIMIT;
@@ -263,7 +269,7 @@ int pg_post_prepare(struct pg_post *post, struct pg_store *store, struct mansio_
             end++;
         }
         struct pg_part *part = &post->parts[post->part_count++];
-        rc = make_part(post, part, &sorted[first], end - first);
+        rc = make_part(post, part, &sorted[first], end - first, is_only);
         if (rc == 0) {
             rc = take_ids(part, store, deadline_us);
         }

@@ -32,11 +32,31 @@ struct sending {
     struct mansio_arena *arena;
     struct pg_sent *sent;
     size_t count, max;
+    int64_t rounds_until_us;
 };
+
+/* More than a connection takes at once goes in several round trips, where the transaction lasts. */
+static int make_room(struct sending *s)
+{
+    struct pg_post *culprit = NULL;
+    if (s->rounds_until_us == 0 || s->count < PG_GROUP_STATEMENTS) {
+        return 0;
+    }
+    int rc = pg_sync(s->conn, 0);
+    if (rc == 0) {
+        rc = pg_group_receive(s->conn, s->sent, s->count, s->rounds_until_us, &culprit);
+    }
+    s->count = 0;
+    return rc == 0 ? pg_finish(s->conn, s->rounds_until_us) : rc;
+}
 
 static int send_one_of(struct sending *s, struct pg_part *part, unsigned id,
                        const struct pg_params *params)
 {
+    int rc = make_room(s);
+    if (rc < 0) {
+        return rc;
+    }
     if (s->count == s->max) {
         size_t max = s->max == 0 ? 2 * PG_GROUP_MAX : 2 * s->max;
         struct pg_sent *grown = mansio_arena_try_alloc(s->arena, max * sizeof *grown);
@@ -49,7 +69,7 @@ static int send_one_of(struct sending *s, struct pg_part *part, unsigned id,
         s->sent = grown;
         s->max = max;
     }
-    int rc = pg_send(s->conn, id, params);
+    rc = pg_send(s->conn, id, params);
     if (rc == 0) {
         s->sent[s->count++] = (struct pg_sent){part, id};
     }
@@ -255,10 +275,11 @@ static int send_turn(struct sending *s, struct pg_part *const *parts, size_t cou
 }
 
 int pg_group_send(struct pg_store *store, struct pg_conn *conn, struct pg_post *const *posts,
-                  size_t count, struct mansio_arena *arena, struct pg_sent **out_sent,
-                  size_t *out_sent_count)
+                  size_t count, struct mansio_arena *arena, int64_t rounds_until_us,
+                  struct pg_sent **out_sent, size_t *out_sent_count)
 {
-    struct sending s = {.store = store, .conn = conn, .arena = arena};
+    struct sending s = {
+        .store = store, .conn = conn, .arena = arena, .rounds_until_us = rounds_until_us};
     size_t total = 0;
     for (size_t i = 0; i < count; i++) {
         total += posts[i]->part_count;

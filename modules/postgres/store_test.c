@@ -179,6 +179,48 @@ static void quotas(struct mansio_arena *arena)
     CHECK(find(arena, full, "INBOX").messages == 2);
 }
 
+/* One account of each of two tenants: neither has it if one may not. */
+static void quota_of_another_tenant(struct mansio_arena *arena)
+{
+    struct mansio_account *full = store_account(&w, 1, 125, 0, 1);
+    struct mansio_account *other = store_account(&w, 2, 225, 0, 0);
+    for (int i = 0; i < 2; i++) {
+        struct mansio_plan *plan = plan_new(arena, 0);
+        add(plan, other, "", MANSIO_PLAN_DELIVER, "");
+        add(plan, full, "", MANSIO_PLAN_DELIVER, "");
+        CHECK(deliver(arena, plan, "a: b\r\n\r\n") == (i == 0 ? 0 : MANSIO_E_LIMIT));
+    }
+    CHECK(find(arena, full, "INBOX").messages == 1);
+    CHECK(find(arena, other, "INBOX").messages == 1);
+}
+
+/* More statements than a connection takes at once: accounts that are opened and locked, one after
+ * the other. */
+static void very_many_accounts(struct mansio_arena *arena)
+{
+    enum { MANY = 1500 };
+    struct mansio_account *account = NULL;
+    for (int is_large = 0; is_large < 2; is_large++) {
+        struct mansio_plan *plan = plan_new(arena, 0);
+        for (int i = 0; i < MANY; i++) {
+            account = store_account(&w, 1, (uint64_t)(100000 + is_large * MANY + i), 0, 0);
+            add(plan, account, is_large ? "Own" : "", MANSIO_PLAN_DELIVER, "");
+        }
+        size_t bytes = is_large ? MANSIO_CONTENT_MEMORY_MAX + 1 : 1;
+        char *body = calloc(bytes, 1);
+        CHECK(body != NULL);
+        struct mansio_content *content = store_content(arena, (struct mansio_str){body, bytes});
+        free(body);
+        CHECK(content != NULL);
+        CHECK(w.store->deliver(w.pool, plan, content, soon()) == 0);
+        for (size_t i = 0; i < MANY; i++) {
+            CHECK(mansio_plan_outcome(plan, i)->code == 0 &&
+                  mansio_plan_outcome(plan, i)->uid == 1);
+        }
+        CHECK(find(arena, account, is_large ? "Own" : "INBOX").messages == 1);
+    }
+}
+
 static void account_that_is_gone(struct mansio_arena *arena)
 {
     struct mansio_account *account = store_account(&w, 1, 131, 0, 0);
@@ -437,6 +479,8 @@ static int run_cases(void *arg)
 CASE(one_recipient)
 CASE(several_tenants)
 CASE(quotas)
+CASE(quota_of_another_tenant)
+CASE(very_many_accounts)
 CASE(account_that_is_gone)
 CASE(large_body)
 CASE(many_messages)
@@ -468,6 +512,8 @@ int main(void)
         cmocka_unit_test(test_one_recipient),
         cmocka_unit_test(test_several_tenants),
         cmocka_unit_test(test_quotas),
+        cmocka_unit_test(test_quota_of_another_tenant),
+        cmocka_unit_test(test_very_many_accounts),
         cmocka_unit_test(test_account_that_is_gone),
         cmocka_unit_test(test_large_body),
         cmocka_unit_test(test_many_messages),
