@@ -22,7 +22,7 @@ enum {
     TOKENS_MAX = 4, /* groups in flight on a node */
 };
 
-#define GROUP_WAIT_US  (60 * MANSIO_SECOND) /* beyond the server's own time-outs */
+#define GROUP_WAIT_US  (5 * MANSIO_SECOND) /* beyond the server's own time-outs */
 #define TOKEN_PAUSE_US (1 * MANSIO_MS)
 #define TOKEN_WAIT_US  (1 * MANSIO_SECOND)
 #define TOKEN_NAME     "postgres-deliveries"
