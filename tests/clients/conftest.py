@@ -1,0 +1,47 @@
+"""What the tests with other people's programs share: one lab, users that nobody else uses, Node.js
+packages installed as the lock file has them."""
+
+import json
+import pathlib
+import shutil
+
+import pytest
+from mansio_test.clients import USERS, House, run
+from mansio_test.lab import Lab
+
+NODE = pathlib.Path(__file__).resolve().parent / "node"
+
+
+@pytest.fixture(scope="session")
+def house(install, tmp_path_factory):
+    lab = Lab(install.prefix, tmp_path_factory.mktemp("clients"), accounts=USERS)
+    strict = lab.free_port()
+    extra = lab.directory / "extra.yaml"
+    extra.write_text(
+        f"listeners: {{strict: {{address: ['127.0.0.1:{strict}'], serve: pop3, tls: starttls}}}}\n"
+    )
+    lab.node.extra = extra
+    try:
+        lab.up()
+        yield House(lab, strict)
+    finally:
+        lab.down()
+
+
+@pytest.fixture(scope="session")
+def node(install):
+    """Run one of our scripts with what package-lock.json pins: node(script, job) -> its answer,
+    both JSON. Installed into the build directory."""
+    place = install.build / "tests" / "clients" / "node"
+    place.mkdir(parents=True, exist_ok=True)
+    for path in NODE.iterdir():
+        if path.is_file():
+            shutil.copy(path, place / path.name)
+    run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=place, timeout=300)
+
+    def drive(script, ok=(0,), **job):
+        text = json.dumps(job, default=str).encode()
+        done = run("node", script, ok=ok, cwd=place, stdin=None, input=text)
+        return json.loads(done.stdout or b"null")
+
+    return drive
