@@ -44,6 +44,7 @@ class Node:
         self.workers = 0
         self.database_port = None  # where the daemon looks for it; None: the cluster's own
         self.extra = None
+        self.ends_with = None  # a process id whose end is the node's too, and its cluster's
 
     # ---- files
 
@@ -185,6 +186,9 @@ class Node:
                     "pid_file": str(self.pid_file),
                     "env_file": str(self.env_file),
                     "variables": {key: str(value) for key, value in variables.items()},
+                    "owner": self.ends_with
+                    and [self.ends_with, supervisor.started_at(self.ends_with)],
+                    "cluster": str(self.cluster.directory),
                 }
             ),
         )

@@ -10,6 +10,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 PAUSE_FIRST, PAUSE_MOST = 0.1, 5.0  # seconds between starts
@@ -36,11 +37,14 @@ def started_at(pid):
 
 
 class Supervisor:
-    """`plan` is a dictionary: command, log, pid_file, env_file with its variables."""
+    """`plan` is a dictionary: command, log, pid_file, env_file with its variables; optional: owner,
+    a process [id, started] whose end is ours too, and then the cluster's whose directory is named
+    beside it."""
 
     def __init__(self, plan):
         self.plan = plan
         self.is_stopping = False
+        self.is_orphan = False
         self.child = None
 
     def on_stop(self, _number, _frame):
@@ -69,6 +73,8 @@ class Supervisor:
             signal.signal(number, self.on_stop)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         pause = PAUSE_FIRST
+        if self.plan.get("owner"):
+            threading.Thread(target=self.watch_owner, daemon=True).start()
         while not self.is_stopping:
             began = time.monotonic()
             with open(self.plan["log"], "ab") as log:
@@ -85,7 +91,20 @@ class Supervisor:
             while not self.is_stopping and time.monotonic() < until:
                 time.sleep(0.02)
             pause = min(2 * pause, PAUSE_MOST)
+        if self.is_orphan:
+            from .cluster import Cluster
+
+            Cluster(self.plan["cluster"]).remove()
         return 0
+
+    def watch_owner(self):
+        """A test that was killed can't take down what it put up."""
+        pid, started = self.plan["owner"]
+        while not self.is_stopping:
+            if started_at(pid) != started:
+                self.is_orphan = True
+                self.on_stop(None, None)
+            time.sleep(1)
 
 
 def leave_behind(plan_path):

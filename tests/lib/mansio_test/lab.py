@@ -32,6 +32,7 @@ class Lab:
         self.cluster = Cluster(self.home, settings)
         self.node = Node(self.directory, prefix, self.cluster)
         self.node.workers = workers
+        self.node.ends_with = os.getpid()  # a test run that is killed leaves nothing behind
         self.stored = None  # the stored credential of every account; None: SCRAM-SHA-256 keys
 
     def up(self):
