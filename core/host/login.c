@@ -150,6 +150,17 @@ static struct mansio_str throttle_network(const struct core_login *login)
     return core_channel_is_unix(conn) ? MANSIO_STR_NONE : core_channel_network(conn);
 }
 
+static int check_throttle(const struct core_login *login)
+{
+    int rc =
+        core_throttle_check(core_login_throttle(), throttle_network(login), throttle_key(login));
+    if (rc < 0) {
+        core_count_login(CORE_LOGIN_THROTTLED);
+        log_failure(login, "throttled", rc);
+    }
+    return rc;
+}
+
 /* ---- the beginning -------------------------------------------------------------------------- */
 
 static void make_nobody(struct mansio_login *found)
@@ -196,10 +207,8 @@ int core_login_begin(struct core_login *login, struct mansio_session *session,
     if (rc < 0) {
         return fail_ours(login, rc);
     }
-    rc = core_throttle_check(core_login_throttle(), throttle_network(login), throttle_key(login));
+    rc = check_throttle(login);
     if (rc < 0) {
-        core_count_login(CORE_LOGIN_THROTTLED);
-        log_failure(login, "throttled", rc);
         return rc;
     }
     rc = look_up(login, deadline_us);
@@ -329,6 +338,14 @@ static int punish(const struct core_login *login, int64_t deadline_us)
 
 int core_login_finish(struct core_login *login, int rc, int64_t deadline_us)
 {
+    /* Whoever tries in parallel was let begin before the first of them had failed. What comes of
+     * those beyond the limit isn't told, right or wrong. */
+    if (rc == 0 || rc == MANSIO_E_DENIED) {
+        int throttled = check_throttle(login);
+        if (throttled < 0) {
+            return throttled;
+        }
+    }
     if (rc == 0) {
         rc = login->found.account == NULL ? MANSIO_E_DENIED : enter(login);
     }

@@ -326,6 +326,22 @@ static void test_throttled_by_account(void **state)
     assert_int_equal(attempt("no@", "x"), MANSIO_E_LIMIT);
 }
 
+/* Who tries in parallel learns nothing from what was under way when the limit was reached. */
+static void test_throttled_in_parallel(void **state)
+{
+    (void)state;
+    node.config.login.failures_per_account = 2;
+    assert_int_equal(core_login_configure(&node.config), 0);
+    judges.others_fail = 2;
+    assert_int_equal(attempt("user@alpha.test", "pencil"), MANSIO_E_LIMIT);
+    assert_int_equal(judges.one, 1);
+    core_limits_forget();
+    assert_int_equal(attempt("user@alpha.test", "wrong"), MANSIO_E_LIMIT);
+    judges.others_fail = 1;
+    core_limits_forget();
+    assert_int_equal(attempt("user@alpha.test", "pencil"), 0);
+}
+
 static int suspensions, cancel_at;
 
 static void on_suspend(struct mansio_fiber *fiber)
@@ -485,6 +501,7 @@ int main(void)
         TEST(test_no_limits_still_slow_down),
         TEST(test_throttled_before_any_work),
         TEST(test_throttled_by_account),
+        TEST(test_throttled_in_parallel),
         TEST(test_failures_wait),
         TEST(test_cancelled_at_each_suspension),
         TEST(test_upgrades),

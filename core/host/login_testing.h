@@ -18,6 +18,7 @@
 #include "core/host/limit.h"
 #include "core/host/log.h"
 #include "core/host/login.h"
+#include "core/host/login_settings.h"
 #include "core/host/login_channel.h"
 #include "core/host/session.h"
 #include "core/loop/fiber.h"
@@ -197,6 +198,7 @@ static struct {
     int keys;           /* how often for keys */
     int result;         /* of the first, if not 0 */
     int lets_nobody_in; /* a broken module */
+    int others_fail;    /* so many tries with user's name that end while one is judged */
 } judges;
 
 static int judge(const struct mansio_login *login, const char *scheme, struct mansio_str password,
@@ -235,6 +237,10 @@ static int judge_one(struct mansio_instance *instance, const struct mansio_login
     int rc = mansio_fiber_yield();
     if (rc < 0 || judges.result < 0) {
         return rc < 0 ? rc : judges.result;
+    }
+    for (int i = 0; i < judges.others_fail; i++) {
+        (void)core_throttle_count(core_login_throttle(), mansio_str_from_cstr(channel.network),
+                                  MANSIO_STR("user@alpha.test"));
     }
     if (login->account == NULL) {
         CHECK(login->credential_count == 0);
