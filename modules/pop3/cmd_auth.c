@@ -108,6 +108,8 @@ int pop3_cmd_auth(struct pop3_session *session, const struct pop3_line *line)
         return 0;
     }
     if (rc == MANSIO_E_EXISTS) {
+        /* No failure, but a challenge cost the directory a question. */
+        session->bad_commands++;
         pop3_reply_err(session->reply, POP3_CODE_NONE, "Cancelled");
         return 0;
     }

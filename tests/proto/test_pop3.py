@@ -396,6 +396,18 @@ def test_closed_after_too_many_bad_commands(box):
         assert pop.is_closed()
 
 
+def test_closed_after_too_many_exchanges_broken_off(box):
+    """A challenge costs the directory a question, so it isn't to be had for nothing for ever."""
+    user = box.user(SHORT)
+    first = base64.b64encode(f"n,,n={user},r=abcdefgh".encode()).decode()
+    with box.dialogue() as pop:
+        for _ in range(20):
+            assert pop.ask(f"AUTH SCRAM-SHA-256 {first}").startswith("+ ")
+            assert pop.err("*") == "-ERR Cancelled"
+        assert pop.line() == "-ERR Too many bad commands"
+        assert pop.is_closed()
+
+
 @pytest.mark.parametrize("initial", [True, False])
 def test_scram(box, initial):
     user = box.user(SHORT)
