@@ -212,6 +212,16 @@ static int ask_filters(struct smtp_session *session, struct smtp_answer *out, si
     return verdict < 0 ? verdict : 0;
 }
 
+/* Has the transaction seen all that it may? Those that were refused take memory and lines of the
+ * log as well, and where nobody counts errors a client could go on with them for ever. */
+static int is_full(const struct smtp_session *session)
+{
+    const struct smtp_transaction *transaction = session->transaction;
+    uint32_t max = smtp_options(session)->recipients_max;
+
+    return transaction->count >= max || transaction->refused >= max;
+}
+
 int smtp_cmd_rcpt(struct smtp_session *session, const struct smtp_args *args)
 {
     struct smtp_transaction *transaction = session->transaction;
@@ -219,16 +229,20 @@ int smtp_cmd_rcpt(struct smtp_session *session, const struct smtp_args *args)
     struct smtp_recipient recipient = {.resolved = NULL};
     struct smtp_answer answer = {.code = 0};
     size_t metric = SMTP_RECIPIENTS_DEFERRED;
-    int rc = read_rcpt(session, args->text, &path);
 
+    if (is_full(session)) { /* RFC 5321 4.5.3.1.10 */
+        smtp_count(session, SMTP_RECIPIENTS_DEFERRED, 1);
+        return smtp_say(session, 452, "4.5.3", "too many recipients");
+    }
+    int rc = read_rcpt(session, args->text, &path);
     if (rc != 1) {
         return rc;
     }
     rc = is_postmaster(&path)
              ? mansio_arena_copy(transaction->arena, path.local, &recipient.path)
              : mansio_mailbox_print(transaction->arena, path.local, path.domain, &recipient.path);
-    if (rc < 0 || transaction->count >= smtp_options(session)->recipients_max) {
-        answer = smtp_answer(452, "4.5.3", "too many recipients"); /* RFC 5321 4.5.3.1.10 */
+    if (rc < 0) {
+        answer = smtp_answer(452, "4.5.3", "no room for further recipients");
     } else {
         rc = resolve(session, &path, &recipient, &answer, &metric);
         if (rc < 0) {

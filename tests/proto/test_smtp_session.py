@@ -40,6 +40,25 @@ def test_guessing_at_addresses_counts_in_smtp_and_not_in_lmtp(post):
         assert client.data(MESSAGE).code == 250
 
 
+def test_refused_recipients_of_a_transaction_are_bounded(post):
+    """Each takes memory until the transaction ends. Beyond, it is "later", and never that a good
+    address is none."""
+    address = 'RCPT TO:<"%s"@alpha.test>'
+    post.set(recipients_max=100).start()
+    with post.client("lmtp") as client:
+        client.expect("MAIL FROM:<a@example.org>", 250)
+        client.send((address % ("n" * 60) + "\r\n") * 100)
+        assert client.codes(100) == [550] * 100
+        lines = post.daemon.log().count("event=recipient-refused")
+        for _ in range(30):
+            client.send((address % "user1" + "\r\n") * 500)
+            assert client.codes(500) == [452] * 500
+        assert post.daemon.log().count("event=recipient-refused") == lines
+        client.expect("RSET", 250)
+        client.envelope()
+        assert client.data(MESSAGE).code == 250
+
+
 def test_an_accepted_message_forgives_errors(post):
     with post.set(errors_max=3).start().client() as client:
         for _ in range(5):
