@@ -84,7 +84,7 @@ static int describe(struct pg_pool *pool, struct mansio_arena *arena, struct ope
     if (rc == 0) {
         rc = mansio_arena_printf(
             arena, &options,
-            "-c search_path=mansio,pg_temp -c timezone=UTC -c jit=off -c "
+            "-c search_path=mansio,pg_temp -c mansio.tenant= -c timezone=UTC -c jit=off -c "
             "plan_cache_mode=force_generic_plan"
             " -c default_transaction_isolation=read\\ committed"
             " -c statement_timeout=%lld -c lock_timeout=%lld"

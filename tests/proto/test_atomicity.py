@@ -1,15 +1,29 @@
 """A message is committed whole or not at all, and 250 means committed: a proxy before PostgreSQL
 fails every statement and every commit of a delivery in turn, before and after it took effect."""
 
-import smtplib
+import collections
+import itertools
+import threading
 import time
 
 import pytest
-from mansio_test.pgproxy import Fault, Proxy
+from mansio_test.deliveries import (
+    TO,
+    Try,
+    check,
+    judge,
+    send,
+    stored,
+    wait_until_taken,
+)
+from mansio_test.invariants import INVARIANTS
+from mansio_test.pgproxy import BACKGROUND, Fault, Proxy
 
-TO = ["user1@alpha.test", "user2@alpha.test", "user1@beta.test"]
-FROM = "sender@example.org"
-RECOVERY_SECONDS = 60  # of patience
+# Sizes on both sides of what decides how a body travels: in the row, in a row of its own, in
+# memory with others, in pieces and alone.
+CASES = ((2_000, "one"), (2_000, "three"), (1_500_000, "three"))
+LONG_SIZES = (100, 5_000, 60_000, 1_040_000, 1_100_000, 1_500_000, 3_000_000)
+RECIPIENTS = {"one": TO[:1], "three": TO}
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +32,8 @@ def faulty(make_lab):
     lab = make_lab("faulty", workers=1)
     lab.set_up()
     lab.proxy = Proxy(lab.cluster.port)
+    # Routes are remembered for a while: they have a test of their own.
+    lab.proxy.passing = (*BACKGROUND, "route")
     lab.node.database_port = lab.proxy.port
     lab.node.write_config()
     lab.start()
@@ -25,127 +41,217 @@ def faulty(make_lab):
     lab.proxy.close()
 
 
-def message(mark, size):
-    body = "".join(f"{n:08d} all that is here must be there\r\n" for n in range(size // 44 + 1))
-    return f"From: <{FROM}>\r\nMessage-ID: <{mark}>\r\nSubject: {mark}\r\n\r\n{body}".encode()
-
-
-def entries(lab, mark):
-    """In how many mailboxes it is: asked of the tables, past row-level security."""
-    return int(
-        lab.sql(
-            "SELECT count(*) FROM message_state s JOIN message m USING (tenant_id, message_id)"
-            f" WHERE position('{mark}'::bytea IN m.structure) > 0"
-        )[0][0]
-    )
-
-
-def send_smtp(lab, mark, size):
-    """One transaction to three mailboxes of two tenants: [the code of its end]."""
-    with lab.smtp() as client:
-        client.ehlo()
-        try:
-            client.sendmail(FROM, TO, message(mark, size))
-            return [250]
-        except smtplib.SMTPRecipientsRefused as error:
-            return [code for code, _ in error.recipients.values()]
-        except smtplib.SMTPResponseException as error:
-            return [error.smtp_code]
-
-
-def send_lmtp(lab, mark, size):
-    """The same over LMTP: a code for each recipient that was accepted."""
-    with lab.lmtp() as client:
-        client.ehlo()
-        code, _ = client.mail(FROM)
-        if code != 250:
-            return [code]
-        accepted = []
-        codes = []
-        for address in TO:
-            code, _ = client.rcpt(address)
-            (accepted if code == 250 else codes).append(code)
-        if not accepted:
-            return codes
-        client.putcmd("DATA")
-        code, _ = client.getreply()
-        if code != 354:
-            return [*codes, code]
-        client.send(message(mark, size) + b".\r\n")
-        return codes + [client.getreply()[0] for _ in accepted]
-
-
-def wait_until_it_works(lab, send):
-    """The daemon finds its database again by itself."""
-    deadline = time.monotonic() + RECOVERY_SECONDS
-    number = 0
-    while time.monotonic() < deadline:
-        mark = f"well-{time.monotonic_ns()}-{number}@example.org"
-        number += 1
-        if set(send(lab, mark, 100)) == {250}:
-            return
-        time.sleep(0.05)
-    raise AssertionError("mail is not taken again")
-
-
-def steps_of(lab, send, size):
+def steps_of(lab, protocol, size, to):
     """What a delivery consists of when nothing fails and its statements are prepared."""
-    wait_until_it_works(lab, send)
+    wait_until_taken(lab, protocol, to)
     lab.proxy.arm()
-    mark = f"count-{send.__name__}-{size}@example.org"
-    assert set(send(lab, mark, size)) == {250}
+    done = send(lab, protocol, f"count-{protocol}-{size}-{len(to)}@example.org", size, to)
     kinds = lab.proxy.disarm()
-    assert entries(lab, mark) == 3
+    assert set(done.codes) == {250}
+    assert stored(lab)[done.mark] == len(to)
     return kinds
 
 
-@pytest.mark.parametrize("send", [send_smtp, send_lmtp])
-@pytest.mark.parametrize("size", [2_000, 1_500_000])
-def test_each_statement_and_commit_fails_in_turn(faulty, send, size, record_property):
-    kinds = steps_of(faulty, send, size)
-    assert "execute" in kinds and ("sync" in kinds or "query" in kinds)
-    tried = fired = 0
-    for step in range(len(kinds) + 2):  # a few more may come: the directory's own questions
+def fail_at(lab, fault, protocol, size, to, tries):
+    """Deliveries until the fault struck one, or one went through without such a step. What struck."""
+    for attempt in range(100):
+        mark = f"{protocol}-{size}-{len(to)}-{fault.step}-{fault.when}-{attempt}@example.org"
+        lab.proxy.arm(fault)
+        done = send(lab, protocol, mark, size, to)
+        struck = lab.proxy.fired
+        lab.proxy.disarm()
+        tries.append(done)
+        if struck or set(done.codes) == {250}:
+            return struck
+        time.sleep(0.02)  # the daemon hasn't found its database again
+    raise AssertionError(f"{fault}: mail is not taken again: {done}")
+
+
+def fail_each_step(lab, protocol, size, to):
+    kinds = steps_of(lab, protocol, size, to)
+    assert "sync" in kinds and any(kind.startswith("execute deliver_") for kind in kinds), kinds
+    tries = []
+    fired = collections.Counter()
+    for step in itertools.count():
+        struck = [
+            (fail_at(lab, Fault(step, when), protocol, size, to, tries), when)
+            for when in ("before", "after")
+        ]
+        fired.update((kind, when) for kind, when in struck if kind)
+        if not any(kind for kind, _ in struck):
+            break
+    check(lab, tries)
+    denied = sum(250 not in done.codes for done in tries)
+    print(
+        f"{protocol}, {size} bytes, {len(to)} recipients: {len(kinds)} steps a delivery,"
+        f" {fired.total()} faults fired, {denied} of {len(tries)} messages answered with 4yz,"
+        f" 0 torn, 0 falsely taken"
+    )
+    for kind, count in collections.Counter(kinds).items():
+        assert min(fired[kind, "before"], fired[kind, "after"]) >= count, (kind, count, fired)
+    assert denied >= 2 * len(kinds)
+    return fired.total()
+
+
+@pytest.mark.parametrize("protocol", ["smtp", "lmtp"])
+@pytest.mark.parametrize("size, recipients", CASES)
+def test_each_statement_and_commit_fails_in_turn(
+    faulty, protocol, recipients, size, record_property
+):
+    record_property("faults", fail_each_step(faulty, protocol, size, RECIPIENTS[recipients]))
+
+
+@pytest.mark.parametrize("size", LONG_SIZES)
+def test_each_statement_and_commit_fails_in_turn_whatever_the_size(faulty, size, long):
+    if not long:
+        pytest.skip("only with --long")
+    for protocol in ("smtp", "lmtp"):
+        for to in RECIPIENTS.values():
+            fail_each_step(faulty, protocol, size, to)
+
+
+@pytest.mark.parametrize("protocol", ["smtp", "lmtp"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_the_way_to_an_address_fails(faulty, protocol, when):
+    """What isn't remembered is asked for, and "don't know" is no "there is no such address"."""
+    tries = []
+    for step in range(2):  # the statement and its Sync
+        to = (f"user1+{protocol}-{when}-{step}@alpha.test",)
+        wait_until_taken(faulty, protocol)
+        try:
+            faulty.proxy.passing = BACKGROUND
+            struck = fail_at(faulty, Fault(step, when), protocol, 100, to, tries)
+        finally:
+            faulty.proxy.passing = (*BACKGROUND, "route")
+        assert struck == ("execute route", "sync")[step]
+        assert 400 <= tries[-1].codes[0] < 500
+        tries.append(wait_until_taken(faulty, protocol, to))
+    check(faulty, tries)
+
+
+def test_a_group_of_messages_fails_together(faulty, long):
+    """Sessions that share commits, and the connection lost at one step after the other."""
+    tries = []
+    fired = 0
+    for step in range(60 if long else 10):
         for when in ("before", "after"):
-            wait_until_it_works(faulty, send)
-            mark = f"{send.__name__}-{size}-{step}-{when}@example.org"
-            faulty.proxy.arm(Fault(step, when))
-            codes = send(faulty, mark, size)
+            wait_until_taken(faulty)
+            done = []
+
+            def session(number, step=step, when=when, done=done):
+                mark = f"group-{step}-{when}-{number}@example.org"
+                protocol = ("smtp", "lmtp")[number % 2]
+                done.append(send(faulty, protocol, mark, to=TO if number % 3 else TO[:1]))
+
+            threads = [threading.Thread(target=session, args=(number,)) for number in range(8)]
+            faulty.proxy.arm(Fault(2 * step, when))
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
             fired += faulty.proxy.fired is not None
             faulty.proxy.disarm()
-            tried += 1
-            wait_until_it_works(faulty, send)
-            there = entries(faulty, mark)
-            where = f"{kinds[step:step + 1]} {step} {when}: {codes}, {there} entries"
-            assert all(code == 250 or 400 <= code < 500 for code in codes), where
-            if send is send_smtp:
-                assert there in (0, 3), f"torn: {where}"
-                assert codes != [250] or there == 3, f"a false 250: {where}"
-            else:
-                # Recipients stand alone, but what is said of each must be true.
-                assert codes.count(250) <= there, f"a false 250: {where}"
-    print(f"{send.__name__} {size}: {fired} of {tried} faults fired, {len(kinds)} steps a delivery")
-    record_property("faults", f"{fired} of {tried}")
-    assert fired >= 2 * len(kinds) - 2
-    faulty.check_invariants()
+            assert len(done) == len(threads)
+            tries += done
+    check(faulty, tries)
+    taken = sum(set(done.codes) == {250} for done in tries)
+    print(f"{fired} faults fired, {taken} of {len(tries)} messages of eight sessions taken")
+    assert fired >= 10 and 0 < taken < len(tries)
 
 
 def test_no_answer_while_the_database_is_away(faulty):
     """Temporary errors while it is away, and service again without a restart."""
+    wait_until_taken(faulty)
     faulty.proxy.down()
     try:
-        with faulty.smtp() as client:
-            client.ehlo()
-            with pytest.raises((smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused)) as e:
-                client.sendmail(FROM, TO, message("away@example.org", 100))
-        error = e.value
-        codes = (
-            [code for code, _ in error.recipients.values()]
-            if isinstance(error, smtplib.SMTPRecipientsRefused)
-            else [error.smtp_code]
-        )
-        assert all(400 <= code < 500 for code in codes)
+        away = [send(faulty, protocol, f"away-{protocol}@example.org") for protocol in ("smtp", "lmtp")]
+        assert all(400 <= code < 500 for done in away for code in done.codes), away
     finally:
         faulty.proxy.up()
-    wait_until_it_works(faulty, send_smtp)
-    assert entries(faulty, "away@example.org") == 0
+    wait_until_taken(faulty)
+    assert stored(faulty)["away-smtp@example.org"] == stored(faulty)["away-lmtp@example.org"] == 0
+
+
+# ---- the checker itself: what it must see, planted
+
+
+def test_the_judge_sees_what_is_wrong():
+    def says(codes, there, tries=1, protocol="smtp"):
+        return judge(Try("m@example.org", TO, codes, tries, protocol), there) or ""
+
+    assert says((250, 250, 250), 3) == says((451, 451, 451), 0) == says((451, 451, 451), 3) == ""
+    assert says((250, 250, 250), 6, tries=2) == says((250, 451, 250), 3, protocol="lmtp") == ""
+    assert says((250, 250, 250), 0).startswith("a false 250")
+    assert says((250, 250, 250), 2).startswith("a false 250")
+    assert says((250, 451, 451), 0, protocol="lmtp").startswith("a false 250")
+    assert says((451, 451, 451), 1).startswith("torn")
+    assert says((250, 250, 250), 4, tries=2).startswith("torn")
+    assert says((250, 250, 250), 6).startswith("there more often")
+    assert says((0, 0, 0), 3, tries=0).startswith("there more often")
+    assert says((554, 554, 554), 0).startswith("refused for good")
+
+
+# What a torn commit would leave, and the invariant that must see it. {x} is a message of ours.
+TORN = {
+    "UPDATE collection_counters SET messages = messages + 1 WHERE account_id = {account}": (
+        "counters equal counts"
+    ),
+    "UPDATE account_state SET bytes = bytes - 1 WHERE account_id = {account}": "usage equals sums",
+    "UPDATE collection_counters SET uid_next = 1 WHERE account_id = {account}": (
+        "uid_next is beyond every UID"
+    ),
+    "DELETE FROM message WHERE message_id = {message}": "entries have messages",
+    "UPDATE blob SET body = substr(body, 2) WHERE blob_id = {message}": (
+        "messages have their bytes, all of them"
+    ),
+    "DELETE FROM message_state WHERE message_id = {message}": "counters equal counts",
+    "UPDATE message SET holders = holders + 1 WHERE message_id = {message}": (
+        "holders are those who hold it, or have let go of it"
+    ),
+}
+
+
+@pytest.mark.parametrize("torn", TORN)
+def test_the_invariants_see_what_is_torn(faulty, torn):
+    done = wait_until_taken(faulty, to=TO[:1])
+    ((message, account),) = faulty.sql(
+        "SELECT s.message_id, s.account_id FROM message_state s JOIN message m"
+        f" USING (tenant_id, message_id) WHERE position('{done.mark}'::bytea IN m.structure) > 0"
+    )
+    faulty.check_invariants()
+    assert TORN[torn] in INVARIANTS
+    tables = ("account_state", "collection_counters", "message", "message_state", "blob")
+    keep = "".join(f"CREATE TABLE kept_{name} AS TABLE {name};" for name in tables)
+    back = "".join(
+        f"DELETE FROM {name}; INSERT INTO {name} TABLE kept_{name}; DROP TABLE kept_{name};"
+        for name in tables
+    )
+    faulty.sql(f"SET session_replication_role = replica; {keep}")
+    try:
+        faulty.sql(
+            "SET session_replication_role = replica; "
+            + torn.format(message=message, account=account)
+        )
+        with pytest.raises(AssertionError, match=f"not so: {TORN[torn]}"):
+            faulty.check_invariants()
+    finally:
+        faulty.sql(f"SET session_replication_role = replica; BEGIN; {back} COMMIT;")
+    faulty.check_invariants()
+
+
+def test_the_judge_sees_a_lie_in_a_real_server(faulty):
+    """A false 250 and a torn state, planted where the daemon would have made them."""
+    done = wait_until_taken(faulty)
+    check(faulty, [done])
+    with pytest.raises(AssertionError, match="a false 250"):
+        check(faulty, [done._replace(mark="never-sent@example.org")])
+    faulty.sql(
+        "DELETE FROM message_state s USING message m WHERE (m.tenant_id, m.message_id)"
+        " = (s.tenant_id, s.message_id) AND s.account_id = (SELECT min(t.account_id)"
+        " FROM message_state t WHERE (t.tenant_id, t.message_id) = (m.tenant_id, m.message_id))"
+        f" AND position('{done.mark}'::bytea IN m.structure) > 0"
+    )
+    with pytest.raises(AssertionError, match="a false 250"):
+        check(faulty, [done])
+    with pytest.raises(AssertionError, match="torn"):
+        check(faulty, [done._replace(codes=(451, 451, 451))])

@@ -43,6 +43,7 @@ class Node:
         self.user = None  # who the daemon becomes; None: stays who starts it
         self.workers = 0
         self.database_port = None  # where the daemon looks for it; None: the cluster's own
+        self.database_settings = {}  # of the module postgres, beside what a lab needs
         self.extra = None
         self.ends_with = None  # a process id whose end is the node's too, and its cluster's
 
@@ -106,6 +107,7 @@ class Node:
                         **{name: role(name) for name in ROLES},
                         # Making roles takes a superuser; in a cluster of its own that does no harm.
                         "migrator": {"user": SUPERUSER, **role("superuser")},
+                        **self.database_settings,
                     },
                 },
                 "passwords": {"module": "auth-password"},

@@ -16,6 +16,8 @@ from mansio_local.cluster import Cluster  # noqa: E402
 from mansio_local.node import HOST, Node  # noqa: E402
 from mansio_local.ports import free_port  # noqa: E402
 
+from . import invariants  # noqa: E402
+
 PASSWORD = "correct-horse"
 TENANTS = (("alpha", "alpha.test"), ("beta", "beta.test"))
 
@@ -97,3 +99,7 @@ class Lab:
     def sql(self, text):
         """Rows of a query as the superuser, who sees past row-level security: lists of texts."""
         return [line.split("\t") for line in self.cluster.psql(text).splitlines()]
+
+    def check_invariants(self):
+        """What must be so of stored mail whatever happened."""
+        invariants.check(self.cluster.dsn())

@@ -14,12 +14,24 @@ import threading
 
 SSL_REQUEST, CANCEL_REQUEST = 80877103, 80877102
 STEPS = {b"E": "execute", b"S": "sync", b"Q": "query"}
-# CommandComplete, EmptyQueryResponse, PortalSuspended, ErrorResponse: the end of an Execute.
-ANSWERS = (b"C", b"I", b"s", b"E")
+# CommandComplete, EmptyQueryResponse, PortalSuspended: the end of an Execute.
+ANSWERS = (b"C", b"I", b"s")
+# Asked by the clock, for hints, of a new connection: not for a delivery.
+BACKGROUND = (
+    "epoch", "notify", "listen", "check_role", "schema_version", "lease_", "sweep_", "id_", "spool_claim",
+)  # fmt: skip
 
 
 class Fault(collections.namedtuple("Fault", "step when")):
     """`step` counts from 0; `when` is "before" or "after"."""
+
+
+class Step:
+    """One that was passed on and isn't answered yet."""
+
+    def __init__(self, kind, is_last):
+        self.kind = kind
+        self.is_last = is_last  # what it is answered with passes no more: the fault
 
 
 class Pipe:
@@ -29,10 +41,10 @@ class Pipe:
         self.proxy = proxy
         self.client = client
         self.server = socket.create_connection(("127.0.0.1", proxy.server_port))
+        self.lock = threading.Lock()
+        self.unanswered = collections.deque()
         self.silenced = threading.Event()
-        self.syncs = 0  # asked for, less those answered
-        self.executed = 0  # likewise
-        self.awaits = None  # "execute" or "sync": the fault's answer; end when it is there
+        self.statement = ""  # the last that was bound
         for run in (self.forward, self.back):
             threading.Thread(target=run, daemon=True).start()
 
@@ -73,32 +85,50 @@ class Pipe:
                 head = self.exactly(self.client, 5)
                 (length,) = struct.unpack("!i", head[1:])
                 body = self.exactly(self.client, length - 4)
-                fault = None
-                if head[:1] in STEPS:
-                    fault = self.proxy.step(STEPS[head[:1]])
-                if fault == "before":
-                    self.proxy.break_all()
-                    return
-                if head[:1] == b"E":
-                    self.executed += 1
-                elif head[:1] in STEPS:
-                    self.syncs += 1
-                if fault == "after":
-                    # What was answered before may have passed; nothing does from here on.
-                    self.awaits = "execute" if head[:1] == b"E" else "sync"
-                    self.silenced.set()
-                    self.server.sendall(head + body)
-                    if head[:1] == b"E":
-                        # The statement has to be seen done: a Flush brings its answer.
-                        self.server.sendall(b"H\x00\x00\x00\x04")
-                    continue
                 if self.silenced.is_set():
-                    continue  # ours ends; the server must not see what follows the fault
-                self.server.sendall(head + body)
+                    continue  # the server must not see what follows the fault
+                if head[:1] == b"B":
+                    self.statement = body.split(b"\0", 2)[1].decode()
+                if head[:1] in STEPS and not self.pass_step(STEPS[head[:1]], head + body):
+                    return
+                if head[:1] not in STEPS:
+                    self.server.sendall(head + body)
         except (OSError, ConnectionError):
             pass
         finally:
             self.close()
+
+    def pass_step(self, kind, packet):
+        """0 where the fault is that it doesn't get there."""
+        fault = None
+        if not self.statement.startswith(self.proxy.passing):
+            fault = self.proxy.step(f"{kind} {self.statement}" if kind == "execute" else kind)
+        if fault == "before":
+            self.proxy.break_all()
+            return False
+        with self.lock:
+            self.unanswered.append(Step(kind, fault == "after"))
+        if fault == "after" and kind == "execute":
+            # The statement has to be seen done: a Flush brings its answer.
+            packet += b"H\x00\x00\x00\x04"
+        if fault == "after":
+            self.silenced.set()
+        self.server.sendall(packet)
+        return True
+
+    def answered(self, kind):
+        """A message of the server: is it the end of the fault's step, so that nothing passes?"""
+        with self.lock:
+            waiting = self.unanswered
+            if kind in ANSWERS and waiting and waiting[0].kind == "execute":
+                return waiting.popleft().is_last
+            is_last = False
+            # An error skips to the Sync, as does the Sync's own answer.
+            while kind in (b"E", b"Z") and waiting and waiting[0].kind == "execute":
+                is_last = waiting.popleft().is_last or is_last
+            if kind == b"Z" and waiting:
+                is_last = waiting.popleft().is_last or is_last
+            return is_last
 
     def back(self):
         try:
@@ -106,18 +136,9 @@ class Pipe:
                 head = self.exactly(self.server, 5)
                 (length,) = struct.unpack("!i", head[1:])
                 body = self.exactly(self.server, length - 4)
-                if head[:1] == b"Z":
-                    self.syncs -= 1
-                    self.executed = 0 if self.syncs == 0 else self.executed
-                elif head[:1] in ANSWERS:
-                    self.executed -= 1
-                if self.silenced.is_set():
-                    left = self.syncs if self.awaits == "sync" else self.executed
-                    # After an error the server skips to the next Sync, which does not come.
-                    if left <= 0 or head[:1] == b"E":
-                        self.proxy.break_all()
-                        return
-                    continue
+                if self.answered(head[:1]):
+                    self.proxy.break_all()
+                    return
                 self.client.sendall(head + body)
         except (OSError, ConnectionError):
             pass
@@ -132,6 +153,7 @@ class Proxy:
         self.port = self.listener.getsockname()[1]
         self.lock = threading.Lock()
         self.pipes = []
+        self.passing = BACKGROUND  # statements that are no steps: how their names begin
         self.kinds = None  # steps seen while counting
         self.fault = None
         self.fired = None

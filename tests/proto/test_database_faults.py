@@ -1,0 +1,400 @@
+"""Mail is never lost: the database goes away, fills up, is locked, is read-only, and processes are
+killed, while twenty sessions deliver. Whoever was told 250 finds his message, whole; everybody else
+is told to come again; and all of it works again without anybody restarting the daemon."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+
+import psycopg2
+import pytest
+from mansio_test import proc
+from mansio_test.deliveries import TO, Storm, check, pop3_answer, send, stored, wait_until_taken
+from mansio_test.wait import until
+
+SESSIONS = 20
+OTHERS = ("user5@alpha.test", "user6@alpha.test", "user5@beta.test")
+
+
+@pytest.fixture(scope="module")
+def lab(make_lab):
+    made = make_lab("faults", workers=2)
+    # What is locked is given up soon: the default's patience is longer than a test's.
+    made.node.database_settings = {"lock_timeout": "1s"}
+    return made.up()
+
+
+@pytest.fixture
+def same_daemon(lab):
+    """What happens to the database ends no process of ours."""
+    workers = children(lab)
+    yield
+    wait_until_taken(lab)
+    assert children(lab) == workers, "a worker died or was started anew"
+
+
+def children(lab):
+    master = lab.node.master_pid()
+    return [master, *proc.children(master)]
+
+
+def ask(lab, *words):
+    return json.loads(lab.node.mansioctl("--json", *words))
+
+
+def workers(lab):
+    """Those that run: the place of one that died has no process until another is started."""
+    rows = ask(lab, "status")["processes"]
+    return [row["pid"] for row in rows if row["role"] == "worker" and row["pid"] > 1]
+
+
+def assert_deferred(lab, to=TO):
+    """Both protocols say "later", and POP3 does not say that the password is wrong."""
+    for protocol in ("smtp", "lmtp"):
+        done = send(lab, protocol, f"deferred-{os.urandom(6).hex()}@example.org", to=to)
+        assert all(400 <= code < 500 for code in done.codes), done
+        assert stored(lab)[done.mark] == 0
+
+
+def assert_pop3_says_later(lab, user="user3@alpha.test"):
+    def says_later():
+        answer = pop3_answer(lab, user)
+        assert answer.startswith((b"-ERR [SYS/TEMP]", b"-ERR [IN-USE]")), answer
+        return b"SYS/TEMP" in answer
+
+    until("POP3 says later", says_later)
+
+
+def assert_pop3_works(lab):
+    until("POP3 works", lambda: pop3_answer(lab).startswith(b"+OK"))
+
+
+# ---- the server goes away
+
+
+@pytest.mark.parametrize(
+    "mode, size", [("fast", 4_000), ("immediate", 4_000), ("fast", 1_200_000), ("immediate", 1_200_000)]
+)
+def test_stopped_and_started(lab, same_daemon, mode, size, long):
+    """In good order, and as by a crash."""
+    if not long and (mode, size) == ("fast", 1_200_000):
+        pytest.skip("only with --long")
+    with Storm(lab, SESSIONS, size) as storm:
+        storm.wait_for(250, 60 if size < 100_000 else 20)
+        lab.cluster.stop(mode)
+        storm.wait_for(None, 3 * SESSIONS)
+        assert_pop3_says_later(lab)
+        lab.cluster.start()
+        storm.wait_for(250, 60 if size < 100_000 else 20)
+        assert_pop3_works(lab)
+    storm.check()
+
+
+def test_connections_cut_again_and_again(lab, same_daemon):
+    with Storm(lab, SESSIONS) as storm:
+        for _ in range(10):
+            storm.wait_for(250, 30)
+            lab.sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE usename LIKE 'mansio_%'"
+            )
+    storm.check()
+
+
+# ---- it is there, and can't
+
+
+@contextlib.contextmanager
+def altered(lab, change, back):
+    """A change of the server, in force for connections that are open too."""
+    lab.sql(change)
+    try:
+        yield
+    finally:
+        lab.sql(back)
+
+
+def cut(lab):
+    lab.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE 'mansio_%'")
+
+
+def test_read_only(lab, same_daemon):
+    with Storm(lab, SESSIONS) as storm:
+        storm.wait_for(250)
+        with altered(
+            lab,
+            "ALTER SYSTEM SET default_transaction_read_only = on; SELECT pg_reload_conf()",
+            "SET default_transaction_read_only = off;"
+            " ALTER SYSTEM RESET default_transaction_read_only; SELECT pg_reload_conf()",
+        ):
+            storm.wait_for(None)
+            until("read-only", lambda: refused(lab))
+            assert_deferred(lab)
+            assert_pop3_says_later(lab)
+        storm.wait_for(250)
+        assert_pop3_works(lab)
+    storm.check()
+
+
+def refused(lab):
+    done = send(lab, "smtp", f"probe-{os.urandom(6).hex()}@example.org")
+    return all(400 <= code < 500 for code in done.codes)
+
+
+def test_too_many_connections(lab, same_daemon):
+    with Storm(lab, SESSIONS) as storm:
+        storm.wait_for(250)
+        with altered(
+            lab,
+            "ALTER ROLE mansio_serving CONNECTION LIMIT 0",
+            "ALTER ROLE mansio_serving CONNECTION LIMIT -1",
+        ):
+            cut(lab)
+            storm.wait_for(None)
+            assert_deferred(lab)
+            assert_pop3_says_later(lab)
+        storm.wait_for(250)
+        assert_pop3_works(lab)
+    storm.check()
+
+
+@pytest.mark.parametrize(
+    "change, back",
+    [
+        (
+            "CREATE TABLE kept_version AS TABLE schema_version;"
+            " DELETE FROM schema_version WHERE version = (SELECT max(version) FROM schema_version)",
+            "DELETE FROM schema_version; INSERT INTO schema_version TABLE kept_version;"
+            " DROP TABLE kept_version",
+        ),
+        (
+            "INSERT INTO schema_version SELECT (jsonb_populate_record(v, jsonb_build_object("
+            " 'version', 9999, 'oldest', 9999))).* FROM schema_version v LIMIT 1",
+            "DELETE FROM schema_version WHERE version = 9999",
+        ),
+        ("ALTER TABLE message_state RENAME TO gone", "ALTER TABLE gone RENAME TO message_state"),
+    ],
+    ids=["too old", "too new", "a table is missing"],
+)
+def test_schema_that_does_not_fit(lab, same_daemon, change, back):
+    """A wrong schema is no reason to refuse mail for good."""
+    done = []
+    with altered(lab, change, back):
+        cut(lab)
+        for protocol in ("smtp", "lmtp"):
+            done.append(send(lab, protocol, f"schema-{os.urandom(6).hex()}@example.org"))
+            assert all(400 <= code < 500 for code in done[-1].codes), done
+        assert_pop3_says_later(lab, TO[0])
+    done.append(wait_until_taken(lab))
+    assert_pop3_works(lab)
+    check(lab, done)
+
+
+# ---- locks
+
+
+def test_an_account_that_somebody_has_locked(lab, same_daemon):
+    """Its mail comes later; that of others comes now, in between."""
+    holder = psycopg2.connect(lab.cluster.dsn())
+    try:
+        with Storm(lab, SESSIONS, to=OTHERS) as storm:
+            storm.wait_for(250)
+            with holder.cursor() as cursor:
+                cursor.execute(
+                    "SELECT s.account_id FROM mansio.account_state s JOIN mansio.account a"
+                    " USING (tenant_id, account_id) WHERE a.local = 'user1' FOR UPDATE OF s"
+                )
+                assert cursor.rowcount == 2
+            assert_deferred(lab)
+            storm.wait_for(250)
+            holder.rollback()
+            wait_until_taken(lab)
+        storm.check()
+    finally:
+        holder.close()
+
+
+@pytest.mark.parametrize("table", ["blob", "message_state", "account_state"])
+def test_a_table_that_somebody_has_locked(lab, same_daemon, table, long):
+    if not long and table == "account_state":
+        pytest.skip("only with --long")
+    holder = psycopg2.connect(lab.cluster.dsn())
+    try:
+        with Storm(lab, SESSIONS) as storm:
+            storm.wait_for(250)
+            with holder.cursor() as cursor:
+                cursor.execute(f"LOCK TABLE mansio.{table} IN ACCESS EXCLUSIVE MODE")
+            storm.wait_for(None, SESSIONS)
+            holder.rollback()
+            storm.wait_for(250)
+        storm.check()
+    finally:
+        holder.close()
+
+
+# ---- a full disk
+
+
+@pytest.fixture
+def small_disk(lab):
+    """A small file system that PostgreSQL may write to. Room for what transactions that failed leave
+    behind until it is vacuumed, too."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting takes root")
+    home = tempfile.mkdtemp(prefix="mansio-disk.", dir="/var/tmp")
+    os.chmod(home, 0o755)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256m,mode=0777", "tmpfs", home],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if mounted.returncode != 0:
+        os.rmdir(home)
+        pytest.skip(f"no mount here: {mounted.stderr.strip()}")
+    try:
+        yield home
+    finally:
+        subprocess.run(["umount", home], check=True)
+        os.rmdir(home)
+
+
+@contextlib.contextmanager
+def mail_on(lab, disk):
+    """The tables that mail grows in, moved to a tablespace there."""
+    tables = ("blob", "blob_chunk", "message", "message_state", "message_text", "message_prefix")
+    place = os.path.join(disk, "tables")
+    os.mkdir(place)
+    shutil.chown(place, "postgres", "postgres")
+    lab.sql(f"CREATE TABLESPACE small LOCATION '{place}'")
+
+    def move(where):
+        lab.sql(";".join(f"ALTER TABLE {name} SET TABLESPACE {where}" for name in tables))
+
+    try:
+        # What earlier tests left would fill it.
+        lab.sql("TRUNCATE " + ", ".join((*tables, "message_released", "expunged", "spool")))
+        lab.sql("UPDATE collection_counters SET messages = 0, unseen = 0, bytes = 0")
+        lab.sql("UPDATE account_state SET messages = 0, bytes = 0")
+        move("small")
+        yield
+    finally:
+        move("pg_default")
+        lab.sql("DROP TABLESPACE small")
+
+
+def fill(path):
+    """Until no byte more fits."""
+    with open(path, "wb", buffering=0) as file:
+        try:
+            while file.write(bytes(4096)):
+                pass
+        except OSError:
+            pass
+
+
+@pytest.mark.parametrize("size", [4_000, 1_200_000])
+def test_full_disk(lab, same_daemon, small_disk, size):
+    ballast = os.path.join(small_disk, "ballast")
+    with mail_on(lab, small_disk):
+        with Storm(lab, SESSIONS, size) as storm:
+            storm.wait_for(250, 20)
+            fill(ballast)
+            storm.wait_for(None, 3 * SESSIONS)
+            # What is there can be read; what needs no room for mail works.
+            assert_pop3_works(lab)
+            until("nothing fits", lambda: refused_of(lab, size))
+            os.unlink(ballast)
+            storm.wait_for(250, 10)
+        storm.check()
+        wait_until_taken(lab)
+
+
+def refused_of(lab, size):
+    done = send(lab, "smtp", f"probe-{os.urandom(6).hex()}@example.org", size)
+    return all(400 <= code < 500 for code in done.codes)
+
+
+# ---- processes of ours are killed
+
+
+@pytest.mark.parametrize("size", [4_000, 1_200_000])
+def test_a_worker_is_killed(lab, size):
+    """Whom it was talking to hears nothing: his message may be there, and come again."""
+    with Storm(lab, SESSIONS, size) as storm:
+        for _ in range(4):
+            storm.wait_for(250, 40 if size < 100_000 else 10)
+            victim = until("a worker", lambda: workers(lab))[0]
+            os.kill(victim, signal.SIGKILL)
+            until("it is gone", lambda victim=victim: not proc.exists(victim))
+        storm.wait_for(250, 20)
+    storm.check()
+
+
+def test_the_master_is_killed(lab):
+    """Workers without a master finish what is in transaction and end; the supervisor starts anew."""
+    with Storm(lab, SESSIONS) as storm:
+        for _ in range(2):
+            storm.wait_for(250, 40)
+            master = lab.node.master_pid()
+            old = proc.children(master)
+            os.kill(master, signal.SIGKILL)
+            until("another one", lambda master=master: lab.node.master_pid() != master)
+            lab.node.wait_ready()
+            until("its workers ended", lambda old=old: not any(proc.exists(pid) for pid in old))
+        storm.wait_for(250, 40)
+    storm.check()
+
+
+def test_worker_killed_between_commit_and_answer(lab):
+    """The one moment in which a message may be there though nobody was told: not lost, perhaps
+    twice. The commit is held back by a slow flush, the worker dies, the commit goes on."""
+    mark = f"between-{os.urandom(6).hex()}@example.org"
+    holder = psycopg2.connect(lab.cluster.dsn())
+    holder.autocommit = True
+    try:
+        lab.sql(
+            "CREATE FUNCTION mansio.wait_here() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " PERFORM pg_advisory_xact_lock_shared(4711); RETURN NULL; END $$;"
+            " GRANT EXECUTE ON FUNCTION mansio.wait_here TO PUBLIC;"
+            " CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON mansio.message"
+            " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION mansio.wait_here()"
+        )
+        with holder.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(4711)")
+        with lab.smtp() as client:
+            client.ehlo()
+            client.mail("sender@example.org")
+            assert client.rcpt(TO[0])[0] == 250
+            client.putcmd("DATA")
+            assert client.getreply()[0] == 354
+            client.send(f"Message-ID: <{mark}>\r\n\r\nx\r\n.\r\n".encode())
+            waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            until("it waits in its commit", lambda: lab.sql(waiting) == [["1"]])
+            victim = next(
+                row["pid"] for row in ask(lab, "sessions", "list")["sessions"] if row.get("activity", "") == "delivering"
+            )
+            # The server must not see the worker go before it has committed.
+            with holder.cursor() as cursor:
+                os.kill(victim, signal.SIGSTOP)
+                cursor.execute("SELECT pg_advisory_unlock(4711)")
+            until("it is committed", lambda: stored(lab)[mark] == 1)
+            os.kill(victim, signal.SIGKILL)
+            with pytest.raises(Exception):
+                client.getreply()
+    finally:
+        holder.close()
+        lab.sql("DROP TRIGGER slow ON mansio.message; DROP FUNCTION mansio.wait_here")
+    lab.node.wait_ready()
+    again = until("it is taken", lambda: sent_again(lab, mark))
+    check(lab, [again._replace(tries=2)])
+    assert stored(lab)[mark] == 2
+
+
+def sent_again(lab, mark):
+    done = send(lab, "smtp", mark, to=TO[:1])
+    return done if set(done.codes) == {250} else None
