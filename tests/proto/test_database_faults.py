@@ -348,6 +348,22 @@ def test_the_master_is_killed(lab):
             until("its workers ended", lambda old=old: not any(proc.exists(pid) for pid in old))
         storm.wait_for(250, 40)
     storm.check()
+    assert storm.dropped == 0, "who was in transaction was to be answered"
+
+
+@pytest.mark.parametrize("size", [4_000, 1_200_000])
+def test_reloads_and_stops_in_good_order(lab, size):
+    """A new generation, and the end of the daemon, drop nobody in mid-transaction."""
+    with Storm(lab, SESSIONS, size) as storm:
+        for _ in range(3):
+            storm.wait_for(250, 20)
+            assert ask(lab, "--timeout", "60", "reload", "--force")["outcome"] == "generation"
+        storm.wait_for(250, 20)
+        lab.node.stop()
+        lab.node.start()
+        storm.wait_for(250, 20)
+    storm.check()
+    assert storm.dropped == 0
 
 
 def test_worker_killed_between_commit_and_answer(lab):

@@ -129,6 +129,7 @@ class Storm:
         self.lock = threading.Lock()
         self.tries = []
         self.clients = {}
+        self.dropped = 0  # texts sent whole that were never answered
         self.answered = collections.Counter()  # how often each code was said
         self.name = f"storm-{time.monotonic_ns()}"
         self.threads = [
@@ -150,13 +151,16 @@ class Storm:
     def session(self, number):
         protocol = ("smtp", "lmtp")[number % 2]
         self.clients[number] = None
-        for count in itertools.count():
-            mark = f"{self.name}-{number}-{count}@example.org"
+        for message_no in itertools.count():
+            mark = f"{self.name}-{number}-{message_no}@example.org"
             texts, codes = [], ()
             while set(codes) != {250} and not self.stopping.is_set():
                 if codes:
                     time.sleep(0.02)
+                count = len(texts)
                 codes = self.once(number, protocol, mark, lambda: texts.append(mark))
+                with self.lock:
+                    self.dropped += len(texts) > count and NO_ANSWER in codes
             if codes:
                 done = Try(mark, self.to, codes, len(texts), protocol)
                 with self.lock:
@@ -207,7 +211,8 @@ class Storm:
         check(self.lab, self.tries)
         again = sum(done.tries > 1 for done in self.tries)
         print(
-            f"{len(self.tries)} messages, {again} of them sent more than once;"
+            f"{len(self.tries)} messages, {again} of them sent more than once,"
+            f" {self.dropped} texts without an answer;"
             f" recipients' answers {dict(sorted(self.answered.items()))}"
         )
 

@@ -2,8 +2,8 @@
 
 It reads the frontend's messages (PostgreSQL's protocol 3.0: a type byte and a length) and counts
 steps: each Execute, which is a statement, and each Sync or simple Query, which is where a
-transaction is committed. At the step that it is armed for, it breaks every connection that passes
-through it, before the step reached the server or after the server has done it and before its answer
+transaction is committed. At the step that it is armed for, it breaks that connection, or every one
+that passes through it, before the step reached the server or after the server has done it and before its answer
 reaches us: the two moments at which a client can't know what became of its transaction.
 """
 
@@ -104,7 +104,7 @@ class Pipe:
         if not self.statement.startswith(self.proxy.passing):
             fault = self.proxy.step(f"{kind} {self.statement}" if kind == "execute" else kind)
         if fault == "before":
-            self.proxy.break_all()
+            self.proxy.strike(self)
             return False
         with self.lock:
             self.unanswered.append(Step(kind, fault == "after"))
@@ -137,7 +137,7 @@ class Pipe:
                 (length,) = struct.unpack("!i", head[1:])
                 body = self.exactly(self.server, length - 4)
                 if self.answered(head[:1]):
-                    self.proxy.break_all()
+                    self.proxy.strike(self)
                     return
                 self.client.sendall(head + body)
         except (OSError, ConnectionError):
@@ -154,6 +154,7 @@ class Proxy:
         self.lock = threading.Lock()
         self.pipes = []
         self.passing = BACKGROUND  # statements that are no steps: how their names begin
+        self.breaks_all = True  # or the one connection that the fault is on
         self.kinds = None  # steps seen while counting
         self.fault = None
         self.fired = None
@@ -199,6 +200,12 @@ class Proxy:
         with self.lock:
             kinds, self.kinds, self.fault = self.kinds, None, None
             return kinds
+
+    def strike(self, pipe):
+        if self.breaks_all:
+            self.break_all()
+        else:
+            pipe.close()
 
     def break_all(self):
         with self.lock:
