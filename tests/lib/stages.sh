@@ -107,8 +107,12 @@ stage_e2e() {
     end_to_end e2e gcc "$RUN/src/tests/clients"
 }
 
+# Left out: what is about files and processes rather than about code that handles bytes.
 stage_e2e_asan() {
-    end_to_end e2e-asan asan
+    local tests="$RUN/src/tests/proto"
+    end_to_end e2e-asan asan --ignore="$tests/test_balance.py" --ignore="$tests/test_build.py" \
+        --ignore="$tests/test_lab.py" --ignore="$tests/test_settings.py" \
+        --ignore="$tests/test_refusals.py" --ignore="$tests/test_ctl_directory.py"
 }
 
 stage_e2e_long() {
