@@ -331,11 +331,14 @@ static int wait_for_one(struct pg_pool *pool, struct pg_waiter *waiter, int64_t 
 
 int pg_borrow(struct pg_pool *pool, int64_t deadline_us, struct pg_conn **out)
 {
+    /* Not mansio_fiber_is_cancelled(), which says so of a masked fiber too: that is how who was
+     * cancelled gives back what it holds, a lease for one. */
+    int cancelled = mansio_fiber_pace();
+    if (cancelled < 0) {
+        return cancelled;
+    }
     if (pool->is_closing) {
         return mansio_fail(MANSIO_E_CLOSED, "PostgreSQL: pool %s is closed", pool->name);
-    }
-    if (mansio_fiber_is_cancelled()) {
-        return MANSIO_E_CANCELLED;
     }
     int64_t asked_us = mansio_now_us();
     struct pg_conn *conn = pool->first == NULL ? take_idle(pool) : NULL;

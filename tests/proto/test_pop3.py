@@ -251,6 +251,21 @@ def test_who_lost_the_lock_removes_nothing(postgres, pop3_lab):
     assert pop_leases(pop3_lab) == 0
 
 
+def test_killed_session_leaves_no_lock(postgres, pop3_lab):
+    """What a session gives back on its way out reaches the database, cancelled as it is."""
+    user = postgres.user(SHORT)
+    with postgres.dialogue() as pop:
+        pop.login(user)
+        assert pop_leases(pop3_lab) == 1
+        pop3_lab.node.mansioctl("sessions", "kill", user)
+        assert pop.line().startswith("-ERR [SYS/TEMP] ")
+        assert pop.is_closed()
+    with postgres.dialogue() as pop:
+        assert pop.login(user) == "+OK 1 messages"
+        pop.ok("QUIT")
+    assert pop_leases(pop3_lab) == 0
+
+
 def pop_leases(lab):
     return len(lab.sql("SELECT name FROM mansio.lease WHERE name LIKE 'pop3/%' AND expires > now()"))
 
