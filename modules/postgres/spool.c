@@ -200,10 +200,14 @@ int pg_spool_read(struct mansio_instance *pool, const struct mansio_spool_item *
     const struct claim *claim = item->claim;
     struct pg_conn *conn = NULL;
     struct pg_params params;
-    if (claim == NULL) {
-        return mansio_fail(MANSIO_E_DENIED, "the item isn't claimed");
+    int rc = check_ready(pool);
+    if (rc == 0 && claim == NULL) {
+        rc = mansio_fail(MANSIO_E_DENIED, "the item isn't claimed");
     }
-    int rc = pg_borrow(pg_of(pool)->serving, deadline_us, &conn);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = pg_borrow(pg_of(pool)->serving, deadline_us, &conn);
     if (rc == 0) {
         rc = pg_tenant(conn, (uint64_t)claim->tenant);
     }

@@ -368,6 +368,37 @@ static void swept_after_copies(struct mansio_arena *arena)
     CHECK(sql("SELECT 1 / (count(*) = 0)::int FROM mansio.message WHERE holders <= 0") == 0);
 }
 
+static int pass_item(void *arg, const struct mansio_spool_item *item)
+{
+    (void)arg, (void)item;
+    return 0;
+}
+
+/* The spool is all tenants': a protocol has no way to it, not even with an item in its hand. */
+static void spool_is_not_the_workers(struct mansio_arena *arena,
+                                     const struct mansio_spool_item *item)
+{
+    struct pg_pool *kept = w.pg->spool;
+    const struct mansio_spool_item *const *items = NULL;
+    const struct mansio_spool_outcome outcome = {
+        .size = sizeof outcome, .item = item, .verdict = MANSIO_SPOOL_DONE};
+    struct mansio_str holder = MANSIO_STR("h1");
+    struct mansio_str part = MANSIO_STR_NONE;
+    size_t count = 0;
+    int64_t next_us = 0;
+    w.pg->spool = NULL; /* as it is in a worker */
+    CHECK(w.store->spool_claim(w.pool, holder, 10, MANSIO_SECOND, arena, soon(), &items, &count,
+                               &next_us) == MANSIO_E_DENIED);
+    CHECK(w.store->spool_renew(w.pool, holder, &item, 1, MANSIO_SECOND, soon()) == MANSIO_E_DENIED);
+    CHECK(w.store->spool_read(w.pool, item, 0, 100, arena, soon(), &part) == MANSIO_E_DENIED);
+    CHECK(w.store->spool_finish(w.pool, holder, &outcome, 1, NULL, NULL, soon()) ==
+          MANSIO_E_DENIED);
+    CHECK(w.store->spool_list(w.pool, MANSIO_STR_NONE, pass_item, NULL, soon()) == MANSIO_E_DENIED);
+    CHECK(w.store->spool_retry(w.pool, item->id, soon()) == MANSIO_E_DENIED);
+    CHECK(w.store->spool_remove(w.pool, item->id, soon()) == MANSIO_E_DENIED);
+    w.pg->spool = kept;
+}
+
 static void spool(struct mansio_arena *arena)
 {
     struct mansio_account *account = store_account(&w, 1, 171, 0, 0);
@@ -397,6 +428,7 @@ static void spool(struct mansio_arena *arena)
           MANSIO_E_DENIED);
     CHECK(w.store->spool_retry(w.pool, items[0]->id, soon()) == MANSIO_E_BUSY);
     CHECK(w.store->spool_remove(w.pool, items[0]->id, soon()) == MANSIO_E_BUSY);
+    spool_is_not_the_workers(arena, items[0]);
     struct mansio_spool_outcome outcome = {
         .size = sizeof outcome,
         .item = items[0],
