@@ -140,14 +140,8 @@ class Node:
         return done.stdout
 
     def apply_schema(self):
-        """Tables and roles; the roles get their passwords here: no migration knows them."""
+        """Tables, and roles with the passwords that the configuration has."""
         self.mansioctl("schema", "apply")
-        self.cluster.psql(
-            "".join(
-                f"ALTER ROLE mansio_{name} LOGIN PASSWORD '{password}';\n"
-                for name, password in self.passwords.items()
-            )
-        )
 
     def batch(self, lines):
         return self.mansioctl("batch", text="".join(line + "\n" for line in lines))
