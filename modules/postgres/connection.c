@@ -254,6 +254,21 @@ static void copy_text(char *out, size_t size, const char *text)
     snprintf(out, size, "%s", text != NULL ? text : "");
 }
 
+/* 1 for what a new connection may mend. */
+static int wears(const char *sqlstate)
+{
+    static const char *const states[] = {
+        "0A000", /* plans of an older schema */
+        "26000", /* statements that somebody deallocated */
+        "25006", /* read-only: the primary is another host by now, or the session was opened so */
+    };
+    int is_one = 0;
+    for (size_t i = 0; i < MANSIO_COUNT(states); i++) {
+        is_one |= strcmp(sqlstate, states[i]) == 0;
+    }
+    return is_one;
+}
+
 /* A failure within the transaction being read: the first is the one that counts. */
 static void note_failure(struct pg_conn *conn, const PGresult *got, unsigned id)
 {
@@ -269,9 +284,7 @@ static void note_failure(struct pg_conn *conn, const PGresult *got, unsigned id)
              statement != NULL ? statement->name : "commit",
              message != NULL ? message : PQresultErrorMessage(got), conn->sqlstate);
     conn->code = pg_error_code(conn->sqlstate);
-    /* Plans of an older schema (0A000), or statements that somebody deallocated (26000). */
-    conn->is_worn = conn->is_worn || strcmp(conn->sqlstate, "0A000") == 0 ||
-                    strcmp(conn->sqlstate, "26000") == 0;
+    conn->is_worn = conn->is_worn || wears(conn->sqlstate);
     count_failure(conn, conn->code);
 }
 

@@ -416,6 +416,32 @@ static void test_server_goes_and_comes_back(void **state)
     run(goes_and_comes_back);
 }
 
+/* A connection that only reads (opened so, or its host is no primary any more) isn't kept: the next
+ * may be one that writes. */
+static int turns_read_only(void)
+{
+    const int wanted[] = {MANSIO_E_UNAVAILABLE, 0};
+    superuser(
+        "ALTER ROLE mansio_serving IN DATABASE mansio SET default_transaction_read_only = on");
+    for (size_t i = 0; i < MANSIO_COUNT(wanted); i++) {
+        struct pg_conn *conn = NULL;
+        CHECK(pg_borrow(pg->serving, DEADLINE, &conn) == 0);
+        send_take(conn, "read-only");
+        CHECK(pg_sync(conn, PG_SYNC_COMMIT) == 0);
+        CHECK(pg_receive(conn, DEADLINE, NULL) == wanted[i]);
+        CHECK(pg_finish(conn, DEADLINE) == wanted[i]);
+        superuser("ALTER ROLE mansio_serving IN DATABASE mansio RESET ALL");
+        pg_give_back(conn);
+    }
+    return 0;
+}
+
+static void test_turns_read_only(void **state)
+{
+    (void)state;
+    run(turns_read_only);
+}
+
 /* ---- closing ---- */
 
 struct user {
@@ -535,6 +561,7 @@ int main(void)
         cmocka_unit_test(test_deadlines),
         cmocka_unit_test(test_lost_connections),
         cmocka_unit_test(test_server_goes_and_comes_back),
+        cmocka_unit_test(test_turns_read_only),
         cmocka_unit_test(test_closed_in_use),
         cmocka_unit_test(test_unfit_roles),
     };
