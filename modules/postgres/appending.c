@@ -141,28 +141,48 @@ static int prepare(struct appending *a, struct mansio_arena *arena)
     return rc == 0 ? pg_ids_take(a->op.store->ids, a->count, a->op.deadline_us, a->ids) : rc;
 }
 
+/* Nothing to append: is there such a collection? */
+static int append_none(struct appending *a, uint32_t *out_uid_validity)
+{
+    struct pg_probe probe;
+    int rc = pg_op_borrow(&a->op);
+    if (rc == 0) {
+        rc = pg_probe(&a->op, a->collection, &probe);
+    }
+    if (rc == 0) {
+        *out_uid_validity = (uint32_t)probe.uid_validity;
+    }
+    return rc;
+}
+
+static int append_all(struct appending *a, uint32_t *out_uid_validity)
+{
+    struct mansio_arena *arena = mansio_arena_new(NULL, "append", 16 << 20);
+    a->stride = a->messages[0].size;
+    int rc = prepare(a, arena);
+    if (rc == 0) {
+        rc = pg_op_borrow(&a->op);
+    }
+    if (rc == 0) {
+        rc = a->has_large ? append_by_parts(a, out_uid_validity)
+                          : append_at_once(a, out_uid_validity);
+    }
+    mansio_arena_free(arena);
+    if (rc == 0) {
+        pg_tell(a->op.account, (int64_t)a->collection, 0);
+    }
+    return rc;
+}
+
 int pg_message_append(struct mansio_instance *pool, struct mansio_account *account,
                       uint64_t collection_id, struct mansio_append *messages, size_t count,
                       int64_t deadline_us, uint32_t *out_uid_validity)
 {
     struct appending a = {.collection = collection_id, .messages = messages, .count = count};
     uint32_t validity = 0;
-    int rc = pg_op_begin(&a.op, pool, account, deadline_us);
-    if (rc == 0 && count == 0) {
-        struct pg_probe probe;
-        rc = pg_probe(&a.op, collection_id, &probe);
-        validity = rc == 0 ? (uint32_t)probe.uid_validity : 0;
-    } else if (rc == 0) {
-        struct mansio_arena *arena = mansio_arena_new(NULL, "append", 16 << 20);
-        a.stride = messages[0].size;
-        rc = prepare(&a, arena);
-        if (rc == 0) {
-            rc = a.has_large ? append_by_parts(&a, &validity) : append_at_once(&a, &validity);
-        }
-        mansio_arena_free(arena);
-        if (rc == 0) {
-            pg_tell(a.op.account, (int64_t)collection_id, 0);
-        }
+    int rc = pg_op_open(&a.op, pool, account, deadline_us);
+    if (rc == 0) {
+        rc = count == 0 ? append_none(&a, &validity) : append_all(&a, &validity);
     }
     if (rc == 0 && out_uid_validity != NULL) {
         *out_uid_validity = validity;

@@ -94,9 +94,12 @@ static int blob_put(struct mansio_instance *pool, struct mansio_account *account
 {
     struct pg_op op;
     int64_t id = 0;
-    int rc = pg_op_begin(&op, pool, account, deadline_us);
+    int rc = pg_op_open(&op, pool, account, deadline_us);
     if (rc == 0) {
         rc = pg_ids_take(op.store->ids, 1, deadline_us, &id);
+    }
+    if (rc == 0) {
+        rc = pg_op_borrow(&op);
     }
     if (rc == 0) {
         rc = put(&op, id, content);

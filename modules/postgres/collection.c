@@ -131,9 +131,12 @@ int pg_collection_create(struct mansio_instance *pool, struct mansio_account *ac
     if (rc < 0) {
         return rc;
     }
-    rc = pg_op_begin(&op, pool, account, deadline_us);
+    rc = pg_op_open(&op, pool, account, deadline_us);
     if (rc == 0) {
         rc = pg_ids_take(op.store->ids, 1, deadline_us, &id);
+    }
+    if (rc == 0) {
+        rc = pg_op_borrow(&op);
     }
     if (rc == 0) {
         pg_params_init(&params);

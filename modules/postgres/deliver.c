@@ -146,25 +146,60 @@ static int transact(struct pg_store *store, struct pg_conn *conn, struct pg_post
     return rc;
 }
 
+/* 1 if both want the lock of some account. */
+static int meet(const struct pg_part *a, const struct pg_part *b)
+{
+    size_t i = 0;
+    size_t j = 0;
+    if (a->tenant != b->tenant) {
+        return 0;
+    }
+    while (i < a->account_count && j < b->account_count && a->locks[i] != b->locks[j]) {
+        *(a->locks[i] < b->locks[j] ? &i : &j) += 1;
+    }
+    return i < a->account_count && j < b->account_count;
+}
+
+static int share_account(const struct pg_post *a, const struct pg_post *b)
+{
+    int do_meet = 0;
+    for (size_t i = 0; !do_meet && i < a->part_count; i++) {
+        for (size_t j = 0; !do_meet && j < b->part_count; j++) {
+            do_meet = meet(&a->parts[i], &b->parts[j]);
+        }
+    }
+    return do_meet;
+}
+
+/* What failed, and, where an account was locked, all that want that account: each would keep the
+ * others waiting once more. Fewer than there were are left, to try again. */
+static size_t leave_group(struct pg_post **posts, size_t count, struct pg_post *culprit, int code)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (posts[i] == culprit ||
+            (code == MANSIO_E_BUSY && culprit != NULL && share_account(posts[i], culprit))) {
+            posts[i]->is_alone = code == MANSIO_E_BUSY;
+            finish(posts[i], code);
+        } else {
+            posts[left++] = posts[i];
+        }
+    }
+    return left;
+}
+
 static void commit(struct pg_store *store, struct pg_post **posts, size_t count);
 
 /* The rest of a group in which one failed. Bounded: each call has fewer posts than the one
  * before, and halves make it a logarithm of calls deep. */
-static void commit_rest(struct pg_store *store, struct pg_post **posts, size_t count,
-                        const struct pg_post *culprit)
+static void commit_rest(struct pg_store *store, struct pg_post **posts, size_t count)
 {
-    size_t left = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (posts[i] != culprit) {
-            posts[left++] = posts[i];
-        }
-    }
-    size_t half = (left + 1) / 2;
+    size_t half = (count + 1) / 2;
     if (half > 0) {
         commit(store, posts, half);
     }
-    if (left > half) {
-        commit(store, posts + half, left - half);
+    if (count > half) {
+        commit(store, posts + half, count - half);
     }
 }
 
@@ -184,11 +219,7 @@ static void commit(struct pg_store *store, struct pg_post **posts, size_t count)
     }
     if (rc < 0 && is_own(rc) && (culprit != NULL || count > 1)) {
         mansio_metric_add(store->pg->instance, PG_METRIC_GROUP_SPLITS, 1);
-        if (culprit != NULL) {
-            culprit->is_alone = rc == MANSIO_E_BUSY;
-            finish(culprit, rc);
-        }
-        commit_rest(store, posts, count, culprit);
+        commit_rest(store, posts, leave_group(posts, count, culprit, rc));
         return;
     }
     if (rc < 0 && is_own(rc)) {
@@ -319,7 +350,7 @@ int pg_post_within(struct pg_store *store, struct pg_conn *conn, struct pg_post 
     return rc == 0 ? pg_finish(conn, deadline_us) : rc;
 }
 
-static int alone(struct pg_store *store, struct pg_post *post, int64_t deadline_us)
+static int transact_alone(struct pg_store *store, struct pg_post *post, int64_t deadline_us)
 {
     struct pg_conn *conn = NULL;
     int rc = pg_borrow(store->pg->serving, deadline_us, &conn);
@@ -334,6 +365,21 @@ static int alone(struct pg_store *store, struct pg_post *post, int64_t deadline_
         mansio_metric_add(store->pg->instance, PG_METRIC_DELIVERIES, rc == 0);
     }
     pg_give_back(conn);
+    return rc;
+}
+
+/* Whoever waits for a locked account waits with a connection: so one does at a time, lest the mail
+ * of one account takes them all. */
+static int alone(struct pg_store *store, struct pg_post *post, int64_t deadline_us)
+{
+    if (!post->is_alone) {
+        return transact_alone(store, post, deadline_us);
+    }
+    int rc = mansio_mutex_lock(store->patience, deadline_us);
+    if (rc == 0) {
+        rc = transact_alone(store, post, deadline_us);
+        mansio_mutex_unlock(store->patience);
+    }
     return rc;
 }
 

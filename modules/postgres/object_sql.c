@@ -56,10 +56,12 @@
     "account o JOIN domain d ON d.tenant_id = o.tenant_id AND d.domain_id = o.domain_id"           \
     " JOIN tenant t ON t.tenant_id = o.tenant_id"
 #define ACCOUNT_IS "o.local = $1 AND d.name = $2"
-/* Of rows with tenant_id and account_id: their mail goes. */
+/* Of rows with tenant_id and account_id: their mail goes. They are locked in the order in which
+ * deliveries lock them. */
 #define REMOVE_MAIL(from)                                                                          \
-    "SELECT count(*) FROM (SELECT set_config('mansio.tenant', o.tenant_id::text, true),"           \
-    " mail_remove_account(o.tenant_id, o.account_id) FROM " from " OFFSET 0) m"
+    "SELECT count(*) FROM (SELECT set_config('mansio.tenant', i.tenant_id::text, true),"           \
+    " mail_remove_account(i.tenant_id, i.account_id) FROM"                                         \
+    " (SELECT o.tenant_id, o.account_id FROM " from " ORDER BY 1, 2) i OFFSET 0) m"
 
 const struct pg_statement pg_object_statements[] = {
     AT(PG_SQL_EPOCH_BUMP) = {"epoch_bump",

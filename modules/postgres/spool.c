@@ -287,22 +287,26 @@ static int send_ending(struct ending *e, int64_t tenant, uint32_t verdict, size_
                    : rc;
 }
 
-/* All outcomes, tenant by tenant. */
+/* The least tenant of the outcomes that is greater than this one; INT64_MAX: none. */
+static int64_t tenant_after(const struct ending *e, int64_t tenant)
+{
+    int64_t least = INT64_MAX;
+    for (size_t i = 0; i < e->count; i++) {
+        const struct claim *claim = outcome_at(e->outcomes, i)->item->claim;
+        least = claim->tenant > tenant && claim->tenant < least ? claim->tenant : least;
+    }
+    return least;
+}
+
+/* All outcomes, tenant by tenant, in one order for all who do this: so nothing deadlocks. */
 static int send_endings(struct ending *e, size_t *out_sent)
 {
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < e->count; i++) {
-        const struct claim *claim = outcome_at(e->outcomes, i)->item->claim;
-        int is_first = 1;
-        for (size_t j = 0; is_first && j < i; j++) {
-            const struct claim *other = outcome_at(e->outcomes, j)->item->claim;
-            is_first = other->tenant != claim->tenant;
-        }
-        if (is_first) {
-            rc = send_ending(e, claim->tenant, MANSIO_SPOOL_DONE, out_sent);
-        }
-        if (is_first && rc == 0) {
-            rc = send_ending(e, claim->tenant, MANSIO_SPOOL_RETRY, out_sent);
+    for (int64_t tenant = tenant_after(e, INT64_MIN); rc == 0 && tenant != INT64_MAX;
+         tenant = tenant_after(e, tenant)) {
+        rc = send_ending(e, tenant, MANSIO_SPOOL_DONE, out_sent);
+        if (rc == 0) {
+            rc = send_ending(e, tenant, MANSIO_SPOOL_RETRY, out_sent);
         }
     }
     return rc;

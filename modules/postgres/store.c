@@ -143,6 +143,7 @@ int pg_store_start(struct pg *pg, uint32_t role)
     store->delivery = pg_pool_new(pg, PG_ROLE_SERVING, "delivery", 1);
     store->ids = pg_ids_new(pg, arena);
     store->seen = pg_seen_new(arena);
+    store->patience = mansio_mutex_new(arena);
     pg->store = store;
     int rc = role == MANSIO_ROLE_ADMIN
                  ? 0

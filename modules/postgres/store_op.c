@@ -110,20 +110,24 @@ int pg_op_init(struct pg_op *op, struct mansio_instance *pool, struct mansio_acc
     return 0;
 }
 
+int pg_op_open(struct pg_op *op, struct mansio_instance *pool, struct mansio_account *account,
+               int64_t deadline_us)
+{
+    int rc = pg_op_init(op, pool, account, deadline_us);
+    return rc == 0 ? ensure_open(op) : rc;
+}
+
+int pg_op_borrow(struct pg_op *op)
+{
+    int rc = pg_borrow(op->pg->serving, op->deadline_us, &op->conn);
+    return rc == 0 ? pg_tenant(op->conn, (uint64_t)op->tenant) : rc;
+}
+
 int pg_op_begin(struct pg_op *op, struct mansio_instance *pool, struct mansio_account *account,
                 int64_t deadline_us)
 {
-    int rc = pg_op_init(op, pool, account, deadline_us);
-    if (rc == 0) {
-        rc = ensure_open(op);
-    }
-    if (rc == 0) {
-        rc = pg_borrow(op->pg->serving, deadline_us, &op->conn);
-    }
-    if (rc == 0) {
-        rc = pg_tenant(op->conn, (uint64_t)op->tenant);
-    }
-    return rc;
+    int rc = pg_op_open(op, pool, account, deadline_us);
+    return rc == 0 ? pg_op_borrow(op) : rc;
 }
 
 int pg_op_end(struct pg_op *op, int rc)

@@ -42,6 +42,7 @@ struct pg_store {
     /* Posts that wait for a group, oldest first; is_led while a fiber sends one. */
     struct pg_post *first, *last;
     int is_led;
+    struct mansio_mutex *patience; /* of who waits for an account that somebody keeps locked */
 };
 
 /* Settings of the store. */
@@ -68,8 +69,16 @@ struct pg_op {
 MANSIO_MUST_CHECK int pg_op_init(struct pg_op *op, struct mansio_instance *pool,
                                  struct mansio_account *account, int64_t deadline_us);
 
-/* pg_op_init(), the account opened (its state and collections made at first need), and a connection
- * with the tenant set. Then pg_op_end(). @yields yes */
+/* pg_op_init(), and the account opened: its state and collections made at first need. What needs
+ * ids takes them between this and pg_op_borrow(): to lease their number takes a connection, and
+ * whoever waits for one while it holds one may wait for itself. @yields yes */
+MANSIO_MUST_CHECK int pg_op_open(struct pg_op *op, struct mansio_instance *pool,
+                                 struct mansio_account *account, int64_t deadline_us);
+
+/* A connection with the tenant set. Then pg_op_end(). @yields yes */
+MANSIO_MUST_CHECK int pg_op_borrow(struct pg_op *op);
+
+/* Both. @yields yes */
 MANSIO_MUST_CHECK int pg_op_begin(struct pg_op *op, struct mansio_instance *pool,
                                   struct mansio_account *account, int64_t deadline_us);
 

@@ -236,8 +236,7 @@ const struct pg_statement pg_store_statements[] = {
              " AND s.collection_id = $3 RETURNING s.message_id),"
              " x AS (DELETE FROM expunged x WHERE x.tenant_id = $1 AND x.account_id = $2"
              " AND x.collection_id = $3),"
-             " r AS (INSERT INTO message_released (tenant_id, account_id, message_id)"
-             " SELECT DISTINCT $1, $2, s.message_id FROM s ON CONFLICT DO NOTHING),"
+             " r AS (" RELEASE("$2", "s") "),"
              " t AS (INSERT INTO collection_removed (tenant_id, account_id, modseq, collection_id)"
              " SELECT $1, $2, a.modseq, $3 FROM a)"
              " SELECT a.modseq FROM a",
@@ -488,16 +487,14 @@ const struct pg_statement pg_store_statements[] = {
                                                   "message_id)"
                                                   " SELECT $1, $2, a.modseq, $3, src.uid, "
                                                   "src.message_id FROM src, a),"
-                                                  " r AS (INSERT INTO message_released (tenant_id, "
-                                                  "account_id, message_id)"
-                                                  " SELECT DISTINCT $1, $2, src.message_id FROM "
-                                                  "src ON CONFLICT DO NOTHING)"
+                                                  " r AS (" RELEASE("$2", "src") ")"
                                                   " SELECT (SELECT array_agg(src.uid ORDER BY "
                                                   "src.uid) FROM src)",
          .params = "lllLLio",
          .columns = "L",
          .scope = PG_SCOPE_TENANT},
-    /* $4 since, $5 up to, $6 to $9 where the page before ended. */
+    /* $4 since, $5 up to, $6 to $9 where the page before ended. The horizon is looked at in the same
+       moment as the tombstones: the sweep may have come after changes_all() did. */
     ROW(CHANGES) =
         {.name = "changes",
          .text =
@@ -512,7 +509,9 @@ const struct pg_statement pg_store_statements[] = {
              " AND ($3 = 0 OR s.collection_id = $3)"
              " UNION ALL SELECT x.modseq, 4, x.collection_id, x.uid, x.message_id FROM expunged x"
              " WHERE x.tenant_id = $1 AND x.account_id = $2 AND x.modseq > $4 AND $4 > 0) v"
-             " WHERE ($3 = 0 OR v.collection_id = $3) AND v.modseq <= $5"
+             " WHERE (SELECT CASE WHEN $4 > 0 AND $4 < q.horizon THEN refuse('MN006') ELSE 0 END"
+             " FROM account_state q WHERE q.tenant_id = $1 AND q.account_id = $2) = 0"
+             " AND ($3 = 0 OR v.collection_id = $3) AND v.modseq <= $5"
              " AND (v.modseq, v.collection_id, v.kind, v.uid) > ($6, $7, $8, $9)"
              " ORDER BY v.modseq, v.collection_id, v.kind, v.uid LIMIT $10",
          .params = "lllllllili",
@@ -574,8 +573,7 @@ const struct pg_statement pg_store_statements[] = {
                  "i(spool_id, fence)"
                  " WHERE s.tenant_id = $1 AND s.spool_id = i.spool_id AND s.fence = i.fence"
                  " AND s.holder = $2 AND s.claimed_until > now() RETURNING s.message_id),"
-                 " r AS (INSERT INTO message_released (tenant_id, account_id, message_id)"
-                 " SELECT DISTINCT $1, 0, g.message_id FROM g ON CONFLICT DO NOTHING)"
+                 " r AS (" RELEASE("0", "g") ")"
                  " SELECT CASE WHEN (SELECT count(*) FROM g) < cardinality($3) THEN refuse('MN005')"
                  " ELSE 0 END",
          .params = "ltLL",
@@ -618,8 +616,7 @@ const struct pg_statement pg_store_statements[] = {
         {.name = "spool_remove",
          .text = "WITH g AS (DELETE FROM spool s WHERE s.tenant_id = $1 AND s.spool_id = $2"
                  " AND s.claimed_until <= now() RETURNING s.message_id),"
-                 " r AS (INSERT INTO message_released (tenant_id, account_id, message_id)"
-                 " SELECT $1, 0, g.message_id FROM g ON CONFLICT DO NOTHING)"
+                 " r AS (" RELEASE("0", "g") ")"
                  " SELECT g.message_id FROM g",
          .params = "ll",
          .columns = "l",
@@ -668,13 +665,16 @@ const struct pg_statement pg_store_statements[] = {
          .params = "lll",
          .columns = "",
          .scope = PG_SCOPE_TENANT},
-    /* A collection of an account that is gone. */
+    /* A collection of an account that is gone, and its subscriptions at once. */
     ROW(SWEEP_GONE) =
         {.name = "sweep_gone",
          .text =
-             "WITH n AS (SELECT c.collection_id FROM collection c WHERE c.tenant_id = $1"
-             " AND c.account_id = $2 LIMIT 1) SELECT n.collection_id FROM n JOIN account_state s"
-             " ON s.tenant_id = $1 AND s.account_id = $2 AND s.is_gone",
+             "WITH g AS (SELECT FROM account_state s WHERE s.tenant_id = $1 AND s.account_id = $2"
+             " AND s.is_gone),"
+             " u AS (DELETE FROM subscription u USING g WHERE u.tenant_id = $1"
+             " AND u.account_id = $2)"
+             " SELECT c.collection_id FROM g, collection c WHERE c.tenant_id = $1"
+             " AND c.account_id = $2 LIMIT 1",
          .params = "ll",
          .columns = "l",
          .scope = PG_SCOPE_TENANT},

@@ -36,6 +36,13 @@
     " FROM blob_chunk k WHERE k.tenant_id = b.tenant_id AND k.blob_id = b.blob_id"                 \
     " AND k.chunk >= w.first / 262144 AND k.chunk * 262144::int8 < w.first + w.most) END"
 
+/* An account (0: the spool) let go of the messages of @p rows. In one order, so that nothing
+ * deadlocks; the grace time begins with the last time. */
+#define RELEASE(account, rows)                                                                     \
+    "INSERT INTO message_released (tenant_id, account_id, message_id)"                             \
+    " SELECT DISTINCT $1, " account "::int8, " rows ".message_id FROM " rows " ORDER BY 3"         \
+    " ON CONFLICT (tenant_id, account_id, message_id) DO UPDATE SET released_at = now()"
+
 #define COLLECTION                                                                                 \
     "SELECT c.collection_id, c.kind, c.special_use, c.name, k.uid_validity, k.uid_next,"           \
     " k.recent_from, k.messages, k.unseen, k.bytes, greatest(k.modseq, c.modseq),"                 \

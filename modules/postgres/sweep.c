@@ -7,6 +7,8 @@
  * message goes with its bytes. Tombstones that are old enough are forgotten, and the account's
  * horizon says up to where. Accounts that are gone lose their collections one by one.
  *
+ * What fails for one account fails for it alone.
+ *
  * One process of all nodes does it at a time, under a lease; two would do no harm but work.
  */
 #include "sweep.h"
@@ -140,6 +142,12 @@ static int sweep_one(struct sweeping *s, const struct due *due)
     return end(s, rc);
 }
 
+/* 1 if a failure may be the account's own, and not that of all. */
+static int is_of_one(int code)
+{
+    return code != MANSIO_E_UNAVAILABLE && code != MANSIO_E_CANCELLED && code != MANSIO_E_CLOSED;
+}
+
 static int ask_due(struct sweeping *s, struct due **out, size_t *out_count)
 {
     struct pg_conn *conn = NULL;
@@ -177,12 +185,18 @@ int pg_sweep_once(struct pg_store *store, int64_t grace_us, int64_t keep_us, int
     struct due *due = NULL;
     size_t count = 0;
     int rc = ask_due(&s, &due, &count);
+    int failed = 0;
     for (size_t i = 0; rc == 0 && i < count; i++) {
         rc = sweep_one(&s, &due[i]);
-        /* An account that is busy has its turn the next time. */
-        rc = rc == MANSIO_E_BUSY ? 0 : rc;
+        /* An account that is busy has its turn the next time, and one that can't be swept keeps
+         * nobody behind it from being swept. */
+        if (rc < 0 && is_of_one(rc) && mansio_now_us() < deadline_us) {
+            failed = failed == 0 && rc != MANSIO_E_BUSY ? rc : failed;
+            rc = 0;
+        }
     }
     mansio_arena_free(s.arena);
     *out_swept = s.swept;
+    rc = rc == 0 ? failed : rc;
     return rc < 0 ? rc : count == DUE_MAX;
 }

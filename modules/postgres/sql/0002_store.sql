@@ -380,24 +380,38 @@ BEGIN
 END
 $$;
 
+-- What an account (0: the spool) let go of long enough ago, taken off the list. One that it lets go
+-- of again meanwhile stays on it, or comes onto it anew once this is committed: so what is looked at
+-- after this is not looked at too early, and a holder is counted down once.
+CREATE FUNCTION sweep_take(p_tenant bigint, p_account bigint, p_grace interval, p_most integer)
+RETURNS bigint[] LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    v_due bigint[];
+BEGIN
+    v_due := ARRAY(SELECT r.message_id FROM message_released r WHERE r.tenant_id = p_tenant
+                   AND r.account_id = p_account AND r.released_at <= now() - p_grace
+                   ORDER BY r.message_id LIMIT p_most);
+    WITH d AS (
+        DELETE FROM message_released r WHERE r.tenant_id = p_tenant AND r.account_id = p_account
+        AND r.released_at <= now() - p_grace
+        AND (r.message_id IN (SELECT u.id FROM unnest(v_due) AS u(id))) IS TRUE
+        RETURNING r.message_id)
+    SELECT coalesce(array_agg(d.message_id ORDER BY d.message_id), '{}') INTO v_due FROM d;
+    RETURN v_due;
+END
+$$;
+
 -- Of an account, which is locked, so that nothing is copied meanwhile: what it let go of and has
 -- nowhere else. It is read once, whole.
 CREATE FUNCTION sweep_account(p_tenant bigint, p_account bigint, p_grace interval, p_most integer)
 RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-    v_due bigint[];
-    v_gone bigint[];
+    v_due bigint[] := sweep_take(p_tenant, p_account, p_grace, p_most);
 BEGIN
-    v_due := ARRAY(SELECT r.message_id FROM message_released r WHERE r.tenant_id = p_tenant
-                   AND r.account_id = p_account AND r.released_at <= now() - p_grace
-                   ORDER BY r.message_id LIMIT p_most);
-    v_gone := ARRAY(
+    RETURN sweep_messages(p_tenant, ARRAY(
         SELECT d.id FROM unnest(v_due) AS d(id) WHERE (d.id IN (
             SELECT s.message_id FROM message_state s
-            WHERE s.tenant_id = p_tenant AND s.account_id = p_account)) IS NOT TRUE);
-    DELETE FROM message_released r WHERE r.tenant_id = p_tenant AND r.account_id = p_account
-        AND (r.message_id IN (SELECT d.id FROM unnest(v_due) AS d(id))) IS TRUE;
-    RETURN sweep_messages(p_tenant, v_gone);
+            WHERE s.tenant_id = p_tenant AND s.account_id = p_account)) IS NOT TRUE));
 END
 $$;
 
@@ -405,21 +419,14 @@ $$;
 CREATE FUNCTION sweep_spool(p_tenant bigint, p_grace interval, p_most integer) RETURNS bigint
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-    v_due bigint[];
-    v_gone bigint[];
+    v_due bigint[] := sweep_take(p_tenant, 0, p_grace, p_most);
 BEGIN
-    v_due := ARRAY(SELECT r.message_id FROM message_released r WHERE r.tenant_id = p_tenant
-                   AND r.account_id = 0 AND r.released_at <= now() - p_grace
-                   ORDER BY r.message_id LIMIT p_most);
-    v_gone := ARRAY(
+    RETURN sweep_messages(p_tenant, ARRAY(
         SELECT d.id FROM unnest(v_due) AS d(id) WHERE NOT EXISTS (
-            SELECT FROM spool s WHERE s.tenant_id = p_tenant AND s.message_id = d.id));
-    DELETE FROM message_released r WHERE r.tenant_id = p_tenant AND r.account_id = 0
-        AND (r.message_id IN (SELECT d.id FROM unnest(v_due) AS d(id))) IS TRUE;
-    RETURN sweep_messages(p_tenant, v_gone);
+            SELECT FROM spool s WHERE s.tenant_id = p_tenant AND s.message_id = d.id)));
 END
 $$;
-GRANT EXECUTE ON FUNCTION deliver_many, sweep_messages, sweep_account, sweep_spool
+GRANT EXECUTE ON FUNCTION deliver_many, sweep_messages, sweep_take, sweep_account, sweep_spool
     TO mansio_serving;
 
 -- All mail of an account goes: the mark at once, the rest by the sweep.
