@@ -14,6 +14,8 @@
  */
 #include "deliver.h"
 
+#include <string.h>
+
 #include <mansio/limit.h>
 #include <mansio/log.h>
 
@@ -105,14 +107,20 @@ static int token_take(const struct pg_store *store)
     return 1;
 }
 
-/* What failed may be a message's own fault, or bad luck with a lock: then the others needn't. */
-static int is_own(int code)
+/* What failed may be a message's own fault, or bad luck with a lock: then the others needn't. So is
+ * damage that the server meets (class XX): it may be a page that only one account has to do with.
+ */
+static int is_own(const struct pg_conn *conn, int code)
 {
-    return code != MANSIO_E_UNAVAILABLE && code != MANSIO_E_TIMEOUT && code != MANSIO_E_CANCELLED;
+    if (code == MANSIO_E_UNAVAILABLE) {
+        return !pg_is_broken(conn) && strncmp(pg_sqlstate(conn), "XX", 2) == 0;
+    }
+    return code != MANSIO_E_TIMEOUT && code != MANSIO_E_CANCELLED;
 }
 
 static int transact(struct pg_store *store, struct pg_conn *conn, struct pg_post *const *posts,
-                    size_t count, int64_t deadline_us, struct pg_post **out_culprit)
+                    size_t count, int64_t deadline_us, struct pg_post **out_culprit,
+                    int *out_is_own)
 {
     struct mansio_arena *arena = mansio_arena_new(NULL, "delivery group", 64 << 20);
     struct pg_sent *sent = NULL;
@@ -120,6 +128,7 @@ static int transact(struct pg_store *store, struct pg_conn *conn, struct pg_post
     struct pg_params params;
     pg_params_init(&params);
     *out_culprit = NULL;
+    *out_is_own = 0;
     int rc = pg_send(conn, PG_SQL_GROUP_BEGIN, NULL);
     if (rc == 0) {
         rc = pg_group_send(store, conn, posts, count, arena, 0, &sent, &sent_count);
@@ -129,19 +138,21 @@ static int transact(struct pg_store *store, struct pg_conn *conn, struct pg_post
     }
     if (rc < 0) { /* some of it is on its way, and no Sync: the connection is given up */
         mansio_arena_free(arena);
+        *out_is_own = is_own(conn, rc);
         return rc;
     }
     rc = pg_receive(conn, deadline_us, NULL);
     if (rc == 0) {
         rc = pg_group_receive(conn, sent, sent_count, deadline_us, out_culprit);
     }
-    if (rc == 0 || is_own(rc)) {
+    if (rc == 0 || is_own(conn, rc)) {
         int end = pg_finish(conn, deadline_us);
         rc = rc == 0 ? end : rc;
     }
     if (pg_is_broken(conn)) {
         rc = MANSIO_E_UNAVAILABLE;
     }
+    *out_is_own = rc < 0 && is_own(conn, rc);
     mansio_arena_free(arena);
     return rc;
 }
@@ -208,21 +219,22 @@ static void commit(struct pg_store *store, struct pg_post **posts, size_t count)
 {
     struct pg_conn *conn = NULL;
     struct pg_post *culprit = NULL;
+    int is_theirs = 0;
     int64_t deadline_us =
         mansio_deadline_in(store->pg->config.statement_timeout_us + GROUP_WAIT_US);
     int rc = pg_borrow(store->delivery, deadline_us, &conn);
     if (rc == 0) {
-        rc = transact(store, conn, posts, count, deadline_us, &culprit);
+        rc = transact(store, conn, posts, count, deadline_us, &culprit, &is_theirs);
         pg_give_back(conn);
     } else {
         rc = rc == MANSIO_E_BUSY ? MANSIO_E_UNAVAILABLE : rc;
     }
-    if (rc < 0 && is_own(rc) && (culprit != NULL || count > 1)) {
+    if (is_theirs && (culprit != NULL || count > 1)) {
         mansio_metric_add(store->pg->instance, PG_METRIC_GROUP_SPLITS, 1);
         commit_rest(store, posts, leave_group(posts, count, culprit, rc));
         return;
     }
-    if (rc < 0 && is_own(rc)) {
+    if (is_theirs) {
         posts[0]->is_alone = rc == MANSIO_E_BUSY;
     } else if (rc < 0) {
         mansio_log(MANSIO_LOG_WARNING, "delivery-group", MANSIO_KV_INT("messages", (int64_t)count),

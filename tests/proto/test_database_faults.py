@@ -194,6 +194,28 @@ def test_schema_that_does_not_fit(lab, same_daemon, change, back):
     check(lab, done)
 
 
+def test_a_message_that_the_database_refuses(lab, same_daemon):
+    """It shares commits with others, who don't suffer for it."""
+    with altered(
+        lab,
+        "CREATE FUNCTION mansio.poisoned() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " IF position('poison'::bytea IN NEW.structure) > 0 THEN RAISE 'no' USING ERRCODE = 'XX001';"
+        " END IF; RETURN NEW; END $$; GRANT EXECUTE ON FUNCTION mansio.poisoned TO PUBLIC;"
+        " CREATE TRIGGER poison BEFORE INSERT ON mansio.message FOR EACH ROW"
+        " EXECUTE FUNCTION mansio.poisoned()",
+        "DROP TRIGGER poison ON mansio.message; DROP FUNCTION mansio.poisoned",
+    ):
+        with Storm(lab, SESSIONS) as storm:
+            for number in range(10):
+                storm.wait_for(250, 20)
+                for protocol in ("smtp", "lmtp"):
+                    done = send(lab, protocol, f"poison-{number}-{protocol}@example.org")
+                    assert all(400 <= code < 500 for code in done.codes), done
+        storm.check()
+        assert storm.deferred() == 0
+        assert not any("poison" in mark for mark in stored(lab))
+
+
 # ---- locks
 
 
