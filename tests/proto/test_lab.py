@@ -8,6 +8,8 @@ import smtplib
 import subprocess
 
 import pytest
+from mansio_local.cluster import Cluster
+from mansio_local.node import Node
 from mansio_test.wait import until
 
 LAB = pathlib.Path(__file__).resolve().parents[1] / "lab"
@@ -127,3 +129,15 @@ def test_down_leaves_nothing(up, install):
     port = env["PG_DSN"].rpartition(":")[2].split("/")[0]
     assert subprocess.run(["pg_isready", "-h", "127.0.0.1", "-p", port], check=False).returncode
     assert lab(install, "down", up)[0] != 0, "there is none any more"
+
+
+def test_what_was_stopped_starts_again(make_lab, install):
+    """From what is on disk alone: another process does it."""
+    lab = make_lab("again", accounts=1).up()
+    lab.node.stop()
+    again = Node(lab.directory, install.prefix, Cluster(lab.home))
+    assert not again.is_running()
+    again.ports = lab.node.ports
+    again.start()
+    assert again.is_running()
+    assert again.variables() == lab.node.variables()

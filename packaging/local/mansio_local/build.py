@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pathlib
+import shutil
 import subprocess
 
 TOP = pathlib.Path(__file__).resolve().parents[3]
@@ -22,8 +23,24 @@ def _run(command, directory, log):
         raise BuildError(f"{' '.join(map(str, command))} failed (all of it in {log}):\n{tail}")
 
 
-def prefix(directory=None, say=print):
-    """Where bin/, sbin/ and lib/ are. Without $MANSIO_PREFIX this tree is configured once and
+def copy_source(target):
+    """Keep a copy of this tree up to date, so that a build leaves nothing in somebody's clone. Times
+    are kept: what has not changed isn't built again. What was built in the tree is left out."""
+    made = shutil.ignore_patterns(
+        *(".git", "__pycache__", "autom4te.cache", ".libs", ".deps", "Makefile", "config.status"),
+        *("*.o", "*.lo", "*.la"),
+    )
+
+    def left_out(folder, names):
+        top = [name for name in names if name.startswith("build")] if folder == str(TOP) else []
+        return {*made(folder, names), *top}
+
+    shutil.copytree(TOP, target, symlinks=True, ignore=left_out, dirs_exist_ok=True)
+    return target
+
+
+def prefix(directory=None, say=print, source=TOP):
+    """Where bin/, sbin/ and lib/ are. Without $MANSIO_PREFIX the tree is configured once and
     made each time, which takes seconds when nothing has changed."""
     given = os.environ.get("MANSIO_PREFIX")
     if given:
@@ -35,12 +52,12 @@ def prefix(directory=None, say=print):
     with open(build / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two labs may begin at once
         log.unlink(missing_ok=True)
-        if not (TOP / "configure").exists():
+        if not (source / "configure").exists():
             say("preparing the source (autogen.sh)")
-            _run(["./autogen.sh"], TOP, log)
+            _run(["./autogen.sh"], source, log)
         if not (build / "config.status").exists():
             say("configuring")
-            _run([TOP / "configure", "--quiet", f"--prefix={target}"], build, log)
+            _run([source / "configure", "--quiet", f"--prefix={target}"], build, log)
         if not (target / "sbin" / "mansiod").exists():
             say("building, a minute or two")
         _run(["make", f"-j{os.cpu_count() or 1}", "install"], build, log)

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import secrets
+import shutil
 import subprocess
 import time
 
@@ -38,7 +39,7 @@ class Node:
         self.run_directory = self.directory / "run"
         names = ("smtp", "lmtp", "pop3", "pop3s", "metrics")
         self.ports = dict(zip(names, free_ports(len(names))))
-        self.passwords = {}
+        self.passwords = self.kept_passwords()
         self.name = "lab"
         self.user = None  # who the daemon becomes; None: stays who starts it
         self.workers = 0
@@ -48,6 +49,13 @@ class Node:
         self.ends_with = None  # a process id whose end is the node's too, and its cluster's
 
     # ---- files
+
+    def kept_passwords(self):
+        """The database roles' as prepare() left them; none before that."""
+        folder = self.directory / "secrets"
+        return {
+            role: (folder / role).read_text().strip() for role in ROLES if (folder / role).exists()
+        }
 
     def prepare(self, hosts):
         """Directories, certificates, secrets of the database roles."""
@@ -66,6 +74,18 @@ class Node:
             f"exec '{self.prefix}/bin/mansioctl' --config '{self.config_path}' \"$@\"\n"
         )
         self.ctl.chmod(0o755)
+
+    def hand_over(self):
+        """For a daemon that becomes another user: its own are the sockets alone. What tells root
+        and the master what to do stays root's, and keys and passwords are there to be read."""
+        for folder in ("tls", "secrets"):
+            for path in (self.directory / folder, *(self.directory / folder).iterdir()):
+                shutil.chown(path, "root", self.user)
+                path.chmod(0o750 if path.is_dir() else 0o640)
+        (self.directory / "tls").chmod(0o755)  # who connects wants to read ca.pem
+        (self.directory / "tls" / "ca.pem").chmod(0o644)
+        (self.directory / "tls" / "ca.key").chmod(0o600)
+        shutil.chown(self.run_directory, self.user, self.user)
 
     def config(self):
         tls = self.directory / "tls"
@@ -190,7 +210,11 @@ class Node:
         )
         self.pid_file.unlink(missing_ok=True)
         supervisor.leave_behind(plan)
-        self.wait_ready()
+        try:
+            self.wait_ready()
+        except NodeError:
+            self.stop()  # or it would try for ever
+            raise
 
     def wait_ready(self):
         deadline = time.monotonic() + READY_SECONDS

@@ -16,7 +16,7 @@ import sys
 import time
 
 from . import build, packages, people, supervisor
-from .cluster import Cluster, ClusterError
+from .cluster import Cluster
 from .node import HOST, Node, NodeError
 
 HOME = pathlib.Path("/var/lib/mansio-quickstart")
@@ -66,11 +66,14 @@ class Quickstart:
             )
         HOME.mkdir(mode=0o755, exist_ok=True)
         os.environ.pop("MANSIO_PREFIX", None)
-        build.prefix(HOME / "build", say)
+        build.prefix(HOME / "build", say, build.copy_source(HOME / "source"))
 
     def set_up(self):
         say("making a private PostgreSQL")
-        shutil.rmtree(self.cluster.directory, ignore_errors=True)  # of an attempt cut short
+        if self.cluster.state.exists():  # of an attempt cut short
+            self.cluster.stop()
+        self.node.stop()
+        shutil.rmtree(self.cluster.directory, ignore_errors=True)
         shutil.rmtree(self.node.directory, ignore_errors=True)
         self.cluster = Cluster(HOME / "postgresql")
         self.node.cluster = self.cluster
@@ -82,8 +85,7 @@ class Quickstart:
                 self.node.ports[name] = port
         self.node.prepare([socket.getfqdn(), "localhost", HOST, f"mail.{DOMAIN}"])
         self.node.write_config()
-        for path in [self.node.directory, *self.node.directory.rglob("*")]:
-            shutil.chown(path, USER, USER)
+        self.node.hand_over()
         say("making the tenant, its domain and two accounts")
         self.node.apply_schema()
         passwords = {name: secrets.token_urlsafe(9) for name in PEOPLE}
@@ -100,7 +102,10 @@ class Quickstart:
 
     def start(self):
         self.cluster.start()
-        if not self.node.is_running():
+        self.node.apply_schema()  # a later version of this tree may have more of it
+        if self.node.is_running():
+            self.node.mansioctl("reload")  # what was built anew; the same is left alone
+        else:
             say("starting mansiod")
             self.node.start()
 
@@ -139,7 +144,7 @@ Connect a mail program, on this machine, to {HOST}:
   names    {', '.join(f'{name}@{DOMAIN} (password {passwords[name]})' for name in PEOPLE)}
   trust    {self.node.directory}/tls/ca.pem, the authority that signed the certificate
 
-Administer:   {self.node.ctl} tenant list      (add, set, show, remove; domain, account, ...)
+Administer    sudo {self.node.ctl} tenant list      (add, set, show, remove; domain, account, ...)
 Configuration {self.node.config_path}
 Log           {self.node.log}
 Stop          sudo packaging/quickstart stop"""
@@ -168,6 +173,8 @@ Stop          sudo packaging/quickstart stop"""
         self.tell()
 
     def stop(self):
+        if not self.state and not self.cluster.state.exists():
+            sys.exit("quickstart: nothing is set up")
         self.node.stop()
         if self.cluster.state.exists():
             self.cluster.stop()
@@ -181,7 +188,7 @@ def main():
     command = parser.parse_args().command
     try:
         getattr(Quickstart(), command)()
-    except (ClusterError, NodeError, build.BuildError, packages.PackagesError, OSError) as error:
+    except (RuntimeError, OSError, subprocess.SubprocessError, poplib.error_proto) as error:
         sys.exit(f"quickstart: {error}")
 
 

@@ -29,11 +29,13 @@ def replace_file(path, text, mode=0o600):
 
 
 def started_at(pid):
-    """When a process began, in ticks since boot: with its id a name that is never used again."""
+    """When a process began, in ticks since boot: with its id a name that is never used again. None
+    if it has ended, also when its parent has not asked yet."""
     try:
-        return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+        facts = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
+    return None if facts[0] in "ZX" else int(facts[19])
 
 
 class Supervisor:
@@ -133,8 +135,6 @@ def stop(pid_file):
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
     while started_at(pid) == told["supervisor_started"]:
-        if pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-            return  # ended; whoever is its parent now has not asked yet
         if time.monotonic() > deadline:
             raise RuntimeError(f"mansiod's supervisor (pid {pid}) did not end")
         time.sleep(0.02)
