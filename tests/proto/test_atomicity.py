@@ -176,6 +176,35 @@ def test_no_answer_while_the_database_is_away(faulty):
     assert stored(faulty)["away-smtp@example.org"] == stored(faulty)["away-lmtp@example.org"] == 0
 
 
+def test_a_database_that_falls_silent(faulty, long):
+    """Answers come in the end, and they are "later". What was on its way may still be committed
+    when the network comes back, for a message that is then sent again."""
+    if not long:
+        pytest.skip("only with --long: it waits for time-outs")
+    wait_until_taken(faulty)
+    tries = []
+    threads = [
+        threading.Thread(
+            target=lambda number=number: tries.append(
+                send(faulty, ("smtp", "lmtp")[number % 2], f"silent-{number}@example.org")
+            )
+        )
+        for number in range(6)
+    ]
+    faulty.proxy.freeze()
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(240)
+    finally:
+        faulty.proxy.thaw()
+    assert len(tries) == len(threads)
+    assert all(400 <= code < 500 for done in tries for code in done.codes), tries
+    wait_until_taken(faulty)
+    check(faulty, tries)
+
+
 # ---- the checker itself: what it must see, planted
 
 

@@ -85,6 +85,7 @@ class Pipe:
                 head = self.exactly(self.client, 5)
                 (length,) = struct.unpack("!i", head[1:])
                 body = self.exactly(self.client, length - 4)
+                self.proxy.flowing.wait()
                 if self.silenced.is_set():
                     continue  # the server must not see what follows the fault
                 if head[:1] == b"B":
@@ -159,6 +160,8 @@ class Proxy:
         self.fault = None
         self.fired = None
         self.is_down = False
+        self.flowing = threading.Event()  # cleared: as a network that swallows all
+        self.flowing.set()
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
@@ -221,6 +224,14 @@ class Proxy:
     def up(self):
         self.is_down = False
 
+    def freeze(self):
+        """Nothing of ours gets there any more, and nobody is told."""
+        self.flowing.clear()
+
+    def thaw(self):
+        self.flowing.set()
+
     def close(self):
+        self.flowing.set()
         self.down()
         self.listener.close()
