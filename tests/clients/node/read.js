@@ -4,6 +4,7 @@
 //
 // The package knows no STLS: its connection is wrapped here, as its own tls option does it.
 
+import dns from 'node:dns';
 import fs from 'node:fs';
 import tls from 'node:tls';
 import path from 'node:path';
@@ -48,6 +49,9 @@ class Pop3 extends Pop3Command {
     return Buffer.from(text, 'latin1');
   }
 }
+
+// Node.js 18 tries one address only, and the lab has no IPv6.
+dns.setDefaultResultOrder('ipv4first');
 
 const job = JSON.parse(fs.readFileSync(0, 'utf8'));
 const pop = new Pop3({...job, timeout: 60000}, {ca: fs.readFileSync(job.ca)});

@@ -3,9 +3,13 @@
 // sent as they are), composed (a message as nodemailer writes it itself: subject, text, file).
 // Writes what it says of each one sent, as JSON.
 
+import dns from 'node:dns';
 import fs from 'node:fs';
 import net from 'node:net';
 import nodemailer from 'nodemailer';
+
+// Node.js 18 tries one address only, and the lab has no IPv6.
+dns.setDefaultResultOrder('ipv4first');
 
 const job = JSON.parse(fs.readFileSync(0, 'utf8'));
 const envelope = {from: job.from, to: job.to, use8BitMime: true};
