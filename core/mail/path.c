@@ -17,20 +17,40 @@ static int is_let_dig(char c)
     return core_mail_is_alpha(c) || core_mail_is_digit(c) || core_mail_is_8bit(c);
 }
 
-/* 0 if bytes beyond ASCII are UTF-8 and allowed. */
-static int check_utf8(struct mansio_str text, int is_allowed, const char *what)
+/* Does it hold, in UTF-8, a C1 control (NEL among them) or a line or paragraph separator? Paths
+ * become part of header fields, and there are readers that end a line at these. */
+static int has_line_end(struct mansio_str text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        if (core_mail_is_8bit(text.ptr[i])) {
-            if (!is_allowed) {
-                return mansio_fail(MANSIO_E_UNSUPPORTED, "a %s beyond ASCII needs SMTPUTF8", what);
-            }
-            return core_mail_is_utf8(text)
-                       ? 0
-                       : mansio_fail(MANSIO_E_INVALID, "a %s is not UTF-8", what);
+    for (size_t i = 1; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        if ((text.ptr[i - 1] == '\xC2' && c < 0xa0) ||
+            (i > 1 && text.ptr[i - 2] == '\xE2' && text.ptr[i - 1] == '\x80' &&
+             (c == 0xa8 || c == 0xa9))) {
+            return 1;
         }
     }
     return 0;
+}
+
+/* 0 if bytes beyond ASCII are UTF-8 and allowed. */
+static int check_utf8(struct mansio_str text, int is_allowed, const char *what)
+{
+    size_t at = 0;
+
+    while (at < text.len && !core_mail_is_8bit(text.ptr[at])) {
+        at++;
+    }
+    if (at == text.len) {
+        return 0;
+    }
+    if (!is_allowed) {
+        return mansio_fail(MANSIO_E_UNSUPPORTED, "a %s beyond ASCII needs SMTPUTF8", what);
+    }
+    if (!core_mail_is_utf8(text)) {
+        return mansio_fail(MANSIO_E_INVALID, "a %s is not UTF-8", what);
+    }
+    return has_line_end(text) ? mansio_fail(MANSIO_E_INVALID, "a control character in a %s", what)
+                              : 0;
 }
 
 int core_mail_domain_check(struct mansio_str text, int is_utf8_allowed)

@@ -70,6 +70,14 @@ static const struct {
     {"<a@\xC3\xB6>", 0, MANSIO_E_UNSUPPORTED, "", "", 0},
     {"<\xC3@x>", CORE_MAIL_PATH_UTF8, MANSIO_E_INVALID, "", "", 0},
     {"<a@\xFF>", CORE_MAIL_PATH_UTF8, MANSIO_E_INVALID, "", "", 0},
+    /* what some take for a line end: C1 controls, line and paragraph separators */
+    {"<a\xC2\x85z@x>", CORE_MAIL_PATH_UTF8, MANSIO_E_INVALID, "", "", 0},
+    {"<\"a\xC2\x80\"@x>", CORE_MAIL_PATH_UTF8, MANSIO_E_INVALID, "", "", 0},
+    {"<a\xC2\x9F@x>", CORE_MAIL_PATH_UTF8, MANSIO_E_INVALID, "", "", 0},
+    {"<\xE2\x80\xA8@x>", CORE_MAIL_PATH_UTF8, MANSIO_E_INVALID, "", "", 0},
+    {"<a@\xE2\x80\xA9>", CORE_MAIL_PATH_UTF8, MANSIO_E_INVALID, "", "", 0},
+    {"<\xC2\xA0@x>", CORE_MAIL_PATH_UTF8, 6, "\xC2\xA0", "x", CORE_MAIL_DOMAIN_NAME},
+    {"<\xE2\x80\xA7@x>", CORE_MAIL_PATH_UTF8, 7, "\xE2\x80\xA7", "x", CORE_MAIL_DOMAIN_NAME},
     /* RFC 5321 4.5.3.1: 64, 63, 255 and 256 fit, one more does not */
     {"<" A60 "aaaa@x>", 0, 68, A60 "aaaa", "x", CORE_MAIL_DOMAIN_NAME},
     {"<" A60 "aaaaa@x>", 0, MANSIO_E_LIMIT, "", "", 0},
