@@ -59,14 +59,19 @@ static int check_local(struct mansio_str local)
             c > ' ' && c != 127 && mansio_str_find_char(MANSIO_STR("()<>[]:;@\\,\"#"), (char)c) < 0;
     }
     return is_good ? 0
-                   : mansio_fail(MANSIO_E_INVALID, "local part \"%.*s\"", MANSIO_STR_ARG(local));
+                   : mansio_fail(MANSIO_E_INVALID,
+                                 "local part \"%.*s\": wanted none of blanks, controls and "
+                                 "()<>[]:;@\\,\"#, and no dot at an end",
+                                 MANSIO_STR_ARG(local));
 }
 
 static int parse_domain(struct mansio_arena *arena, struct mansio_str text, struct mansio_str *out)
 {
     int rc = mansio_domain_normalize(arena, text, out);
     if (rc == MANSIO_E_INVALID) {
-        return mansio_fail(rc, "domain \"%.*s\"", MANSIO_STR_ARG(mansio_str_sub(text, 0, 255)));
+        return mansio_fail(
+            rc, "domain \"%.*s\": wanted labels of letters, digits and '-' with dots between",
+            MANSIO_STR_ARG(mansio_str_sub(text, 0, 255)));
     }
     return rc;
 }
