@@ -111,9 +111,13 @@ static int is_proxied(const struct core_child_listener *self, const struct mansi
     return 0;
 }
 
+/* Whoever sits on a unix socket has no address; who may sit there, its file's mode says. */
 static int count_address(const struct core_child_listener *self, struct mansio_conn *conn,
                          struct counted *counted)
 {
+    if (core_conn_is_unix(conn)) {
+        return 0;
+    }
     return count_in(limit_address, core_conn_peer_network(conn),
                     self->process->config->conns_per_address_max, &counted->is_address);
 }

@@ -3,7 +3,6 @@
  */
 #include "core/host/login_channel.h"
 
-#include <mansio/str.h>
 #include <mansio/tls.h>
 
 #include "core/net/conn.h"
@@ -15,7 +14,7 @@ int core_channel_is_tls(const struct mansio_conn *conn)
 
 int core_channel_is_unix(const struct mansio_conn *conn)
 {
-    return mansio_str_eq(mansio_conn_peer_ip(conn), MANSIO_STR("unix"));
+    return core_conn_is_unix(conn);
 }
 
 struct mansio_str core_channel_server_name(const struct mansio_conn *conn)

@@ -213,6 +213,11 @@ struct mansio_str core_conn_peer_network(const struct mansio_conn *conn)
     return conn->peer_network;
 }
 
+int core_conn_is_unix(const struct mansio_conn *conn)
+{
+    return mansio_str_eq(conn->peer_ip, MANSIO_STR("unix"));
+}
+
 struct mansio_str mansio_conn_listener(const struct mansio_conn *conn)
 {
     return conn->listener;

@@ -25,6 +25,9 @@ CORE_EXPORT MANSIO_MUST_CHECK int core_conn_new(const struct core_conn_options *
 /* The peer's network, as limits count (core_address_print_network()). Lives as long as the conn. */
 CORE_EXPORT struct mansio_str core_conn_peer_network(const struct mansio_conn *conn);
 
+/* 1: the peer is a process of this machine, on a unix socket; it has no address. */
+CORE_EXPORT int core_conn_is_unix(const struct mansio_conn *conn);
+
 /* Somebody stands between the client and us: from now on the conn's peer, and what we call our end,
  * are these. MANSIO_E_LIMIT: no room for their texts. */
 CORE_EXPORT MANSIO_MUST_CHECK int core_conn_set_ends(struct mansio_conn *conn,

@@ -1,5 +1,6 @@
 """A session's bounds and ends: limits, time-outs, drain, TLS."""
 
+import contextlib
 import smtplib
 import ssl
 import subprocess
@@ -13,6 +14,19 @@ MESSAGE = b"Subject: x\r\n\r\nHello\r\n"
 
 
 # ---- limits
+
+
+def test_peers_on_a_unix_socket_are_not_one_address(post):
+    """A mail system before us opens as many conns there as it likes."""
+    post.daemon.config["limits"]["connections_per_address"] = 2
+    post.start()
+    with contextlib.ExitStack() as stack:
+        for _ in range(4):
+            client = stack.enter_context(Client(post.lmtp_socket))
+            client.hello("LHLO")
+        stack.enter_context(post.client())
+        stack.enter_context(post.client())
+        assert stack.enter_context(Client(post.mx, greeting=False)).is_ended()
 
 
 def test_errors_end_a_session_with_421(post):
