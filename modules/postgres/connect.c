@@ -65,7 +65,9 @@ static void add(struct opening *opening, const char *key, const char *value)
 }
 
 /* What libpq is told; copied, for it is read in a thread while settings may change. Defaults stand
- * before the file's conninfo, which may overrule them, what must hold stands behind it. */
+ * before the file's conninfo, which may overrule them, what must hold stands behind it. Plans are
+ * made once: statements are written so that values can't make another plan better, and yet those
+ * with arrays would be planned each time, for longer than they run. */
 static int describe(struct pg_pool *pool, struct mansio_arena *arena, struct opening *opening)
 {
     const struct pg_config *config = &pool->pg->config;
