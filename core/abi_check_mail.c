@@ -307,7 +307,7 @@ HOLD(mansio_spool_outcome, reserved, 20);
 HOLD(mansio_spool_outcome, next_us, 24);
 HOLD(mansio_spool_outcome, reply, 32);
 
-HOLD_SIZE(mansio_store, 224);
+HOLD_SIZE(mansio_store, 232);
 HOLD(mansio_store, size, 0);
 HOLD(mansio_store, collection_list, 8);
 HOLD(mansio_store, collection_find, 16);
@@ -336,6 +336,7 @@ HOLD(mansio_store, spool_finish, 192);
 HOLD(mansio_store, spool_list, 200);
 HOLD(mansio_store, spool_retry, 208);
 HOLD(mansio_store, spool_remove, 216);
+HOLD(mansio_store, message_read_many, 224);
 
 HOLD_SIZE(mansio_tls_facts, 104);
 HOLD(mansio_tls_facts, size, 0);

@@ -29,6 +29,9 @@
 
 /* ---- collections ---------------------------------------------------------------------------- */
 
+/** Most messages of one message_read_many(). @since 1.0 */
+#define MANSIO_READ_MANY_MAX 64
+
 enum mansio_collection_kind {
     MANSIO_COLLECTION_MAIL = 1,
     MANSIO_COLLECTION_CALENDAR = 2,
@@ -393,6 +396,19 @@ struct mansio_store {
 
     /** Remove an item, without a bounce. @return as spool_retry() @yields yes @since 1.0 */
     int (*spool_remove)(struct mansio_instance *pool, uint64_t id, int64_t deadline_us);
+
+    /** Bytes of several messages, each whole, in one go: for who reads one after the other.
+     * @param uids   ascending, at most MANSIO_READ_MANY_MAX
+     * @param max    most bytes of all together, at most 1 MiB
+     * @param arena  owns the bytes
+     * @param out    @p count of them, in the order of @p uids; empty for one that isn't there, for
+     *               those from which on @p max was too little, and for any that the store would
+     *               rather give by message_read()
+     * @return 0 @yields yes @since 1.0 */
+    int (*message_read_many)(struct mansio_instance *pool, struct mansio_account *account,
+                             uint64_t collection_id, const uint32_t *uids, size_t count, size_t max,
+                             struct mansio_arena *arena, int64_t deadline_us,
+                             struct mansio_str *out);
 };
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * RETR (RFC 1939 5) and TOP (RFC 1939 7): a message, read from the store in slices and sent as it
- * comes, so that its size costs no memory.
+ * comes, so that its size costs no memory; small ones that are fetched in a row come together.
  */
 #include "commands.h"
 #include "session.h"
@@ -104,7 +104,12 @@ static int send_message(struct pop3_session *session, uint32_t number, struct po
         .slice_max = top != NULL ? TOP_SLICE : RETR_SLICE,
         .top = top,
     };
-    int rc = read_slice(&sending);
+    if (top == NULL) {
+        sending.slice =
+            pop3_ahead_get(&session->ahead, &session->drop, number, pop3_store_deadline(session));
+        sending.offset = sending.slice.len;
+    }
+    int rc = sending.slice.len > 0 ? 0 : read_slice(&sending);
     if (rc == MANSIO_E_NOT_FOUND) {
         pop3_reply_err(session->reply, POP3_CODE_NONE, "That message is gone meanwhile");
         rc = 0;
@@ -119,6 +124,7 @@ static int send_message(struct pop3_session *session, uint32_t number, struct po
         rc = send_all(&sending);
     }
     mansio_arena_free(sending.arena);
+    pop3_ahead_sent(&session->ahead, number);
     return rc;
 }
 

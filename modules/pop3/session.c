@@ -272,6 +272,7 @@ int pop3_serve(struct mansio_instance *instance, struct mansio_session *session)
         .user_arena = mansio_arena_new(arena, "pop3.user", USER_CAP),
         .state = POP3_AUTHORIZATION,
     };
+    pop3_ahead_init(&self->ahead, arena);
     self->login_deadline_us = mansio_deadline_in(pop3_setting(self, "login_timeout"));
     mansio_session_set_data(session, self);
     mansio_session_set_activity(session, "authorization");

@@ -5,6 +5,7 @@
 #ifndef MANSIO_MODULES_POP3_SESSION_H
 #define MANSIO_MODULES_POP3_SESSION_H
 
+#include "ahead.h"
 #include "lock.h"
 #include "maildrop.h"
 #include "parse.h"
@@ -40,6 +41,7 @@ struct pop3_session {
     int64_t login_deadline_us;
     int64_t transaction_us; /* when the maildrop was opened */
     struct pop3_maildrop drop;
+    struct pop3_ahead ahead;
     struct pop3_lock lock;
     uint64_t retrieved, topped, sent_bytes; /* for the log */
     uint32_t deleted;

@@ -106,12 +106,12 @@ int pg_message_list(struct mansio_instance *pool, struct mansio_account *account
 
 /* ---- bytes ---------------------------------------------------------------------------------- */
 
-/* Two columns in a row into the caller's arena, one behind the other. */
-static int give_bytes(const struct pg_result *result, struct mansio_arena *arena,
-                      struct mansio_str *out)
+/* Two columns of a row, from @p column on, into the caller's arena, one behind the other. */
+static int give_bytes(const struct pg_result *result, size_t row, size_t column,
+                      struct mansio_arena *arena, struct mansio_str *out)
 {
-    struct mansio_str head = pg_get_str(result, 0, 0);
-    struct mansio_str body = pg_get_str(result, 0, 1);
+    struct mansio_str head = pg_get_str(result, row, column);
+    struct mansio_str body = pg_get_str(result, row, column + 1);
     if (head.len + body.len == 0) {
         *out = MANSIO_STR_NONE;
         return 0;
@@ -138,7 +138,7 @@ int pg_bytes_ask(struct pg_conn *conn, unsigned id, const struct pg_params *para
     if (rc < 0) {
         return rc;
     }
-    return pg_rows(result) == 0 ? MANSIO_E_NOT_FOUND : give_bytes(result, arena, out);
+    return pg_rows(result) == 0 ? MANSIO_E_NOT_FOUND : give_bytes(result, 0, 0, arena, out);
 }
 
 void pg_add_window(struct pg_params *params, uint64_t offset, size_t max)
@@ -166,6 +166,57 @@ int pg_message_read(struct mansio_instance *pool, struct mansio_account *account
         }
     }
     return pg_op_end(&op, rc);
+}
+
+/* Rows come in the order of the UIDs; some may be missing. */
+static int give_many(const struct pg_result *result, const uint32_t *uids, size_t count,
+                     struct mansio_arena *arena, struct mansio_str *out)
+{
+    int rc = 0;
+    size_t at = 0;
+    for (size_t row = 0; rc == 0 && row < pg_rows(result); row++) {
+        int64_t uid = pg_get_int64(result, row, 0);
+        while (at < count && uids[at] < uid) {
+            at++;
+        }
+        if (at < count && uids[at] == uid) {
+            rc = give_bytes(result, row, 1, arena, &out[at]);
+        }
+    }
+    return rc;
+}
+
+int pg_message_read_many(struct mansio_instance *pool, struct mansio_account *account,
+                         uint64_t collection_id, const uint32_t *uids, size_t count, size_t max,
+                         struct mansio_arena *arena, int64_t deadline_us, struct mansio_str *out)
+{
+    struct pg_op op;
+    struct pg_params params;
+    int64_t wanted[MANSIO_READ_MANY_MAX];
+    const struct pg_result *result = NULL;
+    if (count > MANSIO_READ_MANY_MAX) {
+        return mansio_fail(MANSIO_E_INVALID, "%zu messages at once", count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        wanted[i] = uids[i];
+        out[i] = MANSIO_STR_NONE;
+    }
+    MANSIO_SCRATCH_BEGIN(scratch);
+    int rc = pg_op_begin(&op, pool, account, deadline_us);
+    if (rc == 0) {
+        pg_params_init(&params);
+        pg_op_params(&op, &params);
+        pg_add_int64(&params, (int64_t)collection_id);
+        pg_add_int64s(&params, scratch, wanted, count);
+        pg_add_int64(&params, max > PG_READ_MAX ? PG_READ_MAX : (int64_t)max);
+        rc = pg_ask(op.conn, PG_SQL_MESSAGE_READ_MANY, &params, deadline_us, &result);
+    }
+    if (rc == 0) {
+        rc = give_many(result, uids, count, arena, out);
+    }
+    rc = pg_op_end(&op, rc);
+    MANSIO_SCRATCH_END(scratch);
+    return rc;
 }
 
 int pg_message_text(struct mansio_instance *pool, struct mansio_account *account,

@@ -34,6 +34,7 @@ const struct mansio_store pg_store_table = {
     .recent_claim = pg_recent_claim,
     .message_list = pg_message_list,
     .message_read = pg_message_read,
+    .message_read_many = pg_message_read_many,
     .message_text = pg_message_text,
     .message_flag = pg_message_flag,
     .message_append = pg_message_append,

@@ -196,6 +196,9 @@ int pg_recent_claim(struct mansio_instance *pool, struct mansio_account *account
 int pg_message_list(struct mansio_instance *pool, struct mansio_account *account,
                     uint64_t collection_id, const struct mansio_message_query *query,
                     mansio_message_fn visit, void *arg, int64_t deadline_us);
+int pg_message_read_many(struct mansio_instance *pool, struct mansio_account *account,
+                         uint64_t collection_id, const uint32_t *uids, size_t count, size_t max,
+                         struct mansio_arena *arena, int64_t deadline_us, struct mansio_str *out);
 int pg_message_read(struct mansio_instance *pool, struct mansio_account *account,
                     uint64_t collection_id, uint32_t uid, uint64_t offset, size_t max,
                     struct mansio_arena *arena, int64_t deadline_us, struct mansio_str *out);

@@ -322,6 +322,26 @@ const struct pg_statement pg_store_statements[] = {
          .params = "llllll",
          .columns = "bb",
          .scope = PG_SCOPE_TENANT},
+    /* Whole messages whose bytes lie in one place, until $5 is full. Of a message's cost nearly all
+       is the statement's: six are hardly dearer than one. */
+    ROW(MESSAGE_READ_MANY) =
+        {.name = "message_read_many",
+         .text = "SELECT s.uid, CASE WHEN s.prefix_no = 0 THEN m.prefix ELSE (SELECT p.bytes"
+                 " FROM message_prefix p WHERE p.tenant_id = $1 AND p.message_id = s.message_id"
+                 " AND p.prefix_no = s.prefix_no) END, b.body"
+                 " FROM (SELECT e.*, sum(e.body_bytes + e.prefix_bytes) OVER (ORDER BY e.uid) AS"
+                 " total FROM unnest($4::int8[]) AS i(uid) CROSS JOIN LATERAL (SELECT e.uid,"
+                 " e.message_id, e.prefix_no, e.body_bytes, e.prefix_bytes FROM message_state e"
+                 " WHERE e.tenant_id = $1 AND e.account_id = $2 AND e.collection_id = $3"
+                 " AND e.uid = i.uid OFFSET 0) e) s"
+                 " CROSS JOIN LATERAL (SELECT m.blob_id, m.prefix FROM message m"
+                 " WHERE m.tenant_id = $1 AND m.message_id = s.message_id OFFSET 0) m"
+                 " CROSS JOIN LATERAL (SELECT b.body FROM blob b WHERE b.tenant_id = $1"
+                 " AND b.blob_id = m.blob_id AND b.storage = 1 OFFSET 0) b"
+                 " WHERE s.total <= $5 ORDER BY s.uid",
+         .params = "lllLl",
+         .columns = "lbb",
+         .scope = PG_SCOPE_TENANT},
     ROW(MESSAGE_TEXT) =
         {.name = "message_text",
          .text = "SELECT t.content FROM message_state s LEFT JOIN message_text t"

@@ -53,6 +53,50 @@ static void bytes_of_any_value(struct sc *sc)
     SC_WANT(sc, sc_message(sc, &sc->one, id, nul)->body_bytes == 8);
 }
 
+/* What a store gives of several at once is what it gives of each; what it leaves out is asked for
+ * singly. */
+static void many_at_once(struct sc *sc)
+{
+    enum { COUNT = 5 };
+    uint64_t id = sc_create(sc, &sc->one, "Many");
+    struct mansio_str out[COUNT];
+    uint32_t uids[COUNT];
+
+    for (size_t i = 0; i < COUNT; i++) {
+        uids[i] = append(sc, id, sc_noise(sc, 1000 + i, 1), i == 1 ? "X-A: b\r\n" : "");
+    }
+    SC_WANT(sc, sc->one.store->message_read_many != NULL);
+    if (sc->failed) {
+        return;
+    }
+    uint32_t gone[2] = {uids[2], uids[2]};
+    (void)sc_expunge(sc, &sc->one, id, gone, 1, 0);
+    SC_CODE(sc,
+            sc->one.store->message_read_many(SC_SIDE(sc->one), id, uids, COUNT, 1 << 20, sc->arena,
+                                             sc_deadline(), out),
+            0);
+    for (size_t i = 0; i < COUNT; i++) {
+        SC_WANT(sc, i == 2 ? out[i].len == 0
+                           : mansio_str_eq(out[i], sc_read(sc, &sc->one, id, uids[i], 4096)));
+    }
+    SC_CODE(sc,
+            sc->one.store->message_read_many(SC_SIDE(sc->one), id, uids, COUNT, 3100, sc->arena,
+                                             sc_deadline(), out),
+            0);
+    SC_WANT(sc, out[0].len == 1000 && out[1].len == 1009 && out[3].len == 1003 && out[4].len == 0);
+    /* None of the first account's in a collection of another's. */
+    SC_CODE(sc,
+            sc->two.store->message_read_many(SC_SIDE(sc->two), id, uids, COUNT, 1 << 20, sc->arena,
+                                             sc_deadline(), out),
+            0);
+    SC_WANT(sc, out[0].len == 0 && out[4].len == 0);
+    SC_CODE(sc,
+            sc->foreign.store->message_read_many(SC_SIDE(sc->foreign), id, uids, COUNT, 1 << 20,
+                                                 sc->arena, sc_deadline(), out),
+            0);
+    SC_WANT(sc, out[0].len == 0 && out[4].len == 0);
+}
+
 /* Sizes about the edges at which a store may change its way of storing. */
 static void sizes_about_edges(struct sc *sc)
 {
@@ -186,6 +230,7 @@ static void a_message_is_a_blob(struct sc *sc)
 static const struct sc_case cases[] = {
     {"a_body_of_nothing", a_body_of_nothing, 0},
     {"bytes_of_any_value", bytes_of_any_value, 0},
+    {"many_at_once", many_at_once, 0},
     {"sizes_about_edges", sizes_about_edges, 0},
     {"a_big_body_in_slices", a_big_body_in_slices, 0},
     {"a_read_respects_its_arena", a_read_respects_its_arena, 0},

@@ -163,6 +163,7 @@ const struct mansio_store memory_store_table = {
     .recent_claim = memory_recent_claim,
     .message_list = memory_message_list,
     .message_read = memory_message_read,
+    .message_read_many = memory_message_read_many,
     .message_text = memory_message_text,
     .message_flag = memory_message_flag,
     .message_append = memory_message_append,

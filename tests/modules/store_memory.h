@@ -214,6 +214,9 @@ int memory_recent_claim(struct mansio_instance *, struct mansio_account *, uint6
                         uint32_t *);
 int memory_message_list(struct mansio_instance *, struct mansio_account *, uint64_t,
                         const struct mansio_message_query *, mansio_message_fn, void *, int64_t);
+int memory_message_read_many(struct mansio_instance *, struct mansio_account *, uint64_t,
+                             const uint32_t *, size_t, size_t, struct mansio_arena *, int64_t,
+                             struct mansio_str *);
 int memory_message_read(struct mansio_instance *, struct mansio_account *, uint64_t, uint32_t,
                         uint64_t, size_t, struct mansio_arena *, int64_t, struct mansio_str *);
 int memory_message_text(struct mansio_instance *, struct mansio_account *, uint64_t, uint32_t,

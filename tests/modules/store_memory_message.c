@@ -237,6 +237,36 @@ int memory_message_read(struct mansio_instance *pool, struct mansio_account *han
                                  offset, max, arena, out);
 }
 
+int memory_message_read_many(struct mansio_instance *pool, struct mansio_account *handle,
+                             uint64_t collection_id, const uint32_t *uids, size_t count, size_t max,
+                             struct mansio_arena *arena, int64_t deadline_us,
+                             struct mansio_str *out)
+{
+    int rc = 0;
+    int is_full = 0;
+
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        const struct memory_entry *entry = NULL;
+        out[i] = MANSIO_STR_NONE;
+        rc = find(pool, handle, collection_id, uids[i], deadline_us, &entry);
+        if (rc == MANSIO_E_NOT_FOUND) {
+            rc = 0;
+            continue;
+        }
+        if (rc < 0) {
+            return rc;
+        }
+        size_t bytes = entry->prefix.len + entry->message->blob->bytes.len;
+        is_full |= bytes > max;
+        if (!is_full) {
+            max -= bytes;
+            rc = memory_slice(memory_state(pool), entry->prefix, entry->message->blob->bytes, 0,
+                              bytes, arena, &out[i]);
+        }
+    }
+    return rc;
+}
+
 int memory_message_text(struct mansio_instance *pool, struct mansio_account *handle,
                         uint64_t collection_id, uint32_t uid, struct mansio_arena *arena,
                         int64_t deadline_us, struct mansio_str *out)

@@ -84,6 +84,26 @@ def test_whole_session(box):
         assert pop.retr(2) == TOP
 
 
+def test_fetched_in_a_row(box):
+    """What follows is read ahead: it is the same whatever its sizes, and whatever comes between."""
+    bodies = [b"%d%s\r\n" % (i, b"\r\n.x" * (i * 397 % 9001)) for i in range(1, 31)]
+    bodies[7] = b"large\r\n" + (b"y" * 70 + b"\r\n") * 2000
+    bodies[8] = b"larger\r\n" + (b"z" * 70 + b"\r\n") * 4000
+    messages = [b"Subject: %d\r\n\r\n" % i + body for i, body in enumerate(bodies)]
+    user = box.user(*messages)
+    with box.dialogue() as pop:
+        pop.login(user)
+        for number, message in enumerate(messages, 1):
+            assert pop.retr(number) == message, number
+            if number == 3:
+                pop.ok("DELE 5")
+            if number == 4:
+                pop.err("RETR 5")
+                pop.ok("RSET")
+        for number in (2, 3, 4, 20, 21, 2, 3, 3, 4, 30, 1, 2):
+            assert pop.retr(number) == messages[number - 1], number
+
+
 def test_nothing_is_removed_without_quit(box):
     """RFC 1939 6: a session that ends otherwise MUST NOT remove any messages."""
     user = box.user(SHORT, DOTS)
