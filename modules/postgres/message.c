@@ -46,9 +46,9 @@ static int visit_rows(struct listing *l, const struct pg_result *result)
     return rc;
 }
 
-static int list_page(struct listing *l, struct mansio_arena *scratch)
+/* Send a page's statement, behind the probe if the collection isn't known to be there. */
+static int send_page(struct listing *l, struct mansio_arena *scratch, int is_probing)
 {
-    const struct pg_result *result = NULL;
     struct pg_params params;
     pg_params_init(&params);
     pg_op_params(&l->op, &params);
@@ -59,24 +59,49 @@ static int list_page(struct listing *l, struct mansio_arena *scratch)
         pg_add_bool(&params, (l->query->flags & MANSIO_QUERY_STRUCTURE) != 0);
     }
     int rc = pg_tenant(l->op.conn, (uint64_t)l->op.tenant);
-    if (rc == 0) {
-        rc = pg_ask(l->op.conn, l->is_whole ? PG_SQL_MESSAGE_LIST_WHOLE : PG_SQL_MESSAGE_LIST,
-                    &params, l->op.deadline_us, &result);
+    if (rc == 0 && is_probing) {
+        rc = pg_probe_send(&l->op, l->collection);
     }
-    return rc == 0 ? visit_rows(l, result) : rc;
+    if (rc == 0) {
+        rc = pg_send(l->op.conn, l->is_whole ? PG_SQL_MESSAGE_LIST_WHOLE : PG_SQL_MESSAGE_LIST,
+                     &params);
+    }
+    return rc == 0 ? pg_sync(l->op.conn, 0) : rc;
+}
+
+static int list_page(struct listing *l, struct mansio_arena *scratch, int is_probing)
+{
+    const struct pg_result *result = NULL;
+    struct pg_probe probe;
+    int rc = send_page(l, scratch, is_probing);
+    if (rc == 0 && is_probing) {
+        rc = pg_probe_receive(&l->op, &probe);
+    }
+    if (rc == 0) {
+        rc = pg_receive(l->op.conn, l->op.deadline_us, &result);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    rc = visit_rows(l, result);
+    int end = pg_finish(l->op.conn, l->op.deadline_us);
+    return rc != 0 ? rc : end;
 }
 
 static int list(struct listing *l)
 {
-    struct pg_probe probe;
-    int rc = pg_probe(&l->op, l->collection, &probe);
+    /* Without ranges the probe only says whether the collection is there: it goes along. */
+    struct pg_probe probe = {.last_uid = INT64_MAX};
+    int is_probing = l->query->uid_ranges == NULL;
+    int rc = is_probing ? 0 : pg_probe(&l->op, l->collection, &probe);
     if (rc < 0) {
         return rc;
     }
     pg_walk_init(&l->walk, l->query->uid_ranges, l->query->range_count, probe.last_uid, INT64_MAX);
     while (rc == 0 && pg_walk_next(&l->walk)) {
         MANSIO_SCRATCH_BEGIN(scratch);
-        rc = list_page(l, scratch);
+        rc = list_page(l, scratch, is_probing);
+        is_probing = 0;
         MANSIO_SCRATCH_END(scratch);
     }
     return rc;
