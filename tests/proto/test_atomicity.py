@@ -53,7 +53,7 @@ def steps_of(lab, protocol, size, to):
 
 
 def fail_at(lab, fault, protocol, size, to, tries):
-    """Deliveries until the fault struck one, or one went through without such a step. What struck."""
+    """Deliveries until the fault struck one, or one went through without it. What struck."""
     for attempt in range(100):
         mark = f"{protocol}-{size}-{len(to)}-{fault.step}-{fault.when}-{attempt}@example.org"
         lab.proxy.arm(fault)
@@ -168,7 +168,7 @@ def test_no_answer_while_the_database_is_away(faulty):
     wait_until_taken(faulty)
     faulty.proxy.down()
     try:
-        away = [send(faulty, protocol, f"away-{protocol}@example.org") for protocol in ("smtp", "lmtp")]
+        away = [send(faulty, name, f"away-{name}@example.org") for name in ("smtp", "lmtp")]
         assert all(400 <= code < 500 for done in away for code in done.codes), away
     finally:
         faulty.proxy.up()

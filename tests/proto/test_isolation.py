@@ -273,7 +273,7 @@ def test_doors_are_not_led_astray(lab, serving):
             " $$ BEGIN RAISE 'led astray as %', current_user; END $$;"
             "CREATE OPERATOR pg_temp.= (LEFTARG = text, RIGHTARG = text, FUNCTION = pg_temp.same)"
         )
-        for path in ("pg_temp, mansio", "pg_temp, pg_catalog, mansio", "pg_temp", "mansio, pg_temp"):
+        for path in ("pg_temp, mansio", "pg_temp, pg_catalog, mansio", "pg_temp"):
             serving.execute(f"SET search_path = {path}")
             assert ask(serving, "SELECT * FROM mansio.login_find('user1', 'beta.test')") == before
             assert ask(

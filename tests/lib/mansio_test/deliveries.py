@@ -12,6 +12,8 @@ import socket
 import threading
 import time
 
+from .wait import until
+
 TO = ("user1@alpha.test", "user2@alpha.test", "user1@beta.test")
 FROM = "sender@example.org"
 RECOVERY_SECONDS = 60  # of patience
@@ -85,8 +87,9 @@ def wait_until_taken(lab, protocol="smtp", to=TO):
 
 def stored(lab):
     """{mark: in how many mailboxes}, for all that there is."""
+    mark = "<((?!sender@)[^<>]*@example[.]org)>"
     rows = lab.sql(
-        "SELECT substring(encode(m.structure, 'escape') FROM '<((?!sender@)[^<>]*@example[.]org)>'),"
+        f"SELECT substring(encode(m.structure, 'escape') FROM '{mark}'),"
         " count(s.uid) FROM message m LEFT JOIN message_state s USING (tenant_id, message_id)"
         " GROUP BY m.tenant_id, m.message_id"
     )
@@ -131,6 +134,7 @@ class Storm:
         self.clients = {}
         self.dropped = 0  # texts sent whole that were never answered
         self.answered = collections.Counter()  # how often each code was said
+        self.taken = set()  # the sessions that were answered with 250
         self.name = f"storm-{time.monotonic_ns()}"
         self.threads = [
             threading.Thread(target=self.session, args=(number,), daemon=True)
@@ -182,6 +186,8 @@ class Storm:
             self.clients[number] = None
         with self.lock:
             self.answered.update(codes)
+            if set(codes) == {250}:
+                self.taken.add(number)
         return codes
 
     def connect(self, protocol):
@@ -205,6 +211,10 @@ class Storm:
         while ask() < goal:
             assert time.monotonic() < deadline, f"no {more} more of {code}: {self.answered}"
             time.sleep(0.01)
+
+    def wait_for_all(self):
+        """Until each session had a message taken: all workers are well."""
+        until("all are served", lambda: len(self.taken) == len(self.threads), RECOVERY_SECONDS)
 
     def check(self):
         """After its end. Prints what it saw."""

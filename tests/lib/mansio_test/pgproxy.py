@@ -3,8 +3,9 @@
 It reads the frontend's messages (PostgreSQL's protocol 3.0: a type byte and a length) and counts
 steps: each Execute, which is a statement, and each Sync or simple Query, which is where a
 transaction is committed. At the step that it is armed for, it breaks that connection, or every one
-that passes through it, before the step reached the server or after the server has done it and before its answer
-reaches us: the two moments at which a client can't know what became of its transaction.
+that passes through it, before the step reached the server or after the server has done it and
+before its answer reaches us: the two moments at which a client can't know what became of its
+transaction.
 """
 
 import collections
@@ -18,7 +19,8 @@ STEPS = {b"E": "execute", b"S": "sync", b"Q": "query"}
 ANSWERS = (b"C", b"I", b"s")
 # Asked by the clock, for hints, of a new connection: not for a delivery.
 BACKGROUND = (
-    "epoch", "notify", "listen", "check_role", "schema_version", "lease_", "sweep_", "id_", "spool_claim",
+    "epoch", "notify", "listen", "check_role", "schema_version", "lease_", "sweep_", "id_",
+    "spool_claim",
 )  # fmt: skip
 
 
