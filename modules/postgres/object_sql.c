@@ -8,6 +8,8 @@
 
 #define AT(id) [(id)-PG_SQL_OBJECT]
 
+/* Laid out by clauses, here and in the table. */
+/* clang-format off */
 #define ADMIN(name, columns, text)                                                                 \
     {                                                                                              \
         (name), (text), "tttt", (columns), PG_SCOPE_ADMIN, NULL                                    \
@@ -30,12 +32,9 @@
 #define MATCHES(field, of)                                                                         \
     " AND ($4::jsonb->>'" field "' IS NULL OR " of " = $4::jsonb->>'" field "')"
 #define HABITS_SET                                                                                 \
-    SAID_TEXT("password_scheme")                                                                   \
-    ", " SAID_BOOL("upgrade_passwords") ", quota_reply = " SAID(                                   \
-        "quota_reply",                                                                             \
-        "quota_reply_code(f->>'quota_reply')") ", " SAID_TEXT("subaddress_"                        \
-                                                              "separator") ", " SAID_TEXT("postma" \
-                                                                                          "ster")
+    SAID_TEXT("password_scheme") ", " SAID_BOOL("upgrade_passwords") ", quota_reply = "            \
+    SAID("quota_reply", "quota_reply_code(f->>'quota_reply')") ", "                                \
+    SAID_TEXT("subaddress_separator") ", " SAID_TEXT("postmaster")
 #define HABITS                                                                                     \
     "o.password_scheme, o.upgrade_passwords::text, quota_reply_text(o.quota_reply),"               \
     " o.subaddress_separator, o.postmaster"
@@ -88,22 +87,27 @@ const struct pg_statement pg_object_statements[] = {
          " AND aa.domain_id = o.domain_id AND aa.local = o.local)",
          "t", "", PG_SCOPE_ADMIN, NULL},
 
-    AT(PG_SQL_PLATFORM_LIST) = LIST("platform_list", "SELECT '0' AS sort, '' AS key, '' AS tenant,"
-                                                     " ARRAY[" HABITS "] AS fields FROM platform o"
-                                                     " WHERE $1 IS NULL OR $1 = ''"),
-    AT(PG_SQL_PLATFORM_SET) = ADMIN(
-        "platform_set", "i", "UPDATE platform o SET " HABITS_SET " FROM " FIELDS " RETURNING 1"),
+    AT(PG_SQL_PLATFORM_LIST) =
+        LIST("platform_list",
+             "SELECT '0' AS sort, '' AS key, '' AS tenant, ARRAY[" HABITS "] AS fields"
+             " FROM platform o WHERE $1 IS NULL OR $1 = ''"),
+    AT(PG_SQL_PLATFORM_SET) =
+        ADMIN("platform_set", "i",
+              "UPDATE platform o SET " HABITS_SET " FROM " FIELDS " RETURNING 1"),
 
-    AT(PG_SQL_PLAN_LIST) = LIST("plan_list", "SELECT o.name AS sort, o.name AS key, '' AS tenant,"
-                                             " ARRAY[o.description, time_text(o.created)] AS fields"
-                                             " FROM plan o WHERE ($1 IS NULL OR o.name = $1)"),
-    AT(PG_SQL_PLAN_ADD) = ADMIN("plan_add", "i",
-                                "INSERT INTO plan (name, description) SELECT $1,"
-                                " nullif(f->>'description', '') FROM " FIELDS " RETURNING 1"),
+    AT(PG_SQL_PLAN_LIST) =
+        LIST("plan_list",
+             "SELECT o.name AS sort, o.name AS key, '' AS tenant,"
+             " ARRAY[o.description, time_text(o.created)] AS fields"
+             " FROM plan o WHERE ($1 IS NULL OR o.name = $1)"),
+    AT(PG_SQL_PLAN_ADD) =
+        ADMIN("plan_add", "i",
+              "INSERT INTO plan (name, description) SELECT $1, nullif(f->>'description', '')"
+              " FROM " FIELDS " RETURNING 1"),
     AT(PG_SQL_PLAN_SET) =
         ADMIN("plan_set", "i",
-              "UPDATE plan o SET " SAID_TEXT("description") " FROM " FIELDS
-                                                            " WHERE o.name = $1 RETURNING 1"),
+              "UPDATE plan o SET " SAID_TEXT("description")
+              " FROM " FIELDS " WHERE o.name = $1 RETURNING 1"),
     AT(PG_SQL_PLAN_HANGS) =
         ADMIN("plan_hangs", "to",
               "SELECT format('%s tenants and %s accounts have it', n, m), true FROM (SELECT"
@@ -120,19 +124,21 @@ const struct pg_statement pg_object_statements[] = {
              ", (NOT EXISTS (SELECT FROM credential c WHERE c.tenant_id = o.tenant_id"
              " AND NOT c.has_scram))::text, o.description, time_text(o.created)] AS fields"
              " FROM tenant o LEFT JOIN plan p USING (plan_id)"
-             " WHERE ($1 IS NULL OR o.name = $1)" MATCHES("plan", "p.name")
-                 MATCHES("state", "state_text(o.state)") MATCHES("pool", "o.pool")),
+             " WHERE ($1 IS NULL OR o.name = $1)"
+             MATCHES("plan", "p.name") MATCHES("state", "state_text(o.state)")
+             MATCHES("pool", "o.pool")),
     AT(PG_SQL_TENANT_ADD) =
         ADMIN("tenant_add", "i",
               "INSERT INTO tenant (name, plan_id, state, pool, description, decoy, " HABITS_NAMES
               ") SELECT $1, plan_named(f->>'plan'), state_code(f->>'state'),"
               " coalesce(f->>'pool', ''), nullif(f->>'description', ''), random_32(), " HABITS_NEW
               " FROM " FIELDS " RETURNING 1"),
-    AT(PG_SQL_TENANT_CHANGE) = ADMIN(
-        "tenant_change", "i",
-        "UPDATE tenant o SET plan_id = CASE WHEN f ? 'plan' THEN plan_named(f->>'plan')"
-        " ELSE o.plan_id END, state = " SAID("state", "state_code(f->>'state')") ", " SAID_TEXT(
-            "description") ", " HABITS_SET " FROM " FIELDS " WHERE o.name = $1 RETURNING 1"),
+    AT(PG_SQL_TENANT_CHANGE) =
+        ADMIN("tenant_change", "i",
+              "UPDATE tenant o SET plan_id = CASE WHEN f ? 'plan' THEN plan_named(f->>'plan')"
+              " ELSE o.plan_id END, state = " SAID("state", "state_code(f->>'state')") ", "
+              SAID_TEXT("description") ", " HABITS_SET
+              " FROM " FIELDS " WHERE o.name = $1 RETURNING 1"),
     AT(PG_SQL_TENANT_HANGS) =
         ADMIN("tenant_hangs", "to",
               "SELECT format('%s domains and %s accounts are its own', n, m), false FROM (SELECT"
@@ -151,8 +157,8 @@ const struct pg_statement pg_object_statements[] = {
              " state_text(o.state), time_text(o.created)] AS fields"
              " FROM domain o JOIN tenant t USING (tenant_id)"
              " LEFT JOIN domain r ON r.tenant_id = o.tenant_id AND r.domain_id = o.alias_of"
-             " WHERE ($1 IS NULL OR o.name = $1)" MATCHES("tenant", "t.name")
-                 MATCHES("state", "state_text(o.state)")),
+             " WHERE ($1 IS NULL OR o.name = $1)"
+             MATCHES("tenant", "t.name") MATCHES("state", "state_text(o.state)")),
     AT(PG_SQL_DOMAIN_ADD) =
         ADMIN("domain_add", "i",
               "INSERT INTO domain (tenant_id, name, alias_of, state)"
@@ -161,11 +167,10 @@ const struct pg_statement pg_object_statements[] = {
               " LEFT JOIN domain r ON r.tenant_id = t.tenant_id AND r.name = f->>'alias_of'"
               "  AND r.alias_of IS NULL"
               " WHERE f->>'alias_of' IS NULL OR r.domain_id IS NOT NULL RETURNING 1"),
-    AT(PG_SQL_DOMAIN_SET) = ADMIN(
-        "domain_set", "i",
-        "UPDATE domain o SET state = " SAID("state", "state_code(f->>'state')") " FROM " FIELDS
-                                                                                " WHERE o.name = $1"
-                                                                                " RETURNING 1"),
+    AT(PG_SQL_DOMAIN_SET) =
+        ADMIN("domain_set", "i",
+              "UPDATE domain o SET state = " SAID("state", "state_code(f->>'state')")
+              " FROM " FIELDS " WHERE o.name = $1 RETURNING 1"),
     AT(PG_SQL_DOMAIN_HANGS) = ADMIN(
         "domain_hangs", "to",
         "SELECT format('%s accounts, %s addresses and %s other names are in it', n, m, k), false"
@@ -195,9 +200,9 @@ const struct pg_statement pg_object_statements[] = {
              "  WHERE aa.tenant_id = o.tenant_id AND aa.account_id = o.account_id),"
              " time_text(o.created)] AS fields"
              " FROM " ACCOUNT_FROM " LEFT JOIN plan p ON p.plan_id = o.plan_id"
-             " WHERE ($1 IS NULL OR o.local = $1) AND ($2 IS NULL OR d.name = $2)" MATCHES(
-                 "tenant", "t.name") MATCHES("domain", "d.name") MATCHES("plan", "p.name")
-                 MATCHES("state", "state_text(o.state)")),
+             " WHERE ($1 IS NULL OR o.local = $1) AND ($2 IS NULL OR d.name = $2)"
+             MATCHES("tenant", "t.name") MATCHES("domain", "d.name") MATCHES("plan", "p.name")
+             MATCHES("state", "state_text(o.state)")),
     AT(PG_SQL_ACCOUNT_ADD) = ADMIN(
         "account_add", "i",
         "WITH a AS (INSERT INTO account (tenant_id, domain_id, local, plan_id, state, description)"
@@ -209,13 +214,13 @@ const struct pg_statement pg_object_statements[] = {
         "  SELECT tenant_id, domain_id, local FROM a)"
         " INSERT INTO address_account (tenant_id, domain_id, local, account_id)"
         " SELECT tenant_id, domain_id, local, account_id FROM a RETURNING 1"),
-    AT(PG_SQL_ACCOUNT_SET) = ADMIN(
-        "account_set", "i",
-        "UPDATE account o SET plan_id = CASE WHEN f ? 'plan' THEN plan_named(f->>'plan')"
-        " ELSE o.plan_id END, state = " SAID("state", "state_code(f->>'state')") ", " SAID_TEXT(
-            "description") " FROM " FIELDS ", domain d"
-                           " WHERE d.tenant_id = o.tenant_id AND d.domain_id = o.domain_id"
-                           " AND " ACCOUNT_IS " RETURNING 1"),
+    AT(PG_SQL_ACCOUNT_SET) =
+        ADMIN("account_set", "i",
+              "UPDATE account o SET plan_id = CASE WHEN f ? 'plan' THEN plan_named(f->>'plan')"
+              " ELSE o.plan_id END, state = " SAID("state", "state_code(f->>'state')") ", "
+              SAID_TEXT("description") " FROM " FIELDS ", domain d"
+              " WHERE d.tenant_id = o.tenant_id AND d.domain_id = o.domain_id"
+              " AND " ACCOUNT_IS " RETURNING 1"),
     AT(PG_SQL_ACCOUNT_HANGS) =
         ADMIN("account_hangs", "to",
               "SELECT format('%s messages and %s other addresses are its own', n, m), false"
@@ -244,17 +249,15 @@ const struct pg_statement pg_object_statements[] = {
         "   AND aa.local = o.local), NULL, time_text(o.created)] AS fields"
         " FROM address o JOIN domain d ON d.tenant_id = o.tenant_id AND d.domain_id = o.domain_id"
         " JOIN tenant t ON t.tenant_id = o.tenant_id"
-        " WHERE ($1 IS NULL OR o.local = $1) AND ($2 IS NULL OR d.name = $2)" MATCHES("tenant",
-                                                                                      "t.name")
-            MATCHES("domain",
-                    "d.name") " AND ($4::jsonb->>'account' IS NULL OR EXISTS (SELECT"
-                              "  FROM address_account aa JOIN account a ON"
-                              "   a.tenant_id = aa.tenant_id AND a.account_id = aa.account_id"
-                              "  JOIN domain ad ON ad.tenant_id = a.tenant_id"
-                              "   AND ad.domain_id = a.domain_id"
-                              "  WHERE aa.tenant_id = o.tenant_id AND aa.domain_id = o.domain_id"
-                              "   AND aa.local = o.local"
-                              "   AND a.local || '@' || ad.name = $4::jsonb->>'account'))"),
+        " WHERE ($1 IS NULL OR o.local = $1) AND ($2 IS NULL OR d.name = $2)"
+        MATCHES("tenant", "t.name") MATCHES("domain", "d.name")
+        " AND ($4::jsonb->>'account' IS NULL OR EXISTS (SELECT"
+        "  FROM address_account aa JOIN account a ON"
+        "   a.tenant_id = aa.tenant_id AND a.account_id = aa.account_id"
+        "  JOIN domain ad ON ad.tenant_id = a.tenant_id AND ad.domain_id = a.domain_id"
+        "  WHERE aa.tenant_id = o.tenant_id AND aa.domain_id = o.domain_id"
+        "   AND aa.local = o.local"
+        "   AND a.local || '@' || ad.name = $4::jsonb->>'account'))"),
     AT(PG_SQL_ADDRESS_ADD) =
         ADMIN("address_add", "i",
               "WITH n AS (INSERT INTO address (tenant_id, domain_id, local)"
@@ -268,9 +271,10 @@ const struct pg_statement pg_object_statements[] = {
               "  o.local, string_to_array(f->>'accounts', ' ')) ELSE 1 END"
               " FROM address o JOIN domain d ON d.tenant_id = o.tenant_id"
               "  AND d.domain_id = o.domain_id, " FIELDS " WHERE " ACCOUNT_IS),
-    AT(PG_SQL_ADDRESS_HANGS) = ADMIN("address_hangs", "to",
-                                     "SELECT 'it is the account''s own: remove the account', true"
-                                     " FROM " ACCOUNT_FROM " WHERE " ACCOUNT_IS),
+    AT(PG_SQL_ADDRESS_HANGS) =
+        ADMIN("address_hangs", "to",
+              "SELECT 'it is the account''s own: remove the account', true"
+              " FROM " ACCOUNT_FROM " WHERE " ACCOUNT_IS),
     AT(PG_SQL_ADDRESS_REMOVE) =
         ADMIN("address_remove", "i",
               "DELETE FROM address o USING domain d WHERE d.tenant_id = o.tenant_id"
@@ -335,8 +339,7 @@ const struct pg_statement pg_object_statements[] = {
     AT(PG_SQL_QUOTA_PLAN_SET) =
         ADMIN("quota_plan_set", "i",
               "UPDATE plan_quota o SET " LIMITS_SET(LIMITS_MORE) " FROM plan p, " FIELDS
-                                                                 " WHERE p.plan_id = o.plan_id"
-                                                                 " AND p.name = $1 RETURNING 1"),
+              " WHERE p.plan_id = o.plan_id AND p.name = $1 RETURNING 1"),
     AT(PG_SQL_QUOTA_PLAN_REMOVE) =
         ADMIN("quota_plan_remove", "i",
               "DELETE FROM plan_quota o USING plan p WHERE p.plan_id = o.plan_id"
@@ -345,11 +348,10 @@ const struct pg_statement pg_object_statements[] = {
         ADMIN("quota_tenant_add", "i",
               "INSERT INTO tenant_quota SELECT t.tenant_id, " LIMITS_NEW LIMITS_NEW_MORE
               " FROM tenant t, " FIELDS " WHERE t.name = $1 RETURNING 1"),
-    AT(PG_SQL_QUOTA_TENANT_SET) = ADMIN(
-        "quota_tenant_set", "i",
-        "UPDATE tenant_quota o SET " LIMITS_SET(LIMITS_MORE) " FROM tenant t, " FIELDS
-                                                             " WHERE t.tenant_id = o.tenant_id"
-                                                             " AND t.name = $1 RETURNING 1"),
+    AT(PG_SQL_QUOTA_TENANT_SET) =
+        ADMIN("quota_tenant_set", "i",
+              "UPDATE tenant_quota o SET " LIMITS_SET(LIMITS_MORE) " FROM tenant t, " FIELDS
+              " WHERE t.tenant_id = o.tenant_id AND t.name = $1 RETURNING 1"),
     AT(PG_SQL_QUOTA_TENANT_REMOVE) =
         ADMIN("quota_tenant_remove", "i",
               "DELETE FROM tenant_quota o USING tenant t WHERE t.tenant_id = o.tenant_id"
@@ -361,12 +363,9 @@ const struct pg_statement pg_object_statements[] = {
     AT(PG_SQL_QUOTA_ACCOUNT_SET) =
         ADMIN("quota_account_set", "i",
               "UPDATE account_quota o SET " LIMITS_SET("") " FROM account a, domain d, " FIELDS
-                                                           " WHERE a.tenant_id = o.tenant_id"
-                                                           " AND a.account_id = o.account_id"
-                                                           " AND d.tenant_id = a.tenant_id"
-                                                           " AND d.domain_id = a.domain_id"
-                                                           " AND a.local = $1 AND d.name = $2"
-                                                           " RETURNING 1"),
+              " WHERE a.tenant_id = o.tenant_id AND a.account_id = o.account_id"
+              " AND d.tenant_id = a.tenant_id AND d.domain_id = a.domain_id"
+              " AND a.local = $1 AND d.name = $2 RETURNING 1"),
     AT(PG_SQL_QUOTA_ACCOUNT_REMOVE) =
         ADMIN("quota_account_remove", "i",
               "DELETE FROM account_quota q USING " ACCOUNT_FROM " WHERE q.tenant_id = o.tenant_id"
@@ -380,5 +379,6 @@ const struct pg_statement pg_object_statements[] = {
         " FROM audit o WHERE ($1 IS NULL OR o.audit_id = $1::bigint)" MATCHES("actor", "o.actor")
             MATCHES("kind", "o.kind") MATCHES("object", "o.object") MATCHES("tenant", "o.tenant")),
 };
+/* clang-format on */
 
 const size_t pg_object_statement_count = MANSIO_COUNT(pg_object_statements);
