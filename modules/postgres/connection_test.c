@@ -10,6 +10,7 @@
 #include "libpq.h"
 #include "object_sql.h"
 #include "schema.h"
+#include "script.h"
 #include "sql.h"
 #include "testing.h"
 
@@ -500,8 +501,29 @@ static int refused_role(const char *sql, const char *undo)
     return refusal;
 }
 
+/* What a new connection has for synchronous_commit, where the role's default is this. */
+static int is_synchronous(const char *given, const char *wanted)
+{
+    char sql[128];
+    struct mansio_str found = MANSIO_STR_NONE;
+    struct pg_conn *conn = NULL;
+    snprintf(sql, sizeof sql, "ALTER ROLE mansio_serving SET synchronous_commit = %s", given);
+    superuser(sql);
+    struct pg_pool *pool = pg_pool_new(pg, PG_ROLE_SERVING, "fresh", 1);
+    CHECK(pg_borrow(pool, DEADLINE, &conn) == 0);
+    int rc =
+        pg_script(conn, "SELECT current_setting('synchronous_commit')", DEADLINE, arena, &found);
+    pg_give_back(conn);
+    pg_pool_close(pool);
+    superuser("ALTER ROLE mansio_serving RESET synchronous_commit");
+    CHECK(rc == 0);
+    return mansio_str_eq(found, mansio_str_from_cstr(wanted));
+}
+
 static int unfit_roles(void)
 {
+    CHECK(is_synchronous("off", "on"));
+    CHECK(is_synchronous("local", "local"));
     CHECK(refused_role("ALTER ROLE mansio_serving SUPERUSER",
                        "ALTER ROLE mansio_serving NOSUPERUSER") == MANSIO_E_DENIED);
     CHECK(refused_role("ALTER ROLE mansio_serving BYPASSRLS",
