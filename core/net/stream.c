@@ -170,7 +170,7 @@ void core_stream_close(struct mansio_stream *stream)
     struct core_transport *transport = stream->transport;
     stream->transport = NULL;
     transport->ops->close(transport);
-    core_free(stream->in.data);
+    core_stream_forget(stream);
     core_free(stream->out.data);
     stream->in = (struct core_stream_input){.end_code = MANSIO_E_CLOSED};
     stream->out = (struct core_stream_output){.end_code = MANSIO_E_CLOSED};

@@ -32,9 +32,18 @@ static size_t held(const struct core_stream_input *in)
 
 /* ---- the block ------------------------------------------------------------------------------ */
 
+/* What came may have been a password: none of it stays behind in freed memory. */
+static void drop(char *data, size_t size)
+{
+    if (data != NULL) {
+        explicit_bzero(data, size);
+        core_free(data);
+    }
+}
+
 static void release(struct core_stream_input *in)
 {
-    core_free(in->data);
+    drop(in->data, in->size);
     in->data = NULL;
     in->size = in->start = in->end = in->scanned = 0;
 }
@@ -64,10 +73,14 @@ static int grow(struct core_stream_input *in, size_t needed)
         size = in->size + in->size / 2;
     }
     size = (size + BLOCK_GRAIN - 1) / BLOCK_GRAIN * BLOCK_GRAIN;
-    char *data = core_realloc(in->data, size);
+    char *data = core_alloc(size);
     if (!data) {
         return mansio_fail(MANSIO_E_IO, "no memory for %zu bytes of input", size);
     }
+    if (in->end > 0) {
+        memcpy(data, in->data, in->end);
+    }
+    drop(in->data, in->size);
     in->data = data;
     in->size = (uint32_t)size;
     return 0;
@@ -108,6 +121,7 @@ int core_stream_receive(struct mansio_stream *stream, size_t held_max)
             return rc;
         }
         memcpy(in->data + in->end, spill, spilled);
+        explicit_bzero(spill, spilled);
         in->end += (uint32_t)spilled;
     }
     return n;

@@ -4,6 +4,8 @@
 #include "commands.h"
 #include "session.h"
 
+#include <string.h>
+
 #include <mansio/error.h>
 #include <mansio/login.h>
 #include <mansio/str.h>
@@ -56,6 +58,16 @@ static int first_message(struct pop3_session *session, struct mansio_arena *aren
     return mansio_sasl_client_begins(sasl) ? ask(session, arena, MANSIO_STR_NONE, out) : 0;
 }
 
+/* It was ours, decoded, and may have been a password. */
+static void wipe(struct mansio_str message)
+{
+    void *bytes = NULL;
+    memcpy(&bytes, &message.ptr, sizeof bytes); /* slices are of what is constant */
+    if (message.len > 0) {
+        explicit_bzero(bytes, message.len);
+    }
+}
+
 static int exchange(struct pop3_session *session, struct mansio_arena *arena,
                     struct mansio_sasl *sasl, const struct pop3_line *line)
 {
@@ -64,6 +76,7 @@ static int exchange(struct pop3_session *session, struct mansio_arena *arena,
     while (rc == 0) {
         challenge = MANSIO_STR_NONE;
         rc = mansio_sasl_step(sasl, message, session->login_deadline_us, &challenge);
+        wipe(message);
         if (rc < 0) {
             return rc;
         }
@@ -86,8 +99,8 @@ static int exchange(struct pop3_session *session, struct mansio_arena *arena,
 int pop3_cmd_auth(struct pop3_session *session, const struct pop3_line *line)
 {
     struct mansio_sasl *sasl = NULL;
-    /* Its end wipes what it held. The line is gone with the next one that is read, so the
-     * exchange has taken all it needs of it before. */
+    /* The line is gone with the next one that is read: the exchange has taken all it needs of it
+     * before. */
     struct mansio_arena *arena =
         mansio_arena_new(mansio_session_arena(session->session), "pop3.auth", EXCHANGE_CAP);
     int rc = mansio_sasl_begin(session->session, line->args[0], arena, &sasl);

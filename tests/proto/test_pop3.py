@@ -431,6 +431,41 @@ def test_closed_after_too_many_bad_commands(box):
         assert pop.is_closed()
 
 
+def test_passwords_dont_stay_in_memory(make_daemon):
+    """A core dump, or who reads freed memory, finds none of those that were tried."""
+    daemon = make_daemon()
+    box = memory_box(daemon)
+    user = box.user(SHORT)
+    tried = [f"battery-staple-{number}-{way}" for number in range(3) for way in ("pass", "plain")]
+    said = [base64.b64encode(f"\0{user}\0{word}".encode()) for word in tried]
+    for listener in ("pop3", "pop3s"):
+        with box.dialogue(listener) as pop:
+            pop.ok(f"USER {user}")
+            pop.err(f"PASS {tried[0]}")
+            pop.err(f"AUTH PLAIN {said[1].decode()}")
+            pop.ok("QUIT")
+            assert pop.is_closed()
+    until("both have ended", lambda: not daemon.sessions())
+    held = memory_of(daemon.workers()[0]["pid"])
+    assert not [word for word in [word.encode() for word in tried] + said if word in held]
+
+
+def memory_of(pid):
+    """What a process may write, all of it."""
+    found = []
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            area, modes, *_ = line.split()
+            start, end = (int(text, 16) for text in area.split("-"))
+            if modes.startswith("rw"):
+                memory.seek(start)
+                try:
+                    found.append(memory.read(end - start))
+                except OSError:
+                    continue
+    return b"\n".join(found)
+
+
 def test_closed_after_too_many_exchanges_broken_off(box):
     """A challenge costs the directory a question, so it isn't to be had for nothing for ever."""
     user = box.user(SHORT)
