@@ -79,18 +79,20 @@ static int database_name(struct pg *pg, struct mansio_arena *arena, const char *
     return rc;
 }
 
-/* 1 if it was made; 0 if it isn't that which is missing. */
+enum database { DATABASE_UNKNOWN, DATABASE_MADE, DATABASE_THERE };
+
+/* Which of these; somebody else may make it in the same moment. */
 static int create_database(struct pg *pg, struct mansio_arena *arena, int64_t deadline_us)
 {
     const char *name = NULL;
     struct pg_conn *conn = NULL;
     struct mansio_str text;
     struct mansio_str found = MANSIO_STR_NONE;
-    int made = 0;
+    int state = DATABASE_THERE;
     int rc = database_name(pg, arena, &name);
     if (rc < 0 || name == NULL ||
         open_as(pg, PG_ROLE_MIGRATOR, "postgres", deadline_us, &conn) < 0) {
-        return 0;
+        return DATABASE_UNKNOWN;
     }
     char *literal = PQescapeLiteral(conn->pq, name, strlen(name));
     char *identifier = PQescapeIdentifier(conn->pq, name, strlen(name));
@@ -106,12 +108,16 @@ static int create_database(struct pg *pg, struct mansio_arena *arena, int64_t de
         rc = mansio_arena_printf(
             arena, &text, "CREATE DATABASE %s ENCODING 'UTF8' TEMPLATE template0", identifier);
         rc = rc < 0 ? rc : pg_script(conn, text.ptr, deadline_us, NULL, NULL);
-        made = rc == 0;
+        if (rc == 0) {
+            state = DATABASE_MADE;
+        } else if (strcmp(pg_sqlstate(conn), "42P04") == 0 || rc == MANSIO_E_EXISTS) {
+            rc = 0;
+        }
     }
     PQfreemem(literal);
     PQfreemem(identifier);
     pg_close(conn);
-    return rc < 0 ? rc : made;
+    return rc < 0 ? rc : state;
 }
 
 static int open_or_create(struct pg *pg, struct mansio_arena *arena, pg_tell_fn tell, void *arg,
@@ -123,13 +129,15 @@ static int open_or_create(struct pg *pg, struct mansio_arena *arena, pg_tell_fn 
         return rc;
     }
     snprintf(why, sizeof why, "%s", mansio_error_detail());
-    int made = create_database(pg, arena, deadline_us);
-    if (made <= 0) {
-        return made < 0 ? made : mansio_fail(rc, "%s", why);
+    int state = create_database(pg, arena, deadline_us);
+    if (state < 0 || state == DATABASE_UNKNOWN) {
+        return state < 0 ? state : mansio_fail(rc, "%s", why);
     }
-    ++*out_steps;
-    if (tell != NULL) {
-        tell(arg, "database");
+    if (state == DATABASE_MADE) {
+        ++*out_steps;
+        if (tell != NULL) {
+            tell(arg, "database");
+        }
     }
     return open_as(pg, PG_ROLE_MIGRATOR, NULL, deadline_us, out);
 }

@@ -81,6 +81,52 @@ static void test_by_others(void **state)
     run_fiber(by_others, NULL);
 }
 
+/* ---- several at once ---- */
+
+static int apply_one(void *arg)
+{
+    int *rc = arg;
+    struct mansio_arena *arena = mansio_arena_new(NULL, "test", 0);
+    *rc = pg_schema_apply(TESTING_PG(arena), NULL, NULL, mansio_deadline_in(60 * MANSIO_SECOND));
+    if (*rc < 0) {
+        print_message("# %s\n", mansio_error_detail());
+    }
+    mansio_arena_free(arena);
+    return 0;
+}
+
+/* Each finds no database; one makes it, and one applies each migration. */
+static int at_once(void *arg)
+{
+    enum { MANY = 4 };
+    (void)arg;
+    char command[256];
+    int results[MANY];
+    int steps = 0;
+    snprintf(command, sizeof command,
+             "psql -X -q -h %s -U postgres -d postgres -c 'DROP DATABASE mansio'", testing_dir);
+    CHECK(testing_run("/bin/sh", "-c", command) == 0);
+    struct mansio_group *group = mansio_group_new("appliers");
+    for (int i = 0; i < MANY; i++) {
+        CHECK(mansio_group_spawn(group, "applier", apply_one, &results[i], NULL) == 0);
+    }
+    CHECK(mansio_group_join(group, mansio_deadline_in(120 * MANSIO_SECOND)) == 0);
+    mansio_group_close(group);
+    for (int i = 0; i < MANY; i++) {
+        CHECK(results[i] >= 0);
+        steps += results[i];
+    }
+    /* The roles are the cluster's, and stayed: the database, the schema in it, what is applied. */
+    CHECK(steps == 2 + (int)pg_migration_count);
+    return 0;
+}
+
+static void test_at_once(void **state)
+{
+    (void)state;
+    run_fiber(at_once, NULL);
+}
+
 static void test_versions(void **state)
 {
     (void)state;
@@ -102,6 +148,7 @@ int main(void)
         cmocka_unit_test(test_versions),
         cmocka_unit_test(test_from_nothing_and_again),
         cmocka_unit_test(test_by_others),
+        cmocka_unit_test(test_at_once),
     };
     return cmocka_run_group_tests_name("schema", tests, testing_cluster_up, testing_cluster_down);
 }
