@@ -69,13 +69,15 @@ static size_t take(struct pg_store *store, struct pg_post *out[PG_GROUP_MAX])
     int64_t bytes = 0;
     while (store->first != NULL && count < PG_GROUP_MAX) {
         struct pg_post *post = store->first;
-        if (count > 0 && (bytes + post->size > PG_GROUP_BYTES ||
+        /* A body is sent once a tenant. */
+        int64_t more = post->size * (int64_t)post->part_count;
+        if (count > 0 && (bytes + more > PG_GROUP_BYTES ||
                           statements + post->statements > PG_GROUP_STATEMENTS)) {
             break;
         }
         store->first = post->next;
         store->last = store->first != NULL ? store->last : NULL;
-        bytes += post->size;
+        bytes += more;
         statements += post->statements;
         post->state = PG_POST_SENT;
         out[count++] = post;

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { SPOOL_PAGE = 500, CLAIM_MAX = 1000, HOLDER_MAX = 127 };
+enum { SPOOL_PAGE = 500, CLAIM_MAX = 1000, HOLDER_MAX = 127, ENDINGS_MAX = 256 };
 
 /* What an item's claim says to us. */
 struct claim {
@@ -298,18 +298,37 @@ static int64_t tenant_after(const struct ending *e, int64_t tenant)
     return least;
 }
 
-/* All outcomes, tenant by tenant, in one order for all who do this: so nothing deadlocks. */
-static int send_endings(struct ending *e, size_t *out_sent)
+/* Send what is queued of endings, and see what became of it. */
+static int flush_endings(struct ending *e, size_t *sent, int64_t deadline_us)
 {
+    int rc = *sent > 0 ? pg_sync(e->conn, 0) : 0;
+    for (size_t i = 0; rc == 0 && i < *sent; i++) {
+        rc = pg_receive(e->conn, deadline_us, NULL);
+    }
+    if (rc == 0 && *sent > 0) {
+        rc = pg_finish(e->conn, deadline_us);
+    }
+    *sent = 0;
+    return rc;
+}
+
+/* All outcomes, tenant by tenant, in one order for all who do this: so nothing deadlocks. However
+ * many tenants they are of: a connection takes so many statements at once. */
+static int end_claims(struct ending *e, int64_t deadline_us)
+{
+    size_t sent = 0;
     int rc = 0;
     for (int64_t tenant = tenant_after(e, INT64_MIN); rc == 0 && tenant != INT64_MAX;
          tenant = tenant_after(e, tenant)) {
-        rc = send_ending(e, tenant, MANSIO_SPOOL_DONE, out_sent);
+        rc = send_ending(e, tenant, MANSIO_SPOOL_DONE, &sent);
         if (rc == 0) {
-            rc = send_ending(e, tenant, MANSIO_SPOOL_RETRY, out_sent);
+            rc = send_ending(e, tenant, MANSIO_SPOOL_RETRY, &sent);
+        }
+        if (rc == 0 && sent >= ENDINGS_MAX) {
+            rc = flush_endings(e, &sent, deadline_us);
         }
     }
-    return rc;
+    return rc == 0 ? flush_endings(e, &sent, deadline_us) : rc;
 }
 
 static int check_outcomes(const struct mansio_spool_outcome *outcomes, size_t count)
@@ -330,19 +349,9 @@ static int check_outcomes(const struct mansio_spool_outcome *outcomes, size_t co
 static int finish_within(struct pg_store *store, struct ending *e, struct pg_post *post,
                          int64_t deadline_us)
 {
-    size_t sent = 0;
     int rc = pg_begin(e->conn);
     if (rc == 0) {
-        rc = send_endings(e, &sent);
-    }
-    if (rc == 0) {
-        rc = pg_sync(e->conn, 0);
-    }
-    for (size_t i = 0; rc == 0 && i < sent; i++) {
-        rc = pg_receive(e->conn, deadline_us, NULL);
-    }
-    if (rc == 0) {
-        rc = pg_finish(e->conn, deadline_us);
+        rc = end_claims(e, deadline_us);
     }
     if (rc == 0 && post != NULL && post->part_count > 0) {
         rc = pg_post_within(store, e->conn, post, deadline_us);

@@ -217,6 +217,39 @@ static void released_again(struct mansio_arena *arena)
     CHECK(number("SELECT count(*) FROM message_released WHERE account_id = 0") == 0);
 }
 
+/* Claims of more tenants than a connection takes statements at once end together. */
+static void many_tenants(struct mansio_arena *arena)
+{
+    enum { TENANTS = 1300, CLAIMS = 2 };
+    struct mansio_spool_outcome *outcomes =
+        mansio_arena_try_alloc(arena, TENANTS * sizeof *outcomes);
+    size_t total = 0;
+    sql("INSERT INTO blob (tenant_id, blob_id, size, storage, body)"
+        " SELECT 1000 + n, n, 0, 1, '' FROM generate_series(1, 1300) n;"
+        "INSERT INTO message (tenant_id, message_id, blob_id, holders, prefix, structure)"
+        " SELECT 1000 + n, n, n, 1, '', '' FROM generate_series(1, 1300) n;"
+        "INSERT INTO spool (tenant_id, spool_id, message_id, prefix_no, flags, message_bytes,"
+        " tenant, reverse_path, forward_path, envelope_id, ret, notify, original_recipient)"
+        " SELECT 1000 + n, n, n, 0, 0, 0, '', '', '', '', '', '', ''"
+        " FROM generate_series(1, 1300) n");
+    for (int i = 0; i < CLAIMS; i++) {
+        const struct mansio_spool_item *const *items = NULL;
+        size_t count = 0;
+        int64_t next_us;
+        CHECK(w.store->spool_claim(w.pool, MANSIO_STR("holder"), 1000, LONG_US, arena, soon(),
+                                   &items, &count, &next_us) == 0);
+        for (size_t k = 0; k < count && total < TENANTS; k++) {
+            outcomes[total++] = (struct mansio_spool_outcome){
+                .size = sizeof *outcomes, .item = items[k], .verdict = MANSIO_SPOOL_DONE};
+        }
+    }
+    CHECK(total == TENANTS);
+    CHECK(w.store->spool_finish(w.pool, MANSIO_STR("holder"), outcomes, total, NULL, NULL,
+                                soon()) == 0);
+    CHECK(number("SELECT count(*) FROM spool") == 0);
+    CHECK(number("SELECT count(*) FROM message_released WHERE account_id = 0") == TENANTS);
+}
+
 /* ---- the queue ------------------------------------------------------------------------------ */
 
 struct sender {
@@ -379,6 +412,7 @@ CASE(one_connection)
 CASE(forgotten_meanwhile)
 CASE(one_fails)
 CASE(released_again)
+CASE(many_tenants)
 CASE(impatient_senders)
 CASE(locked_account)
 
@@ -403,9 +437,10 @@ static int up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_connection),    cmocka_unit_test(test_forgotten_meanwhile),
-        cmocka_unit_test(test_one_fails),         cmocka_unit_test(test_released_again),
-        cmocka_unit_test(test_impatient_senders), cmocka_unit_test(test_locked_account),
+        cmocka_unit_test(test_one_connection), cmocka_unit_test(test_forgotten_meanwhile),
+        cmocka_unit_test(test_one_fails),      cmocka_unit_test(test_released_again),
+        cmocka_unit_test(test_many_tenants),   cmocka_unit_test(test_impatient_senders),
+        cmocka_unit_test(test_locked_account),
     };
     return cmocka_run_group_tests_name("store faults", tests, up, testing_cluster_down);
 }
