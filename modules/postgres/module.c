@@ -3,7 +3,9 @@
  */
 #include "postgres.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <mansio/error.h>
 #include <mansio/log.h>
@@ -26,10 +28,19 @@ static const struct mansio_setting role_settings[] = {
                    .help = "its password; left out: none is sent"),
 };
 
-#define ROLE(name_, help_)                                                                         \
+/* Of the roles that only mansioctl takes: the daemon, and whoever takes a worker over, must not
+ * know their passwords, so they are no secrets of the configuration, which every process holds. */
+static const struct mansio_setting admin_settings[] = {
+    MANSIO_SETTING(.name = "user", .type = MANSIO_SETTING_STRING, .min = 0, .max = 63,
+                   .help = "whom to log in as; left out: the role's own name"),
+    MANSIO_SETTING(.name = "password_file", .type = MANSIO_SETTING_PATH,
+                   .help = "a file with its password, which mansioctl alone opens; left out: none"
+                           " is sent"),
+};
+
+#define ROLE(name_, table_, help_)                                                                 \
     MANSIO_SETTING(.name = (name_), .type = MANSIO_SETTING_SECTION, .flags = MANSIO_SETTING_LIVE,  \
-                   .children = role_settings, .child_count = MANSIO_COUNT(role_settings),          \
-                   .help = (help_))
+                   .children = (table_), .child_count = MANSIO_COUNT(table_), .help = (help_))
 
 static const struct mansio_setting settings[] = {
     MANSIO_SETTING(.name = "connection", .type = MANSIO_SETTING_STRING,
@@ -37,10 +48,11 @@ static const struct mansio_setting settings[] = {
                    .max = 4096,
                    .help = "where the database is, as libpq has it: \"host=db1 dbname=mansio"
                            " sslmode=verify-full\"; without user and password"),
-    ROLE("serving", "the role of workers: mansio_serving"),
-    ROLE("spool", "the role of the spool's scheduler: mansio_spool"),
-    ROLE("admin", "the role of administration: mansio_admin"),
-    ROLE("migrator", "the role that applies the schema: mansio_migrator, or a superuser"),
+    ROLE("serving", role_settings, "the role of workers: mansio_serving"),
+    ROLE("spool", role_settings, "the role of the spool's scheduler: mansio_spool"),
+    ROLE("admin", admin_settings, "the role of administration: mansio_admin"),
+    ROLE("migrator", admin_settings,
+         "the role that applies the schema: mansio_migrator, or a superuser"),
     MANSIO_SETTING(.name = "connections", .type = MANSIO_SETTING_INT, .flags = MANSIO_SETTING_LIVE,
                    .unit = "connections", .default_text = "8", .min = 1, .max = 1000,
                    .help = "most of the serving role, in each process"),
@@ -98,7 +110,38 @@ static void read_role(struct pg_config *config, const struct mansio_settings *al
     const struct mansio_settings *section = mansio_settings_section(all, name);
     struct mansio_str said = mansio_settings_str(section, "user");
     config->roles[role].user = said.len > 0 ? said : user;
-    config->roles[role].password = mansio_settings_secret(section, "password");
+    if (role == PG_ROLE_SERVING || role == PG_ROLE_SPOOL) {
+        config->roles[role].password = mansio_settings_secret(section, "password");
+    }
+}
+
+/* A password of a role that is mansioctl's alone; its first line. What can't be opened is no error
+ * here: most commands need one role only, and a login without its password says so. */
+static int read_password_file(struct pg *pg, enum pg_role role, const char *name)
+{
+    const struct mansio_settings *section =
+        mansio_settings_section(mansio_instance_settings(pg->instance), name);
+    struct mansio_str path = mansio_settings_str(section, "password_file");
+    struct mansio_secret *password = NULL;
+    char text[1024];
+    if (path.len == 0) {
+        return 0;
+    }
+    int fd = open(path.ptr, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return 0;
+    }
+    ssize_t len = read(fd, text, sizeof text);
+    (void)close(fd);
+    struct mansio_str line = {text, len > 0 ? (size_t)len : 0};
+    ptrdiff_t end = mansio_str_find_char(line, '\n');
+    line.len = end >= 0 ? (size_t)end : line.len;
+    int rc = len == (ssize_t)sizeof text
+                 ? mansio_fail(MANSIO_E_LIMIT, "%s: a password is shorter than that", path.ptr)
+                 : mansio_secret_new(pg->arena, line, &password);
+    explicit_bzero(text, sizeof text);
+    pg->config.roles[role].password = password;
+    return rc;
 }
 
 static struct pg_config read_config(const struct mansio_settings *all)
@@ -196,6 +239,11 @@ static int start(struct mansio_instance *instance, uint32_t role)
         pg->spool = pg_pool_new(pg, PG_ROLE_SPOOL, "spool", pg->config.spool_max);
     }
     if (role == MANSIO_ROLE_ADMIN) {
+        int rc = read_password_file(pg, PG_ROLE_ADMIN, "admin");
+        rc = rc == 0 ? read_password_file(pg, PG_ROLE_MIGRATOR, "migrator") : rc;
+        if (rc < 0) {
+            return rc;
+        }
         pg->admin = pg_pool_new(pg, PG_ROLE_ADMIN, "admin", 2);
     }
     int rc = role == MANSIO_ROLE_ADMIN ? 0 : greet(pg);

@@ -112,7 +112,9 @@ stage_e2e_asan() {
     local tests="$RUN/src/tests/proto"
     end_to_end e2e-asan asan --ignore="$tests/test_balance.py" --ignore="$tests/test_build.py" \
         --ignore="$tests/test_lab.py" --ignore="$tests/test_settings.py" \
-        --ignore="$tests/test_refusals.py" --ignore="$tests/test_ctl_directory.py"
+        --ignore="$tests/test_refusals.py" --ignore="$tests/test_ctl_directory.py" \
+        --ignore="$tests/test_atomicity.py" --ignore="$tests/test_database_faults.py" \
+        --ignore="$tests/test_isolation.py"
 }
 
 stage_e2e_long() {

@@ -18,7 +18,8 @@ from .ports import free_ports
 from .yaml import to_yaml
 
 READY_SECONDS = 60  # of patience
-ROLES = ("serving", "spool", "admin")
+DAEMON = ("serving", "spool")  # roles of the database that mansiod logs in as
+ROLES = (*DAEMON, "admin")
 HOST = "127.0.0.1"
 
 
@@ -82,6 +83,9 @@ class Node:
             for path in (self.directory / folder, *(self.directory / folder).iterdir()):
                 shutil.chown(path, "root", self.user)
                 path.chmod(0o750 if path.is_dir() else 0o640)
+        for name in ("admin", "superuser"):  # mansioctl's alone
+            shutil.chown(self.directory / "secrets" / name, "root", "root")
+            (self.directory / "secrets" / name).chmod(0o600)
         (self.directory / "tls").chmod(0o755)  # who connects wants to read ca.pem
         (self.directory / "tls" / "ca.pem").chmod(0o644)
         (self.directory / "tls" / "ca.key").chmod(0o600)
@@ -92,7 +96,9 @@ class Node:
         port = self.database_port or self.cluster.port
 
         def role(name):
-            return {"password": {"file": str(self.directory / "secrets" / name)}}
+            path = str(self.directory / "secrets" / name)
+            # What the daemon never needs it must not be able to read.
+            return {"password": {"file": path}} if name in DAEMON else {"password_file": path}
 
         def listener(port, serve, **more):
             return {"address": [f"{HOST}:{port}"], "serve": serve, **more}
