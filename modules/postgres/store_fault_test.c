@@ -376,17 +376,6 @@ static void locked_account(struct mansio_arena *arena)
 
 /* ---- running -------------------------------------------------------------------------------- */
 
-static int invariants(void)
-{
-    char command[512];
-    const char *source = getenv("MANSIO_SRCDIR");
-    snprintf(command, sizeof command,
-             "/usr/bin/python3 -B '%s/tests/lib/mansio_test/invariants.py' "
-             "'host=%s user=postgres dbname=mansio'",
-             source != NULL ? source : ".", testing_dir);
-    return testing_run("/bin/sh", "-c", command);
-}
-
 static int run_case(void *arg)
 {
     void (*const *body)(struct mansio_arena *) = arg;
@@ -405,7 +394,7 @@ static int run_case(void *arg)
         (void)state;                                                                               \
         void (*body)(struct mansio_arena *) = name;                                                \
         run_fiber(run_case, &body);                                                                \
-        assert_int_equal(invariants(), 0);                                                         \
+        assert_int_equal(store_invariants(), 0);                                                   \
     }
 
 CASE(one_connection)
@@ -416,24 +405,6 @@ CASE(many_tenants)
 CASE(impatient_senders)
 CASE(locked_account)
 
-static int apply(void *arg)
-{
-    (void)arg;
-    struct mansio_arena *arena = mansio_arena_new(NULL, "test", 0);
-    CHECK(pg_schema_apply(TESTING_PG(arena), NULL, NULL, soon()) >= 0);
-    mansio_arena_free(arena);
-    return 0;
-}
-
-static int up(void **state)
-{
-    if (testing_cluster_up(state) < 0) {
-        return -1;
-    }
-    run_fiber(apply, NULL);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -442,5 +413,6 @@ int main(void)
         cmocka_unit_test(test_many_tenants),   cmocka_unit_test(test_impatient_senders),
         cmocka_unit_test(test_locked_account),
     };
-    return cmocka_run_group_tests_name("store faults", tests, up, testing_cluster_down);
+    return cmocka_run_group_tests_name("store faults", tests, store_cluster_up,
+                                       testing_cluster_down);
 }

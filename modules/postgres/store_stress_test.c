@@ -32,22 +32,6 @@ static int64_t soon(void)
     return mansio_deadline_in(LONG_US);
 }
 
-static const char *source_dir(void)
-{
-    const char *source = getenv("MANSIO_SRCDIR");
-    return source != NULL ? source : ".";
-}
-
-static int invariants(void)
-{
-    char command[512];
-    snprintf(command, sizeof command,
-             "/usr/bin/python3 -B '%s/tests/lib/mansio_test/invariants.py' "
-             "'host=%s user=postgres dbname=mansio'",
-             source_dir(), testing_dir);
-    return testing_run("/bin/sh", "-c", command);
-}
-
 /* ---- one account, many fibers --------------------------------------------------------------- */
 
 struct entry {
@@ -398,7 +382,7 @@ static void test_many_fibers_one_account(void **state)
 {
     (void)state;
     run_fiber(many_fibers, NULL);
-    assert_int_equal(invariants(), 0);
+    assert_int_equal(store_invariants(), 0);
 }
 
 /* ---- two processes, crossing mailboxes ------------------------------------------------------ */
@@ -498,7 +482,7 @@ static void test_two_processes_crossing(void **state)
         assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
         assert_int_equal(status, 0);
     }
-    assert_int_equal(invariants(), 0);
+    assert_int_equal(store_invariants(), 0);
     char command[512];
     snprintf(command, sizeof command,
              "psql -XAtq -v ON_ERROR_STOP=1 -h %s -U postgres -d mansio -c \"SELECT 1 / "
@@ -513,29 +497,12 @@ static void test_two_processes_crossing(void **state)
     assert_int_equal(testing_run("/bin/sh", "-c", command), 0);
 }
 
-static int apply(void *arg)
-{
-    (void)arg;
-    struct mansio_arena *arena = mansio_arena_new(NULL, "test", 0);
-    CHECK(pg_schema_apply(TESTING_PG(arena), NULL, NULL, soon()) >= 0);
-    mansio_arena_free(arena);
-    return 0;
-}
-
-static int up(void **state)
-{
-    if (testing_cluster_up(state) < 0) {
-        return -1;
-    }
-    run_fiber(apply, NULL);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_two_processes_crossing),
         cmocka_unit_test(test_many_fibers_one_account),
     };
-    return cmocka_run_group_tests_name("store stress", tests, up, testing_cluster_down);
+    return cmocka_run_group_tests_name("store stress", tests, store_cluster_up,
+                                       testing_cluster_down);
 }

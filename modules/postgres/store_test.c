@@ -475,17 +475,6 @@ static void ids_differ(struct mansio_arena *arena)
     CHECK(((ids[0] >> 10) & 4095) != ((ids[COUNT] >> 10) & 4095));
 }
 
-static int invariants(void)
-{
-    char command[512];
-    const char *source = getenv("MANSIO_SRCDIR");
-    snprintf(command, sizeof command,
-             "/usr/bin/python3 -B '%s/tests/lib/mansio_test/invariants.py' "
-             "'host=%s user=postgres dbname=mansio'",
-             source != NULL ? source : ".", testing_dir);
-    return testing_run("/bin/sh", "-c", command);
-}
-
 static int run_cases(void *arg)
 {
     void (*const *cases)(struct mansio_arena *) = arg;
@@ -505,7 +494,7 @@ static int run_cases(void *arg)
         (void)state;                                                                               \
         void (*cases[])(struct mansio_arena *) = {name, NULL};                                     \
         run_fiber(run_cases, cases);                                                               \
-        assert_int_equal(invariants(), 0);                                                         \
+        assert_int_equal(store_invariants(), 0);                                                   \
     }
 
 CASE(one_recipient)
@@ -519,24 +508,6 @@ CASE(many_messages)
 CASE(swept_after_copies)
 CASE(spool)
 CASE(ids_differ)
-
-static int apply(void *arg)
-{
-    (void)arg;
-    struct mansio_arena *arena = mansio_arena_new(NULL, "test", 0);
-    CHECK(pg_schema_apply(TESTING_PG(arena), NULL, NULL, soon()) >= 0);
-    mansio_arena_free(arena);
-    return 0;
-}
-
-static int up(void **state)
-{
-    if (testing_cluster_up(state) < 0) {
-        return -1;
-    }
-    run_fiber(apply, NULL);
-    return 0;
-}
 
 int main(void)
 {
@@ -553,5 +524,5 @@ int main(void)
         cmocka_unit_test(test_spool),
         cmocka_unit_test(test_ids_differ),
     };
-    return cmocka_run_group_tests_name("store", tests, up, testing_cluster_down);
+    return cmocka_run_group_tests_name("store", tests, store_cluster_up, testing_cluster_down);
 }

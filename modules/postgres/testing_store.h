@@ -94,4 +94,36 @@ static inline struct mansio_content *store_content(struct mansio_arena *arena,
     return rc == 0 ? content : NULL;
 }
 
+/* 0: what tests/lib/mansio_test/invariants.py says of the database holds. */
+static inline int store_invariants(void)
+{
+    char command[512];
+    const char *source = getenv("MANSIO_SRCDIR");
+    snprintf(command, sizeof command,
+             "/usr/bin/python3 -B '%s/tests/lib/mansio_test/invariants.py' "
+             "'host=%s user=postgres dbname=mansio'",
+             source != NULL ? source : ".", testing_dir);
+    return testing_run("/bin/sh", "-c", command);
+}
+
+static inline int store_schema_apply(void *arg)
+{
+    (void)arg;
+    struct mansio_arena *arena = mansio_arena_new(NULL, "test", 0);
+    CHECK(pg_schema_apply(TESTING_PG(arena), NULL, NULL, mansio_deadline_in(60 * MANSIO_SECOND)) >=
+          0);
+    mansio_arena_free(arena);
+    return 0;
+}
+
+/* As what setup of a group of tests: a cluster with our database and its schema. */
+static inline int store_cluster_up(void **state)
+{
+    if (testing_cluster_up(state) < 0) {
+        return -1;
+    }
+    run_fiber(store_schema_apply, NULL);
+    return 0;
+}
+
 #endif
