@@ -9,6 +9,7 @@
 #include <mansio/error.h>
 #include <mansio/str.h>
 
+#include "object_fields.h"
 #include "object_sql.h"
 
 enum {

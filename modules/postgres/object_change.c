@@ -13,6 +13,7 @@
 #include <mansio/error.h>
 #include <mansio/str.h>
 
+#include "object_fields.h"
 #include "object_sql.h"
 #include "relay.h"
 #include "sql.h"
