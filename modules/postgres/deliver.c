@@ -448,13 +448,15 @@ int pg_deliver(struct mansio_instance *pool, struct mansio_plan *plan,
     if (store == NULL) {
         return mansio_fail(MANSIO_E_UNAVAILABLE, "the store isn't started");
     }
-    int rc = pg_post_new(store, pool, plan, content, deadline_us, &post);
-    if (rc < 0) {
-        return rc;
-    }
+    store->delivering++;
     int64_t began_us = mansio_now_us();
-    rc = post->part_count > 0 ? deliver_post(store, post, deadline_us) : 0;
-    mansio_metric_observe(store->pg->instance, PG_METRIC_DELIVERY_TIME, mansio_now_us() - began_us);
-    mansio_arena_free(post->arena);
+    int rc = pg_post_new(store, pool, plan, content, deadline_us, &post);
+    if (rc == 0) {
+        rc = post->part_count > 0 ? deliver_post(store, post, deadline_us) : 0;
+        mansio_metric_observe(store->pg->instance, PG_METRIC_DELIVERY_TIME,
+                              mansio_now_us() - began_us);
+        mansio_arena_free(post->arena);
+    }
+    store->delivering--;
     return rc;
 }

@@ -42,6 +42,7 @@ struct pg_store {
     /* Posts that wait for a group, oldest first; is_led while a fiber sends one. */
     struct pg_post *first, *last;
     int is_led;
+    size_t delivering;             /* fibers within pg_deliver() */
     struct mansio_mutex *patience; /* of who waits for an account that somebody keeps locked */
 };
 
