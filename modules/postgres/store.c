@@ -170,9 +170,9 @@ void pg_store_stop(struct pg *pg)
     }
     pg->store = NULL;
     pg_pool_close(store->delivery);
+    /* A commit that takes longer than the pool waits: the memory is lost, not pulled away. */
     if (store->delivering > 0) {
-        return; /* a commit that takes longer than the pool waits: memory is lost, not pulled away
-                 */
+        return;
     }
     mansio_arena_free(store->arena);
 }
