@@ -3,7 +3,8 @@
  * configuration, by its reader's privileges, and handed on with it. Which nodes are secrets only
  * a module's table tells, and modules are loaded later: so under `instances` every map of that
  * form is read, and what can't be read matters only once a SECRET asks for it. The core's own
- * table has SECRETs under `tls` alone. Never writes a secret's bytes anywhere but into a mansio_secret.
+ * table has SECRETs under `tls` alone. Never writes a secret's bytes anywhere but into a
+ * mansio_secret.
  */
 #include <config.h>
 
