@@ -10,10 +10,9 @@ plan() {
     cat <<'PLAN'
 autogen
 gcc
-clang
-asan
-e2e fuzz-build
-e2e-asan fuzz
+asan e2e
+e2e-asan fuzz-build
+clang fuzz
 abi lint
 PLAN
     if [ "$1" = 1 ]; then
@@ -77,8 +76,9 @@ stage_gcc() {
     build CC=gcc && check_and_install gcc
 }
 
+# What clang says of the whole tree. Its unit tests run in the asan stage, which is clang's too.
 stage_clang() {
-    build CC=clang && check clang
+    build CC=clang CFLAGS="-O0 -g" && make -j"$JOBS" check TESTS=
 }
 
 # clang's runtime sees fibers, gcc's reports false errors with siglongjmp between stacks.
