@@ -4,38 +4,18 @@ import contextlib
 import json
 import os
 import pathlib
-import re
 import signal
 import socket
 import subprocess
+
+from mansio_local.ports import free_port
+from mansio_local.yaml import to_yaml
 
 from . import proc
 from .install import run
 from .wait import until
 
 STARTUP_SECONDS = 60  # of patience, not of expectation: a sanitizer build on a loaded machine
-
-
-def free_port():
-    """A loopback port that nobody listens on now."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def to_yaml(value, indent=0):
-    """A dictionary as YAML. Texts are quoted, all but durations, which may not be."""
-    pad = "  " * indent
-    if isinstance(value, dict):
-        if not value:
-            return " {}\n"
-        lines = "".join(f"{pad}{key}:{to_yaml(below, indent + 1)}" for key, below in value.items())
-        return ("\n" if indent else "") + lines
-    if isinstance(value, list):
-        return " [" + ", ".join(to_yaml(item).strip() for item in value) + "]\n"
-    if isinstance(value, str) and re.fullmatch(r"\d+(us|ms|s|m|h|d)", value):
-        return f" {value}\n"
-    return f" {json.dumps(value)}\n"
 
 
 class Daemon:

@@ -5,18 +5,14 @@ import pathlib
 import poplib
 import smtplib
 import ssl
-import sys
 import tempfile
 
-TOP = pathlib.Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(TOP / "packaging" / "local"))
+from mansio_local import people
+from mansio_local.cluster import Cluster
+from mansio_local.node import HOST, Node
+from mansio_local.ports import free_port
 
-from mansio_local import people  # noqa: E402
-from mansio_local.cluster import Cluster  # noqa: E402
-from mansio_local.node import HOST, Node  # noqa: E402
-from mansio_local.ports import free_port  # noqa: E402
-
-from . import invariants  # noqa: E402
+from . import invariants
 
 PASSWORD = "correct-horse"
 TENANTS = (("alpha", "alpha.test"), ("beta", "beta.test"))
