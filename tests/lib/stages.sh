@@ -10,10 +10,9 @@ plan() {
     cat <<'PLAN'
 autogen
 gcc
-asan e2e
-e2e-asan fuzz-build
-clang fuzz
-abi lint
+asan e2e fuzz-build
+e2e-asan clang
+fuzz abi lint
 PLAN
     if [ "$1" = 1 ]; then
         cat <<'PLAN'

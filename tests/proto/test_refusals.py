@@ -265,7 +265,9 @@ MANSIO_MODULE("bad", "1.0", "", .summary = "x.", .load = load);
     refuse(hello)
 
 
-def test_module_that_hangs_when_loaded(hello, install):
+def test_module_that_hangs_when_loaded(hello, install, long):
+    if not long:
+        pytest.skip("waits for the checking child's minute: only with --long")
     text = """
 #include <mansio/module.h>
 #include <unistd.h>
