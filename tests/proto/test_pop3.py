@@ -431,8 +431,10 @@ def test_closed_after_too_many_bad_commands(box):
         assert pop.is_closed()
 
 
-def test_passwords_dont_stay_in_memory(make_daemon):
+def test_passwords_dont_stay_in_memory(make_daemon, install):
     """A core dump, or who reads freed memory, finds none of those that were tried."""
+    if install.is_sanitized:
+        pytest.skip("the sanitizer's own areas are terabytes, and hold freed memory on purpose")
     daemon = make_daemon()
     box = memory_box(daemon)
     user = box.user(SHORT)
