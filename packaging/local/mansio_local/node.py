@@ -5,7 +5,6 @@ sockets), log, and what the supervisor keeps.
 """
 
 import json
-import os
 import pathlib
 import secrets
 import shutil
@@ -248,7 +247,3 @@ class Node:
 
     def master_pid(self):
         return json.loads(self.pid_file.read_text())["master"]
-
-
-def is_root():
-    return os.geteuid() == 0
