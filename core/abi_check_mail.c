@@ -8,6 +8,7 @@
 #include <mansio/filter.h>
 #include <mansio/mail.h>
 #include <mansio/plan.h>
+#include <mansio/report.h>
 #include <mansio/resolver.h>
 #include <mansio/store.h>
 #include <mansio/tls.h>
@@ -209,6 +210,45 @@ HOLD(mansio_dns_answer, records, 8);
 HOLD(mansio_dns_answer, count, 16);
 HOLD(mansio_dns_answer, is_authentic, 24);
 HOLD(mansio_dns_answer, is_name_known, 28);
+
+HOLD_SIZE(mansio_report_recipient, 144);
+HOLD(mansio_report_recipient, size, 0);
+HOLD(mansio_report_recipient, action, 8);
+HOLD(mansio_report_recipient, reserved, 12);
+HOLD(mansio_report_recipient, address, 16);
+HOLD(mansio_report_recipient, original, 32);
+HOLD(mansio_report_recipient, status, 48);
+HOLD(mansio_report_recipient, remote, 64);
+HOLD(mansio_report_recipient, reply, 80);
+HOLD(mansio_report_recipient, reason, 96);
+HOLD(mansio_report_recipient, log_id, 112);
+HOLD(mansio_report_recipient, last_attempt_us, 128);
+HOLD(mansio_report_recipient, retry_until_us, 136);
+
+HOLD_SIZE(mansio_report, 160);
+HOLD(mansio_report, size, 0);
+HOLD(mansio_report, flags, 8);
+HOLD(mansio_report, reserved, 12);
+HOLD(mansio_report, hostname, 16);
+HOLD(mansio_report, id, 32);
+HOLD(mansio_report, reverse_path, 48);
+HOLD(mansio_report, envelope_id, 64);
+HOLD(mansio_report, ret, 80);
+HOLD(mansio_report, message, 96);
+HOLD(mansio_report, message_bytes, 112);
+HOLD(mansio_report, returned_bytes_max, 120);
+HOLD(mansio_report, arrived_us, 128);
+HOLD(mansio_report, now_us, 136);
+HOLD(mansio_report, recipients, 144);
+HOLD(mansio_report, recipient_count, 152);
+
+HOLD_SIZE(mansio_report_text, 56);
+HOLD(mansio_report_text, size, 0);
+HOLD(mansio_report_text, head, 8);
+HOLD(mansio_report_text, tail, 24);
+HOLD(mansio_report_text, returned_bytes, 40);
+HOLD(mansio_report_text, flags, 48);
+HOLD(mansio_report_text, reserved, 52);
 
 HOLD_SIZE(mansio_collection, 88);
 HOLD(mansio_collection, size, 0);
