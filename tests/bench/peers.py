@@ -76,12 +76,15 @@ service imap-login {{
     port = {imap_port}
   }}
   inet_listener imaps {{
-    port = 0
+    port = {imaps_port}
+    ssl = yes
   }}
   service_count = 0
+  process_min_avail = 2
 }}
 service imap {{
   service_count = 200
+  process_min_avail = 8
 }}
 service lmtp {{
   # As many as there are sessions, ready when they come.
