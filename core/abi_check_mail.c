@@ -11,6 +11,7 @@
 #include <mansio/report.h>
 #include <mansio/resolver.h>
 #include <mansio/store.h>
+#include <mansio/structure.h>
 #include <mansio/tls.h>
 
 #if defined(__x86_64__) && defined(__LP64__)
@@ -377,6 +378,63 @@ HOLD(mansio_store, spool_list, 200);
 HOLD(mansio_store, spool_retry, 208);
 HOLD(mansio_store, spool_remove, 216);
 HOLD(mansio_store, message_read_many, 224);
+
+HOLD_SIZE(mansio_address, 88);
+HOLD(mansio_address, size, 0);
+HOLD(mansio_address, next, 8);
+HOLD(mansio_address, kind, 16);
+HOLD(mansio_address, reserved, 20);
+HOLD(mansio_address, name, 24);
+HOLD(mansio_address, route, 40);
+HOLD(mansio_address, local, 56);
+HOLD(mansio_address, domain, 72);
+
+HOLD_SIZE(mansio_envelope, 136);
+HOLD(mansio_envelope, size, 0);
+HOLD(mansio_envelope, date, 8);
+HOLD(mansio_envelope, subject, 24);
+HOLD(mansio_envelope, in_reply_to, 40);
+HOLD(mansio_envelope, message_id, 56);
+HOLD(mansio_envelope, references, 72);
+HOLD(mansio_envelope, from, 88);
+HOLD(mansio_envelope, sender, 96);
+HOLD(mansio_envelope, reply_to, 104);
+HOLD(mansio_envelope, to, 112);
+HOLD(mansio_envelope, cc, 120);
+HOLD(mansio_envelope, bcc, 128);
+
+HOLD_SIZE(mansio_param, 56);
+HOLD(mansio_param, size, 0);
+HOLD(mansio_param, next, 8);
+HOLD(mansio_param, name, 16);
+HOLD(mansio_param, value, 32);
+HOLD(mansio_param, is_extended, 48);
+HOLD(mansio_param, reserved, 52);
+
+HOLD_SIZE(mansio_part, 248);
+HOLD(mansio_part, size, 0);
+HOLD(mansio_part, parent, 8);
+HOLD(mansio_part, first_child, 16);
+HOLD(mansio_part, next, 24);
+HOLD(mansio_part, kind, 32);
+HOLD(mansio_part, reserved, 36);
+HOLD(mansio_part, header_start, 40);
+HOLD(mansio_part, body_start, 48);
+HOLD(mansio_part, body_end, 56);
+HOLD(mansio_part, header_lines, 64);
+HOLD(mansio_part, body_lines, 72);
+HOLD(mansio_part, type, 80);
+HOLD(mansio_part, subtype, 96);
+HOLD(mansio_part, params, 112);
+HOLD(mansio_part, disposition, 120);
+HOLD(mansio_part, disposition_params, 136);
+HOLD(mansio_part, encoding, 144);
+HOLD(mansio_part, id, 160);
+HOLD(mansio_part, description, 176);
+HOLD(mansio_part, md5, 192);
+HOLD(mansio_part, language, 208);
+HOLD(mansio_part, location, 224);
+HOLD(mansio_part, envelope, 240);
 
 HOLD_SIZE(mansio_tls_facts, 104);
 HOLD(mansio_tls_facts, size, 0);
