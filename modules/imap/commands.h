@@ -7,15 +7,15 @@
 #include "session.h"
 
 enum imap_command_flags {
-    IMAP_HAS_UID = 1,        /* there is a form behind "UID" */
-    IMAP_ONLY_UID = 2,       /* and no other (UID EXPUNGE) */
-    IMAP_KEEPS_NUMBERS = 4,  /* no EXPUNGE may be sent while it runs, unless it is the UID form
-                                (RFC 3501 7.4.1) */
-    IMAP_WITHOUT_SYNC = 8,   /* nothing about the selected mailbox is told before its tagged reply */
+    IMAP_HAS_UID = 1,       /* there is a form behind "UID" */
+    IMAP_ONLY_UID = 2,      /* and no other (UID EXPUNGE) */
+    IMAP_KEEPS_NUMBERS = 4, /* no EXPUNGE may be sent while it runs, unless it is the UID form
+                               (RFC 3501 7.4.1) */
+    IMAP_WITHOUT_SYNC = 8,  /* nothing about the selected mailbox is told before its tagged reply */
     IMAP_TAKES_LITERAL = 16, /* reads a literal by itself: APPEND */
     IMAP_ONLY_BEFORE_TLS = 32,
-    IMAP_WRITES = 64,        /* not in a mailbox opened by EXAMINE */
-    IMAP_SECRET = 128,       /* its text must be wiped */
+    IMAP_WRITES = 64,    /* not in a mailbox opened by EXAMINE */
+    IMAP_PASSWORD = 128, /* only where a password in the clear is taken */
 };
 
 struct imap_command {
@@ -28,12 +28,27 @@ struct imap_command {
     uint32_t flags;  /* enum imap_command_flags */
 };
 
+/* All rows, sorted by verb. */
+const struct imap_command *imap_commands(size_t *out_count);
+
 /* The row of a verb (any case); NULL: unknown. @param is_uid  behind "UID " */
 const struct imap_command *imap_find_command(struct mansio_str verb, int is_uid);
+
+/*
+ * Read tag and verb of a command into session->tag, is_uid and command, and look whether it may be
+ * given now.
+ *
+ * @param cursor  at the begin; behind the verb after success
+ * @return 0; MANSIO_E_DENIED: it may not, which imap_end_with() has been told
+ */
+MANSIO_MUST_CHECK int imap_recognise(struct imap_session *session, struct imap_cursor *cursor);
 
 /* Append the capabilities that hold now, as CAPABILITY lists them: from a table of name, function
  * that says whether it holds, and RFC. */
 void imap_print_capabilities(const struct imap_session *session, struct mansio_buf *out);
+
+/* What ENABLE (RFC 5161) can switch on under this name; 0: nothing. */
+uint32_t imap_find_enabled(struct mansio_str capability, struct mansio_str *out_name);
 
 /* Each in a file of its own, or with its like. */
 int imap_cmd_append(struct imap_session *session, struct imap_cursor *cursor);

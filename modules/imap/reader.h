@@ -5,7 +5,7 @@
 #ifndef MANSIO_MODULES_IMAP_READER_H
 #define MANSIO_MODULES_IMAP_READER_H
 
-#include <mansio/str.h>
+#include <mansio/base.h>
 
 struct imap_session;
 
@@ -40,8 +40,12 @@ MANSIO_MUST_CHECK int imap_literal_read(struct imap_session *session, struct ima
 
 /* Read past the rest of it, if it is coming: a synchronizing one that was not begun isn't.
  * @yields yes */
-MANSIO_MUST_CHECK int imap_literal_skip(struct imap_session *session,
-                                        struct imap_literal *literal);
+MANSIO_MUST_CHECK int imap_literal_skip(struct imap_session *session, struct imap_literal *literal);
+
+/* A line that is no command: a response of AUTHENTICATE. Sends what is gathered before.
+ * @return 0; MANSIO_E_LIMIT: too long, and skipped; otherwise as mansio_stream_read_line()
+ * @yields yes */
+MANSIO_MUST_CHECK int imap_read_response(struct imap_session *session, struct mansio_str *out);
 
 /* What follows the literal on its last line, up to the end or the next literal, as
  * imap_read_command() gives it. @yields yes */

@@ -50,10 +50,10 @@ struct imap_session {
     struct mansio_buf *out;     /* replies of the command that runs, in its arena */
     struct mansio_str tag;      /* of the command that runs */
     const struct imap_command *command;
-    uint32_t is_uid;   /* the command came behind "UID " (RFC 3501 6.4.8) */
-    uint32_t state;    /* enum imap_state */
-    uint32_t enabled;  /* enum imap_enabled */
-    uint32_t is_over;  /* after the reply nothing more is read */
+    uint32_t is_uid;          /* the command came behind "UID " (RFC 3501 6.4.8) */
+    uint32_t state;           /* enum imap_state */
+    uint32_t enabled;         /* enum imap_enabled */
+    uint32_t is_over;         /* after the reply nothing more is read */
     uint32_t is_mid_response; /* bytes of a response have been sent, more belong to it: no other
                                  word fits in */
     uint32_t bad_commands, login_failures;
@@ -69,6 +69,10 @@ struct imap_session {
     /* What the running command's tagged reply will say (imap_end_with()). */
     uint32_t status;         /* enum imap_status; 0: not said yet */
     struct mansio_str words; /* response code and text */
+
+    /* SASL mechanisms as last asked for (imap_ask_mechanisms()). */
+    struct mansio_arena *mechanisms_arena;
+    struct mansio_str mechanisms;
 };
 
 /* The protocol's functions (mansio/protocol.h). */
@@ -77,6 +81,9 @@ void imap_goodbye(struct mansio_instance *instance, struct mansio_session *sessi
                   struct mansio_buf *out);
 
 int64_t imap_setting(const struct imap_session *session, const char *name);
+
+/* When the client has to have sent or taken what is waited for. */
+int64_t imap_deadline(const struct imap_session *session);
 
 /* When the store has to have answered. */
 int64_t imap_store_deadline(const struct imap_session *session);
@@ -104,12 +111,19 @@ int imap_end_bad(struct imap_session *session, const struct imap_cursor *cursor,
  */
 MANSIO_MUST_CHECK int imap_end_failed(struct imap_session *session, int code, const char *what);
 
+/* Append the tagged reply now, for what changes the conn behind it (STARTTLS); the dispatcher then
+ * sends none. */
+void imap_end_now(struct imap_session *session);
+
 /* Send what is gathered in session->out if it is at least @p at_least bytes (0: in any case, and
  * flush it to the peer). For commands with large answers. Yields. */
 MANSIO_MUST_CHECK int imap_send(struct imap_session *session, size_t at_least);
 
 /* Send what is gathered, then bytes that need not be copied (a body). Yields. */
 MANSIO_MUST_CHECK int imap_send_bytes(struct imap_session *session, struct mansio_str bytes);
+
+/* Ask the core which mechanisms there are now, before imap_print_capabilities(). Yields. */
+MANSIO_MUST_CHECK int imap_ask_mechanisms(struct imap_session *session);
 
 /* The credentials were judged: the tagged reply, and from success on the account's store.
  * @return 0, or the error that ends the session */

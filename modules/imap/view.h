@@ -18,13 +18,13 @@ struct imap_view {
     uint64_t collection_id;
     struct mansio_str name;
     uint32_t uid_validity;
-    uint32_t uid_next;    /* as told */
+    uint32_t uid_next; /* as told */
     uint32_t is_read_only;
     uint32_t recent_from; /* UIDs from here on are \Recent to this session */
     uint64_t modseq;      /* told up to here */
     uint32_t *ranges;     /* pairs of first and last UID, ascending */
     size_t range_count, range_space;
-    uint32_t count; /* messages */
+    uint32_t count;                    /* messages */
     struct mansio_subscription *hints; /* something changed in the account */
     /* ... what view.c needs beside */
 };

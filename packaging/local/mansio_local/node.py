@@ -37,7 +37,7 @@ class Node:
         self.pid_file = self.directory / "supervisor.json"
         self.env_file = self.directory / "lab.env"
         self.run_directory = self.directory / "run"
-        names = ("smtp", "lmtp", "pop3", "pop3s", "metrics")
+        names = ("smtp", "lmtp", "imap", "imaps", "pop3", "pop3s", "metrics")
         self.ports = dict(zip(names, free_ports(len(names))))
         self.passwords = self.kept_passwords()
         self.name = "lab"
@@ -111,6 +111,8 @@ class Node:
                 ],
                 "serve": "lmtp",
             },
+            "imap": listener(self.ports["imap"], "imap", tls="starttls", plaintext_login=True),
+            "imaps": listener(self.ports["imaps"], "imap", tls="implicit"),
             "pop3": listener(self.ports["pop3"], "pop3", tls="starttls", plaintext_login=True),
             "pop3s": listener(self.ports["pop3s"], "pop3", tls="implicit"),
         }
@@ -138,6 +140,7 @@ class Node:
                 "passwords": {"module": "auth-password"},
                 "mx": {"module": "smtp", "settings": {"mode": "mx"}},
                 "lmtp": {"module": "smtp", "settings": {"mode": "lmtp"}},
+                "imap": {"module": "imap"},
                 "pop3": {"module": "pop3"},
             },
             "listeners": listeners,
@@ -180,6 +183,8 @@ class Node:
             "SMTP_PORT": self.ports["smtp"],
             "LMTP_PORT": self.ports["lmtp"],
             "LMTP_UNIX": self.run_directory / "lmtp.sock",
+            "IMAP_PORT": self.ports["imap"],
+            "IMAPS_PORT": self.ports["imaps"],
             "POP3_PORT": self.ports["pop3"],
             "POP3S_PORT": self.ports["pop3s"],
             "METRICS_PORT": self.ports["metrics"],

@@ -23,7 +23,15 @@ HOME = pathlib.Path("/var/lib/mansio-quickstart")
 USER = "mansio"
 TENANT, DOMAIN, PEOPLE = "demo", "demo.test", ("alice", "bob")
 # Where they are free; else others are taken.
-WISHED_PORTS = {"smtp": 2525, "lmtp": 2024, "pop3": 2110, "pop3s": 2995, "metrics": 9108}
+WISHED_PORTS = {
+    "smtp": 2525,
+    "lmtp": 2024,
+    "imap": 2143,
+    "imaps": 2993,
+    "pop3": 2110,
+    "pop3s": 2995,
+    "metrics": 9108,
+}
 READ_SECONDS = 20  # of patience
 STATE = HOME / "quickstart.json"
 
@@ -49,7 +57,7 @@ class Quickstart:
         self.node.name, self.node.user = "quickstart", USER
         self.state = json.loads(STATE.read_text()) if STATE.exists() else {}
         if self.state:
-            self.node.ports = self.state["ports"]
+            self.node.ports |= self.state["ports"]  # services of later versions get free ones
 
     # ---- setting up, once
 

@@ -1,5 +1,6 @@
 """A lab for tests: a private PostgreSQL and a mansiod with two tenants (see tests/lab)."""
 
+import imaplib
 import os
 import pathlib
 import poplib
@@ -88,6 +89,13 @@ class Lab:
         box = poplib.POP3(HOST, self.port("pop3"), timeout=60)
         box.user(user)
         box.pass_(password)
+        return box
+
+    def imap(self, user=None, password=PASSWORD):
+        """A connection, logged in as @user if that is given."""
+        box = imaplib.IMAP4(HOST, self.port("imap"), timeout=60)
+        if user is not None:
+            box.login(user, password)
         return box
 
     def sql(self, text):
