@@ -321,7 +321,7 @@ HOLD(mansio_usage, bytes, 8);
 HOLD(mansio_usage, messages, 16);
 HOLD(mansio_usage, modseq, 24);
 
-HOLD_SIZE(mansio_spool_item, 192);
+HOLD_SIZE(mansio_spool_item, 208);
 HOLD(mansio_spool_item, size, 0);
 HOLD(mansio_spool_item, id, 8);
 HOLD(mansio_spool_item, message_bytes, 16);
@@ -339,6 +339,9 @@ HOLD(mansio_spool_item, notify, 136);
 HOLD(mansio_spool_item, original_recipient, 152);
 HOLD(mansio_spool_item, last_reply, 168);
 HOLD(mansio_spool_item, claim, 184);
+HOLD(mansio_spool_item, message_id, 192);
+HOLD(mansio_spool_item, prefix_no, 200);
+HOLD(mansio_spool_item, reserved, 204);
 
 HOLD_SIZE(mansio_spool_outcome, 48);
 HOLD(mansio_spool_outcome, size, 0);

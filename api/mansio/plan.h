@@ -27,7 +27,8 @@ struct mansio_plan_entry {
     size_t size;                    /* sizeof(struct mansio_plan_entry) */
     uint32_t action;                /* enum mansio_plan_action */
     uint32_t recipient;             /* which recipient of the transaction, from 0 */
-    struct mansio_account *account; /* whose mailbox, or on whose behalf it is sent */
+    struct mansio_account *account; /* whose mailbox, or on whose behalf it is sent. NULL: SEND, in
+                                     * spool_finish() alone, on behalf of whose item it is */
     struct mansio_str collection;   /* DELIVER: its name; empty: INBOX */
     uint32_t is_creating; /* DELIVER: 1: make the collection if there is none; 0: INBOX then */
     uint32_t flags;       /* enum mansio_message_flags */

@@ -190,6 +190,9 @@ struct mansio_spool_item {
     struct mansio_str envelope_id, ret, notify, original_recipient; /* RFC 3461 */
     struct mansio_str last_reply;                                   /* of the last attempt; empty */
     void *claim;                                                    /* the provider's own */
+    uint64_t message_id; /* items of a tenant with the same one and the same prefix_no have the */
+    uint32_t prefix_no;  /* same bytes and envelope: one transaction may carry them */
+    uint32_t reserved;   /* 0 */
 };
 
 typedef int (*mansio_spool_fn)(void *arg, const struct mansio_spool_item *item);
@@ -197,6 +200,9 @@ typedef int (*mansio_spool_fn)(void *arg, const struct mansio_spool_item *item);
 enum mansio_spool_verdict {
     MANSIO_SPOOL_DONE = 1,  /* delivered, or given up: it goes */
     MANSIO_SPOOL_RETRY = 2, /* again at next_us */
+    /* Not tried: as it was, attempts too; due at next_us (0: as it was). A reply, if there is one,
+     * is kept all the same. */
+    MANSIO_SPOOL_PUT_BACK = 3,
 };
 
 struct mansio_spool_outcome {
@@ -379,7 +385,8 @@ struct mansio_store {
 
     /** End claims as their outcomes say, and commit what comes of them (bounces) in the same
      * transaction.
-     * @param plan, content  as deliver(); NULL: nothing
+     * @param plan, content  as deliver(); NULL: nothing. An entry to SEND may have no account: it
+     *                       is then sent on behalf of the first outcome's tenant
      * @return 0; MANSIO_E_DENIED if a claim was lost: nothing has changed @yields yes @since 1.0 */
     int (*spool_finish)(struct mansio_instance *pool, struct mansio_str holder,
                         const struct mansio_spool_outcome *outcomes, size_t count,

@@ -156,7 +156,7 @@ static int check_entry(const struct mansio_plan_entry *entry)
         what = "a struct of another size";
     } else if (entry->action < MANSIO_PLAN_DELIVER || entry->action > MANSIO_PLAN_SEND) {
         what = "an unknown action";
-    } else if (entry->account == NULL) {
+    } else if (entry->account == NULL && entry->action != MANSIO_PLAN_SEND) {
         what = "no account";
     } else if ((entry->flags & ~(uint32_t)FLAGS_ALL) != 0) {
         what = "unknown flags";

@@ -422,7 +422,8 @@ static int deliver_post(struct pg_store *store, struct pg_post *post, int64_t de
 }
 
 int pg_post_new(struct pg_store *store, struct mansio_instance *pool, struct mansio_plan *plan,
-                struct mansio_content *content, int64_t deadline_us, struct pg_post **out)
+                struct mansio_content *content, const struct pg_behalf *behalf, int64_t deadline_us,
+                struct pg_post **out)
 {
     /* Texts of 10,000 entries are the plan's; here is what points to them. */
     struct mansio_arena *arena = mansio_arena_new(NULL, "delivery", 64 << 20);
@@ -431,6 +432,7 @@ int pg_post_new(struct pg_store *store, struct mansio_instance *pool, struct man
     post->event = mansio_event_new(arena);
     post->plan = plan;
     post->content = content;
+    post->behalf = behalf != NULL ? *behalf : (struct pg_behalf){.tenant = 0};
     int rc = pg_post_prepare(post, store, pool, deadline_us);
     if (rc < 0) {
         mansio_arena_free(arena);
@@ -450,7 +452,7 @@ int pg_deliver(struct mansio_instance *pool, struct mansio_plan *plan,
     }
     store->delivering++;
     int64_t began_us = mansio_now_us();
-    int rc = pg_post_new(store, pool, plan, content, deadline_us, &post);
+    int rc = pg_post_new(store, pool, plan, content, NULL, deadline_us, &post);
     if (rc == 0) {
         rc = post->part_count > 0 ? deliver_post(store, post, deadline_us) : 0;
         mansio_metric_observe(store->pg->instance, PG_METRIC_DELIVERY_TIME,

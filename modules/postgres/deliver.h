@@ -51,6 +51,12 @@ struct pg_part {
 enum pg_post_state { PG_POST_NEW, PG_POST_QUEUED, PG_POST_SENT, PG_POST_DONE };
 
 /* A plan on its way. */
+/* Whose an entry without account is. */
+struct pg_behalf {
+    int64_t tenant; /* 0: nobody's */
+    struct mansio_str name;
+};
+
 struct pg_post {
     struct pg_post *next; /* in the queue */
     struct mansio_arena *arena;
@@ -61,6 +67,7 @@ struct pg_post {
     struct mansio_plan *plan;
     struct mansio_content *content;
     const struct mansio_plan_facts *facts;
+    struct pg_behalf behalf;
     struct mansio_str body, structure, text;
     int64_t id, size;
     int is_large;      /* its body is not in memory: in rows, alone */
@@ -83,10 +90,12 @@ int pg_post_explain(struct pg_post *post, struct pg_store *store, int64_t deadli
 /* Set the outcome of all its entries. */
 void pg_post_fail(struct pg_post *post, int code);
 
-/* pg_post_prepare() of a new post; then its arena is freed by the caller. @yields yes */
+/* pg_post_prepare() of a new post; then its arena is freed by the caller.
+ * @param behalf  NULL: every entry has its account @yields yes */
 MANSIO_MUST_CHECK int pg_post_new(struct pg_store *store, struct mansio_instance *pool,
                                   struct mansio_plan *plan, struct mansio_content *content,
-                                  int64_t deadline_us, struct pg_post **out);
+                                  const struct pg_behalf *behalf, int64_t deadline_us,
+                                  struct pg_post **out);
 
 /* Write a post within a transaction (pg_begin()) that others end. @yields yes */
 MANSIO_MUST_CHECK int pg_post_within(struct pg_store *store, struct pg_conn *conn,

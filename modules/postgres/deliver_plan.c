@@ -54,6 +54,13 @@ static int sort_entries(struct pg_post *post, struct mansio_instance *pool, stru
         if (!is_ours(entry)) {
             continue;
         }
+        if (entry->account == NULL) {
+            if (post->behalf.tenant == 0) {
+                return mansio_fail(MANSIO_E_BUG, "plan entry %zu is nobody's", i);
+            }
+            sorted[count++] = (struct sorted){.tenant = (uint64_t)post->behalf.tenant, .index = i};
+            continue;
+        }
         struct mansio_instance *theirs = NULL;
         if (mansio_account_store(entry->account, &theirs) == NULL || theirs != pool) {
             return mansio_fail(MANSIO_E_BUG, "plan entry %zu is another pool's", i);
@@ -184,7 +191,8 @@ static void add_spool(struct pg_part *part, const struct mansio_plan_entry *entr
     part->forward[n] = solid(entry->forward_path);
     part->notify[n] = solid(entry->notify);
     part->orcpt[n] = solid(entry->original_recipient);
-    part->tenant_name = mansio_account_facts(entry->account)->tenant;
+    part->tenant_name = entry->account != NULL ? mansio_account_facts(entry->account)->tenant
+                                               : part->post->behalf.name;
 }
 
 /* @param is_only  the post has no other part, or the parts needn't stand and fall together:

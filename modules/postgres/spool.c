@@ -66,6 +66,8 @@ static void fill(struct mansio_spool_item *item, const struct pg_result *result,
         .notify = pg_get_str(result, row, 13),
         .original_recipient = pg_get_str(result, row, 14),
         .last_reply = pg_get_str(result, row, 15),
+        .message_id = (uint64_t)pg_get_int64(result, row, 17),
+        .prefix_no = (uint32_t)pg_get_int32(result, row, 18),
     };
 }
 
@@ -275,14 +277,15 @@ static int send_ending(struct ending *e, int64_t tenant, uint32_t verdict, size_
     pg_add_text(&params, e->holder);
     pg_add_int64s(&params, e->arena, e->ids, n);
     pg_add_int64s(&params, e->arena, e->fences, n);
-    if (verdict == MANSIO_SPOOL_RETRY) {
+    if (verdict != MANSIO_SPOOL_DONE) {
         pg_add_int64s(&params, e->arena, e->next, n);
         pg_add_texts(&params, e->arena, e->replies, n);
+        pg_add_int32(&params, verdict == MANSIO_SPOOL_RETRY);
     }
     ++*out_sent;
     int rc = pg_tenant(e->conn, (uint64_t)tenant);
     return rc == 0 ? pg_send(e->conn,
-                             verdict == MANSIO_SPOOL_RETRY ? PG_SQL_SPOOL_AGAIN : PG_SQL_SPOOL_DONE,
+                             verdict == MANSIO_SPOOL_DONE ? PG_SQL_SPOOL_DONE : PG_SQL_SPOOL_AGAIN,
                              &params)
                    : rc;
 }
@@ -320,9 +323,9 @@ static int end_claims(struct ending *e, int64_t deadline_us)
     int rc = 0;
     for (int64_t tenant = tenant_after(e, INT64_MIN); rc == 0 && tenant != INT64_MAX;
          tenant = tenant_after(e, tenant)) {
-        rc = send_ending(e, tenant, MANSIO_SPOOL_DONE, &sent);
-        if (rc == 0) {
-            rc = send_ending(e, tenant, MANSIO_SPOOL_RETRY, &sent);
+        for (uint32_t verdict = MANSIO_SPOOL_DONE; rc == 0 && verdict <= MANSIO_SPOOL_PUT_BACK;
+             verdict++) {
+            rc = send_ending(e, tenant, verdict, &sent);
         }
         if (rc == 0 && sent >= ENDINGS_MAX) {
             rc = flush_endings(e, &sent, deadline_us);
@@ -335,7 +338,7 @@ static int check_outcomes(const struct mansio_spool_outcome *outcomes, size_t co
 {
     for (size_t i = 0; i < count; i++) {
         const struct mansio_spool_outcome *outcome = outcome_at(outcomes, i);
-        if (outcome->verdict != MANSIO_SPOOL_DONE && outcome->verdict != MANSIO_SPOOL_RETRY) {
+        if (outcome->verdict < MANSIO_SPOOL_DONE || outcome->verdict > MANSIO_SPOOL_PUT_BACK) {
             return mansio_fail(MANSIO_E_INVALID, "verdict %u", outcome->verdict);
         }
         if (outcome->item == NULL || outcome->item->claim == NULL) {
@@ -407,6 +410,16 @@ static int finish(struct pg_store *store, struct ending *e, struct pg_post *post
     return rc;
 }
 
+/* Whose item it is, for what is sent because of it. */
+static struct pg_behalf behalf_of(const struct mansio_spool_outcome *outcomes, size_t count)
+{
+    if (count == 0) {
+        return (struct pg_behalf){.tenant = 0};
+    }
+    const struct claim *claim = outcomes[0].item->claim;
+    return (struct pg_behalf){.tenant = claim->tenant, .name = outcomes[0].item->tenant};
+}
+
 int pg_spool_finish(struct mansio_instance *pool, struct mansio_str holder,
                     const struct mansio_spool_outcome *outcomes, size_t count,
                     struct mansio_plan *plan, struct mansio_content *content, int64_t deadline_us)
@@ -418,7 +431,8 @@ int pg_spool_finish(struct mansio_instance *pool, struct mansio_str holder,
         rc = check_outcomes(outcomes, count);
     }
     if (rc == 0 && plan != NULL) {
-        rc = pg_post_new(store, pool, plan, content, deadline_us, &post);
+        const struct pg_behalf behalf = behalf_of(outcomes, count);
+        rc = pg_post_new(store, pool, plan, content, &behalf, deadline_us, &post);
     }
     if (rc < 0) {
         return rc;

@@ -529,16 +529,17 @@ const struct pg_statement pg_store_statements[] = {
     ROW(SPOOL_AGAIN) = {
         .name = "spool_again",
         .text =
-            "WITH g AS (UPDATE spool s SET"
-                " next_at = i.next_at * interval '1 us' + 'epoch'::timestamptz,"
-                " attempts = s.attempts + 1, last_reply = i.reply, claimed_until = '-infinity',"
+            "WITH g AS (UPDATE spool s SET next_at = CASE WHEN i.next_at = 0 THEN s.next_at"
+                " ELSE i.next_at * interval '1 us' + 'epoch'::timestamptz END,"
+                " attempts = s.attempts + $7, last_reply = CASE WHEN $7 = 0 AND i.reply = ''"
+                " THEN s.last_reply ELSE i.reply END, claimed_until = '-infinity',"
                 " holder = '' FROM unnest($3::int8[], $4::int8[], $5::int8[],"
                 " $6::text[]) AS i(spool_id, fence, next_at, reply) WHERE s.tenant_id = $1"
                 " AND s.spool_id = i.spool_id AND s.fence = i.fence AND s.holder = $2"
                 " AND s.claimed_until > now() RETURNING 1)"
             " SELECT CASE WHEN (SELECT count(*) FROM g) < cardinality($3) THEN refuse('MN005')"
                 " ELSE 0 END",
-        .params = "ltLLLT", .columns = "l", .scope = PG_SCOPE_TENANT,
+        .params = "ltLLLTi", .columns = "l", .scope = PG_SCOPE_TENANT,
     },
     ROW(SPOOL_LIST) = {
         .name = "spool_list",

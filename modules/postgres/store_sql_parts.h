@@ -55,8 +55,8 @@
 #define SPOOL_ITEM                                                                                 \
     "s.tenant_id, s.spool_id, s.message_bytes, s.spooled_at, s.next_at, s.fence, s.attempts,"      \
     " s.flags, s.tenant, s.reverse_path, s.forward_path, s.envelope_id, s.ret, s.notify,"          \
-    " s.original_recipient, s.last_reply, s.claimed_until > now()"
-#define SPOOL_ITEM_COLUMNS "lllzzliitttttttto"
+    " s.original_recipient, s.last_reply, s.claimed_until > now(), s.message_id, s.prefix_no"
+#define SPOOL_ITEM_COLUMNS "lllzzliittttttttoli"
 
 /* Make a collection: $1 tenant, $2 account, $3 its id, $4 kind, $5 use, $6 name, $7 UIDVALIDITY if
  * the account has given none as great, $8 most collections. */

@@ -210,6 +210,103 @@ static void what_is_put_off_comes_later(struct sc *sc)
     }
 }
 
+/* Given back untried: nothing of it has changed but when it is due. */
+static void what_is_put_back_is_as_it_was(struct sc *sc)
+{
+    spool_one(sc);
+    const struct mansio_spool_item *item = claim(sc, "holder", HOUR);
+    int64_t later = mansio_wall_us() + HOUR;
+
+    if (!is_given(sc, item)) {
+        return;
+    }
+    const struct mansio_spool_outcome untold = {
+        .size = sizeof untold, .item = item, .verdict = MANSIO_SPOOL_PUT_BACK};
+    SC_CODE(sc,
+            sc->one.store->spool_finish(sc->one.pool, sc_text("holder"), &untold, 1, NULL, NULL,
+                                        sc_deadline()),
+            0);
+    const struct mansio_spool_item *again = claim(sc, "other", HOUR);
+    if (!is_given(sc, again)) {
+        return;
+    }
+    SC_WANT(sc, again->attempts == item->attempts && again->next_us == item->next_us);
+    SC_WANT(sc, again->last_reply.len == 0 && again->fence > item->fence);
+    SC_CODE(sc, finish(sc, "other", again, MANSIO_SPOOL_PUT_BACK, later, NULL), 0);
+    SC_WANT(sc, claim(sc, "holder", HOUR) == NULL);
+    struct search found = look(sc, "alpha");
+    SC_WANT(sc, found.item.attempts == item->attempts);
+    SC_WANT(sc, found.item.next_us / MANSIO_SECOND == later / MANSIO_SECOND);
+    SC_WANT(sc, mansio_str_eq(found.last_reply, MANSIO_STR("451 4.3.0 later")));
+    SC_CODE(sc, sc->one.store->spool_remove(sc->one.pool, item->id, sc_deadline()), 0);
+}
+
+/* Items of one message with one prefix say so. */
+static void items_of_one_message(struct sc *sc)
+{
+    static const char *const prefixes[] = {PREFIX, PREFIX, "Received: there\r\n"};
+    struct mansio_plan *plan = sc_plan(sc, 0);
+    const struct mansio_spool_item *const *items = NULL;
+    const struct mansio_spool_item *mine[MANSIO_COUNT(prefixes)] = {NULL};
+    struct mansio_str to = path(sc);
+    int64_t next_us = 0;
+    size_t count = 0;
+    size_t n = 0;
+
+    for (size_t i = 0; i < MANSIO_COUNT(prefixes); i++) {
+        const struct mansio_plan_entry entry = {
+            .action = MANSIO_PLAN_SEND, .forward_path = to, .prefix = sc_text(prefixes[i])};
+        sc_plan_add(sc, plan, &sc->one, &entry);
+    }
+    SC_CODE(sc, sc_deliver(sc, &sc->one, plan, sc_text(BODY)), 0);
+    SC_CODE(sc,
+            sc->one.store->spool_claim(sc->one.pool, sc_text("holder"), 100, HOUR, sc->arena,
+                                       sc_deadline(), &items, &count, &next_us),
+            0);
+    for (size_t i = 0; i < count && n < MANSIO_COUNT(mine); i++) {
+        if (mansio_str_eq(items[i]->forward_path, to)) {
+            mine[n++] = items[i];
+        }
+    }
+    SC_WANT(sc, n == MANSIO_COUNT(mine));
+    size_t same = 0;
+    for (size_t i = 0; i < n; i++) {
+        SC_WANT(sc, mine[i]->message_id != 0 && mine[i]->message_id == mine[0]->message_id);
+        same += mine[i]->prefix_no == mine[(i + 1) % n]->prefix_no;
+    }
+    SC_WANT(sc, same == 1);
+    for (size_t i = 0; i < n; i++) {
+        SC_CODE(sc, finish(sc, "holder", mine[i], MANSIO_SPOOL_DONE, 0, NULL), 0);
+    }
+}
+
+/* What comes of an item may be sent on, on behalf of its tenant; of nobody it may not. */
+static void what_is_sent_for_an_item(struct sc *sc)
+{
+    struct mansio_plan *plan = sc_plan(sc, 0);
+    const struct mansio_plan_entry on = {.size = sizeof on,
+                                         .action = MANSIO_PLAN_SEND,
+                                         .forward_path = MANSIO_STR("on@example.net")};
+
+    SC_CODE(sc, mansio_plan_add(plan, &on), 0);
+    SC_CODE(sc, sc_deliver(sc, &sc->one, plan, sc_text(BODY)), MANSIO_E_BUG);
+    spool_one(sc);
+    const struct mansio_spool_item *item = claim(sc, "holder", HOUR);
+    if (!is_given(sc, item)) {
+        return;
+    }
+    SC_CODE(sc, finish(sc, "holder", item, MANSIO_SPOOL_DONE, 0, plan), 0);
+    SC_CODE(sc, sc_outcome(sc, plan, 0)->code, 0);
+    SC_WANT(sc, look(sc, "").item.id == 0);
+    struct search search = {.path = MANSIO_STR("on@example.net"), .sc = sc};
+    SC_CODE(sc,
+            sc->one.store->spool_list(sc->one.pool, sc_text("alpha"), note_item, &search,
+                                      sc_deadline()),
+            0);
+    SC_WANT(sc, search.item.id != 0);
+    SC_CODE(sc, sc->one.store->spool_remove(sc->one.pool, search.item.id, sc_deadline()), 0);
+}
+
 /* A plan that puts a bounce into an INBOX. */
 static struct mansio_plan *bounce_to(struct sc *sc, const struct sc_side *side)
 {
@@ -312,6 +409,9 @@ static const struct sc_case cases[] = {
     {"what_is_sent_is_claimed_and_read", what_is_sent_is_claimed_and_read, 1},
     {"a_claim_is_one_holders", a_claim_is_one_holders, 1},
     {"what_is_put_off_comes_later", what_is_put_off_comes_later, 1},
+    {"what_is_put_back_is_as_it_was", what_is_put_back_is_as_it_was, 1},
+    {"items_of_one_message", items_of_one_message, 1},
+    {"what_is_sent_for_an_item", what_is_sent_for_an_item, 1},
     {"a_claim_that_was_lost", a_claim_that_was_lost, 1},
     {"a_bounce_and_its_end_are_one", a_bounce_and_its_end_are_one, 1},
     {"administrators_remove", administrators_remove, 1},

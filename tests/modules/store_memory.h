@@ -185,9 +185,11 @@ int memory_slice(struct memory_state *state, struct mansio_str prefix, struct ma
 
 /* ---- delivery ---- */
 
-/* What deliver() does once it has begun and has read the content: for spool_finish() too. */
+/* What deliver() does once it has begun and has read the content: for spool_finish() too, where an
+ * entry without account is @p behalf's. */
 int memory_deliver(struct mansio_instance *instance, struct mansio_plan *plan,
-                   struct mansio_content *content, struct mansio_str bytes);
+                   struct mansio_content *content, struct mansio_str bytes,
+                   const struct memory_tenant *behalf);
 
 /* ---- operations, each as its interface says ---- */
 
@@ -253,7 +255,7 @@ int memory_spool_list(struct mansio_instance *, struct mansio_str, mansio_spool_
 int memory_spool_retry(struct mansio_instance *, uint64_t, int64_t);
 int memory_spool_remove(struct mansio_instance *, uint64_t, int64_t);
 void memory_spool_add(struct memory_state *state, const struct mansio_plan_facts *facts,
-                      const struct mansio_plan_entry *entry, const struct memory_account *account,
+                      const struct mansio_plan_entry *entry, const struct memory_tenant *tenant,
                       struct memory_message *message);
 
 #endif

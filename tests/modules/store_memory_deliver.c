@@ -8,7 +8,8 @@
 /* An entry of a plan, found out about. */
 struct step {
     const struct mansio_plan_entry *entry;
-    struct memory_account *account;
+    struct memory_account *account; /* NULL: an item's tenant sends it */
+    const struct memory_tenant *tenant;
     int code; /* why it can't be */
 };
 
@@ -36,7 +37,7 @@ static int is_within_quota(const struct step *steps, size_t index, struct mansio
 
 /* 0, or why the plan as a whole can't be. */
 static int judge(struct mansio_instance *pool, const struct mansio_plan *plan, struct step *steps,
-                 struct mansio_str body)
+                 struct mansio_str body, const struct memory_tenant *behalf)
 {
     struct memory_state *state = memory_state(pool);
     uint32_t flags = mansio_plan_facts(plan)->flags;
@@ -49,11 +50,19 @@ static int judge(struct mansio_instance *pool, const struct mansio_plan *plan, s
         if (!is_ours(&steps[i])) {
             continue;
         }
+        if (steps[i].entry->account == NULL) {
+            steps[i].tenant = behalf;
+            if (behalf == NULL) {
+                return mansio_fail(MANSIO_E_BUG, "an entry of nobody");
+            }
+            continue;
+        }
         (void)mansio_account_store(steps[i].entry->account, &its);
         if (its != pool) {
             return mansio_fail(MANSIO_E_BUG, "an account of another pool");
         }
         steps[i].code = memory_account(pool, steps[i].entry->account, &steps[i].account);
+        steps[i].tenant = steps[i].code == 0 ? steps[i].account->tenant : NULL;
         if (steps[i].code == 0 && steps[i].entry->action != MANSIO_PLAN_SEND &&
             !(flags & MANSIO_PLAN_ACCEPTED) && state->mistake != MISTAKE_QUOTA_IGNORED &&
             !is_within_quota(steps, i, body)) {
@@ -113,11 +122,11 @@ static struct memory_message *message_in(struct memory_state *state, struct step
                                          struct mansio_content *content, struct mansio_str body)
 {
     for (size_t i = 0; i < index; i++) {
-        if (messages[i] != NULL && steps[i].account->tenant == steps[index].account->tenant) {
+        if (messages[i] != NULL && steps[i].tenant == steps[index].tenant) {
             return messages[i];
         }
     }
-    return memory_message_new(state, steps[index].account->tenant, content, body);
+    return memory_message_new(state, steps[index].tenant, content, body);
 }
 
 static void do_step(struct memory_state *state, struct mansio_plan *plan, size_t index,
@@ -127,7 +136,7 @@ static void do_step(struct memory_state *state, struct mansio_plan *plan, size_t
     struct mansio_plan_outcome outcome = {.size = sizeof outcome};
 
     if (step->entry->action == MANSIO_PLAN_SEND) {
-        memory_spool_add(state, facts, step->entry, step->account, message);
+        memory_spool_add(state, facts, step->entry, step->tenant, message);
     } else {
         struct memory_collection *collection = target_of(state, step->account, step->entry);
         struct memory_entry *entry = memory_entry_add(state, step->account, collection, message);
@@ -144,13 +153,14 @@ static void do_step(struct memory_state *state, struct mansio_plan *plan, size_t
 }
 
 int memory_deliver(struct mansio_instance *pool, struct mansio_plan *plan,
-                   struct mansio_content *content, struct mansio_str body)
+                   struct mansio_content *content, struct mansio_str body,
+                   const struct memory_tenant *behalf)
 {
     struct memory_state *state = memory_state(pool);
     size_t count = mansio_plan_count(plan);
     struct step *steps = memory_alloc(state, (count + 1) * sizeof *steps);
     struct memory_message **messages = memory_alloc(state, (count + 1) * sizeof(*messages));
-    int rc = judge(pool, plan, steps, body);
+    int rc = judge(pool, plan, steps, body, behalf);
 
     if (rc < 0 && state->mistake != MISTAKE_HALF_PLAN) {
         return rc;
@@ -181,7 +191,7 @@ int memory_deliver_plan(struct mansio_instance *pool, struct mansio_plan *plan,
     int rc = memory_begin(deadline_us);
 
     rc = rc < 0 ? rc : memory_content(memory_state(pool), content, deadline_us, &body);
-    return rc < 0 ? rc : memory_deliver(pool, plan, content, body);
+    return rc < 0 ? rc : memory_deliver(pool, plan, content, body, NULL);
 }
 
 int memory_may_deliver(struct mansio_instance *pool, struct mansio_account *handle, uint64_t bytes,

@@ -5,24 +5,41 @@
 
 #include <string.h>
 
+/* Prefixes of a message are numbered by the first item that has them. */
+static uint32_t prefix_no(const struct memory_state *state, const struct memory_message *message,
+                          struct mansio_str prefix)
+{
+    uint32_t next = 0;
+
+    for (const struct memory_spool *at = state->spool; at != NULL; at = at->next) {
+        if (at->message == message && mansio_str_eq(at->prefix, prefix)) {
+            return at->item.prefix_no;
+        }
+        next += at->message == message;
+    }
+    return next;
+}
+
 void memory_spool_add(struct memory_state *state, const struct mansio_plan_facts *facts,
-                      const struct mansio_plan_entry *entry, const struct memory_account *account,
+                      const struct mansio_plan_entry *entry, const struct memory_tenant *tenant,
                       struct memory_message *message)
 {
     struct memory_spool *spool = memory_alloc(state, sizeof *spool);
     struct memory_spool **at = &state->spool;
 
-    spool->tenant = account->tenant;
+    spool->tenant = tenant;
     spool->message = message;
     spool->prefix = memory_copy(state, entry->prefix);
     spool->item = (struct mansio_spool_item){
         .size = sizeof spool->item,
         .id = memory_new_id(state),
+        .message_id = message->id,
+        .prefix_no = prefix_no(state, message, entry->prefix),
         .message_bytes = entry->prefix.len + message->blob->bytes.len,
         .spooled_us = mansio_wall_us(),
         .next_us = mansio_wall_us(),
         .flags = facts->flags & (MANSIO_PLAN_8BIT | MANSIO_PLAN_UTF8),
-        .tenant = mansio_str_from_cstr(account->tenant->name),
+        .tenant = mansio_str_from_cstr(tenant->name),
         .reverse_path = memory_copy(state, facts->reverse_path),
         .forward_path = memory_copy(state, entry->forward_path),
         .envelope_id = memory_copy(state, facts->envelope_id),
@@ -74,7 +91,6 @@ int memory_spool_claim(struct mansio_instance *pool, struct mansio_str holder, s
         at->holder_len = holder.len;
         at->claimed_until_us = mansio_deadline_in(duration_us);
         at->item.fence = ++state->last_fence;
-        at->item.attempts++;
         struct mansio_spool_item *copy = mansio_arena_alloc(arena, sizeof *copy);
         *copy = at->item;
         items[count++] = copy;
@@ -151,6 +167,18 @@ static void take_out(struct memory_state *state, struct memory_spool *spool)
     *at = spool->next;
 }
 
+/* Whose an item is; NULL: it is gone. */
+static const struct memory_tenant *tenant_of(const struct memory_state *state,
+                                             const struct mansio_spool_item *item)
+{
+    const struct memory_spool *at = state->spool;
+
+    while (at != NULL && at->item.id != item->id) {
+        at = at->next;
+    }
+    return at != NULL ? at->tenant : NULL;
+}
+
 int memory_spool_finish(struct mansio_instance *pool, struct mansio_str holder,
                         const struct mansio_spool_outcome *outcomes, size_t count,
                         struct mansio_plan *plan, struct mansio_content *content,
@@ -158,26 +186,33 @@ int memory_spool_finish(struct mansio_instance *pool, struct mansio_str holder,
 {
     struct memory_state *state = memory_state(pool);
     struct mansio_str body = MANSIO_STR_NONE;
+    const struct memory_tenant *behalf = count > 0 ? tenant_of(state, outcomes[0].item) : NULL;
     int rc = memory_begin(deadline_us);
 
     if (rc == 0 && plan != NULL) {
         rc = memory_content(state, content, deadline_us, &body);
     }
     if (rc == 0 && plan != NULL && state->mistake == MISTAKE_BOUNCE_APART) {
-        rc = memory_deliver(pool, plan, content, body);
+        rc = memory_deliver(pool, plan, content, body, behalf);
         plan = NULL;
     }
     for (size_t i = 0; rc == 0 && i < count; i++) {
         rc = held(state, outcomes[i].item, holder) != NULL ? 0 : lost();
     }
     if (rc == 0 && plan != NULL) {
-        rc = memory_deliver(pool, plan, content, body);
+        rc = memory_deliver(pool, plan, content, body, behalf);
     }
     for (size_t i = 0; rc == 0 && i < count; i++) {
         struct memory_spool *spool = held(state, outcomes[i].item, holder);
+        int is_tried = outcomes[i].verdict != MANSIO_SPOOL_PUT_BACK;
         spool->item.fence = 0;
-        spool->item.next_us = outcomes[i].next_us;
-        spool->item.last_reply = memory_copy(state, outcomes[i].reply);
+        spool->item.attempts += outcomes[i].verdict == MANSIO_SPOOL_RETRY;
+        if (is_tried || outcomes[i].next_us != 0) {
+            spool->item.next_us = outcomes[i].next_us;
+        }
+        if (is_tried || outcomes[i].reply.len > 0) {
+            spool->item.last_reply = memory_copy(state, outcomes[i].reply);
+        }
         if (outcomes[i].verdict == MANSIO_SPOOL_DONE) {
             take_out(state, spool);
         }
