@@ -91,7 +91,7 @@ struct mansio_report_text {
  * The whole message is returned when something failed, the sender didn't ask for HDRS, and it isn't
  * too large; else its header (RFC 3461 4.3).
  *
- * @param arena   owns the texts; a message's header may take 64 KiB, a recipient 8 KiB
+ * @param arena   owns the texts: up to 200 KiB, and 32 KiB a recipient, if peers talk a lot
  * @param report  facts
  * @param out     its size set
  * @return 0; MANSIO_E_INVALID for facts that make no report: no reverse path or one that isn't

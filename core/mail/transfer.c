@@ -19,6 +19,10 @@ enum {
     QP_SOFT_CR, /* after "=", white space and CR */
 };
 
+enum {
+    QP_LINE_MAX = 76, /* RFC 2045 6.7 rule 5, "=" included */
+};
+
 static const char BASE64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 uint32_t core_mail_encoding_of(struct mansio_str name)
@@ -278,5 +282,35 @@ void core_mail_base64_encode(struct mansio_buf *out, struct mansio_str bytes)
 
             (void)mansio_buf_add_char(out, c);
         }
+    }
+}
+
+void core_mail_quoted_printable_encode(struct mansio_buf *out, struct mansio_str text)
+{
+    size_t column = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        int ends = i + 1 == text.len ||
+                   mansio_str_starts(mansio_str_sub(text, i + 1, 2), MANSIO_STR("\r\n"));
+        /* White space at the end of a line would be lost on the way (6.7 rule 3). */
+        int is_plain = (c > ' ' && c <= '~' && c != '=') || (core_mail_is_wsp(c) && !ends);
+
+        if (c == '\r' && i + 1 < text.len && text.ptr[i + 1] == '\n') {
+            (void)mansio_buf_add(out, MANSIO_STR("\r\n"));
+            column = 0;
+            i++;
+            continue;
+        }
+        if (column + (is_plain ? 1 : 3) > (ends ? QP_LINE_MAX : QP_LINE_MAX - 1)) {
+            (void)mansio_buf_add(out, MANSIO_STR("=\r\n"));
+            column = 0;
+        }
+        if (is_plain) {
+            (void)mansio_buf_add_char(out, c);
+        } else {
+            (void)mansio_buf_printf(out, "=%02X", (unsigned char)c);
+        }
+        column += is_plain ? 1 : 3;
     }
 }

@@ -1,6 +1,6 @@
 /*
  * Content-Transfer-Encoding (RFC 2045 6): streaming decoders that take input split at any byte,
- * and the base64 that encoded words need.
+ * and encoders for what we write: base64 for encoded words, quoted-printable for text.
  *
  * Decoders are tolerant: they never fail, what is no part of the encoding is skipped (base64) or
  * passes as it stands (quoted-printable). They hold no memory but the struct.
@@ -58,5 +58,8 @@ size_t core_mail_decode_end(struct core_mail_decoder *decoder, char *out);
 
 /* Append the base64 form of bytes, without line ends. */
 void core_mail_base64_encode(struct mansio_buf *out, struct mansio_str bytes);
+
+/* Append text, its lines ended by CRLF, in quoted-printable (RFC 2045 6.7): lines of at most 76. */
+void core_mail_quoted_printable_encode(struct mansio_buf *out, struct mansio_str text);
 
 #endif

@@ -112,6 +112,33 @@ static void test_base64_encode(void **state)
     }
 }
 
+/* RFC 2045 6.7 */
+static void test_quoted_printable_encode(void **state)
+{
+    static const char *const PAIRS[][2] = {
+        {"", ""},
+        {"plain\r\ntext\r\n", "plain\r\ntext\r\n"},
+        {"a=b", "a=3Db"},
+        {"\xc3\xbc\x7f", "=C3=BC=7F"},
+        {"a b\tc", "a b\tc"},
+        {"a \r\nb\t\r\n ", "a=20\r\nb=09\r\n=20"}, /* rule 3 */
+        {"\r\na\rb\nc", "\r\na=0Db=0Ac"},          /* rule 4 */
+        /* Rule 5: 76 fit on a line that ends, 75 and "=" where it goes on. */
+        {"123456789012345678901234567890123456789012345678901234567890123456789012345\xfc",
+         "123456789012345678901234567890123456789012345678901234567890123456789012345=\r\n=FC"},
+        {"1234567890123456789012345678901234567890123456789012345678901234567890123456",
+         "1234567890123456789012345678901234567890123456789012345678901234567890123456"},
+        {"12345678901234567890123456789012345678901234567890123456789012345678901234567",
+         "123456789012345678901234567890123456789012345678901234567890123456789012345=\r\n67"},
+    };
+    struct mail_fixture *fixture = *state;
+
+    for (size_t i = 0; i < MANSIO_COUNT(PAIRS); i++) {
+        core_mail_quoted_printable_encode(fixture->out, core_test_slice(PAIRS[i][0]));
+        mail_expect(fixture, PAIRS[i][0], PAIRS[i][1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -119,6 +146,7 @@ int main(void)
         MAIL_TEST(test_endless_white_space_is_text),
         MAIL_TEST(test_names),
         MAIL_TEST(test_base64_encode),
+        MAIL_TEST(test_quoted_printable_encode),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
