@@ -6,27 +6,17 @@ answers is a table below: records by name and type, and names that misbehave (se
 silent.test, garbage.test, wrong.test, cut.test, formerr.test). A name below secure.test is answered
 with the AD bit, if the question has it.
 """
-import ipaddress
-import socket
 import struct
 import sys
-import threading
 
-A, CNAME, SOA, PTR, MX, TXT, AAAA, SRV, OPT, TLSA = 1, 5, 6, 12, 15, 16, 28, 33, 41, 52
+sys.dont_write_bytecode = True  # the source may be read-only, and isn't ours to write to
 
-
-def name_bytes(name):
-    labels = [label.encode() for label in name.split(".") if label]
-    return b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
-
-
-def text(*strings):
-    return b"".join(bytes([len(s)]) + s for s in strings)
-
-
-def address(value):
-    return ipaddress.ip_address(value).packed
-
+from mansio_test.dns_zone import (  # noqa: E402
+    A, AAAA, CNAME, FORMERR, MX, NXDOMAIN, OK, PTR, SERVFAIL, SRV, TLSA, TXT, UDP_MAX,
+    Question, Server, name_bytes, record, soa,
+)  # fmt: skip
+from mansio_test.dns_zone import address_bytes as address  # noqa: E402
+from mansio_test.dns_zone import text_bytes as text  # noqa: E402
 
 BIG = [b"x" * 255 for _ in range(20)]
 
@@ -64,20 +54,6 @@ for number in range(40):
 UNFOLLOWED = ("out.test", "loop1.test", "loop2.test") + tuple("chain%d.test" % n for n in range(40))
 
 
-def read_question(packet):
-    at = 12
-    labels = []
-    while packet[at]:
-        labels.append(packet[at + 1:at + 1 + packet[at]].decode("latin-1"))
-        at += packet[at] + 1
-    kind, _ = struct.unpack(">HH", packet[at + 1:at + 5])
-    return ".".join(labels).lower(), kind, packet[12:at + 5]
-
-
-def record(owner, kind, ttl, data):
-    return name_bytes(owner) + struct.pack(">HHIH", kind, 1, ttl, len(data)) + data
-
-
 def gather(name, kind):
     """The answer section: (records, 1 if the name at the chain's end exists)."""
     found = []
@@ -100,76 +76,28 @@ def gather(name, kind):
 
 def answer(packet, is_tcp):
     """What to send for a question; None for nothing."""
-    name, kind, question = read_question(packet)
-    has_edns = struct.unpack(">H", packet[10:12])[0] == 1
-    flags = 0x8180
-    rcode = 0
-    authority = []
+    question = Question(packet)
+    name = question.name
+    flags = 0x81A0 if name.endswith("secure.test") and question.wants_ad else 0x8180
     if name == "silent.test":
         return None
     if name == "garbage.test":
-        return packet[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + question + b"\xc0\xff\xc0"
-    if name == "wrong.test":
-        question = name_bytes("other.test") + question[-4:]
+        return packet[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + question.bytes + b"\xc0\xff\xc0"
     if name == "servfail.test":
-        rcode = 2
-    if name.startswith("formerr") and has_edns:
-        return packet[:2] + struct.pack(">HHHHH", 0x8181, 1, 0, 0, 0) + question
-    found, exists = ([], True) if rcode else gather(name, kind)
-    if not exists:
-        rcode = 3
-    if not rcode and not found or rcode == 3 or (found and name == "dangling.test"):
-        soa = name_bytes("ns.test") + name_bytes("root.test") + struct.pack(">5I", 1, 2, 3, 4, 50)
-        authority = [record("test", SOA, 100, soa)]
-    if name.endswith("secure.test") and packet[3] & 0x20:
-        flags |= 0x20
-    body = b"".join(found + authority)
-    if not is_tcp and 12 + len(question) + len(body) > 1232:
-        flags |= 0x200
-        found, authority, body = [], [], b""
-    head = packet[:2] + struct.pack(">HHHHH", flags | rcode, 1, len(found), len(authority), 0)
-    return head + question + body
-
-
-def serve_udp(sock):
-    while True:
-        packet, peer = sock.recvfrom(65535)
-        reply = answer(packet, False)
-        if reply is not None:
-            sock.sendto(reply, peer)
-
-
-def serve_conn(conn):
-    with conn:
-        while True:
-            head = conn.recv(2, socket.MSG_WAITALL)
-            if len(head) < 2:
-                return
-            reply = answer(conn.recv(struct.unpack(">H", head)[0], socket.MSG_WAITALL), True)
-            if reply is not None:
-                conn.sendall(struct.pack(">H", len(reply)) + reply)
-
-
-def serve_tcp(listener):
-    while True:
-        conn, _ = listener.accept()
-        threading.Thread(target=serve_conn, args=(conn,), daemon=True).start()
+        return question.reply(rcode=SERVFAIL)
+    if name.startswith("formerr") and question.has_edns:
+        return question.reply(rcode=FORMERR)
+    asked = name_bytes("other.test") + question.bytes[-4:] if name == "wrong.test" else None
+    found, exists = gather(name, question.kind)
+    is_empty = not exists or not found or name == "dangling.test"
+    authority = [soa("test", 50)] if is_empty else []
+    reply = question.reply(found, authority, OK if exists else NXDOMAIN, flags, asked)
+    return question.truncated(flags) if not is_tcp and len(reply) > UDP_MAX else reply
 
 
 def main():
-    for _ in range(100):
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        udp.bind(("127.0.0.1", 0))
-        tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        try:
-            tcp.bind(udp.getsockname())
-        except OSError:
-            continue
-        break
-    tcp.listen(16)
-    threading.Thread(target=serve_udp, args=(udp,), daemon=True).start()
-    threading.Thread(target=serve_tcp, args=(tcp,), daemon=True).start()
-    print(udp.getsockname()[1], flush=True)
+    server = Server(answer)
+    print(server.port, flush=True)
     sys.stdin.read()
 
 
