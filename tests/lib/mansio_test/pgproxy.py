@@ -43,6 +43,9 @@ class Pipe:
         self.proxy = proxy
         self.client = client
         self.server = socket.create_connection(("127.0.0.1", proxy.server_port))
+        for end in (client, self.server):
+            # As libpq and PostgreSQL have it: else each small answer waits for an acknowledgement.
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.lock = threading.Lock()
         self.unanswered = collections.deque()
         self.silenced = threading.Event()
