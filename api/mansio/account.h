@@ -100,15 +100,30 @@ MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_recipient_resolve(struct mansio_arena
                                                              int64_t deadline_us,
                                                              struct mansio_recipient **out);
 
-/** The address that was resolved, in its one spelling. Lives as long as the recipient.
- * @yields no @since 1.0 */
+/**
+ * A recipient elsewhere, for who sends on somebody's behalf: it reaches no account of ours.
+ *
+ * @param arena   owns the recipient
+ * @param local   local part, quotes resolved; kept as it is
+ * @param domain  as written: a name becomes A-labels, an address literal stays
+ * @param out     with mansio_recipient_count() 0
+ * @return 0; MANSIO_E_INVALID for what is no domain; MANSIO_E_LIMIT
+ * @yields no     @since 1.0
+ */
+MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_recipient_remote(struct mansio_arena *arena,
+                                                            struct mansio_str local,
+                                                            struct mansio_str domain,
+                                                            struct mansio_recipient **out);
+
+/** The address that was resolved, in its one spelling; of a catch-all "@example.org". Lives as long
+ * as the recipient. @yields no @since 1.0 */
 MANSIO_EXPORT struct mansio_str mansio_recipient_address(const struct mansio_recipient *recipient);
 
 /** What stood behind the sub-address separator ("lists" of user+lists@...); empty without one.
  * @yields no @since 1.0 */
 MANSIO_EXPORT struct mansio_str mansio_recipient_detail(const struct mansio_recipient *recipient);
 
-/** How many accounts it reaches; at least 1. @yields no @since 1.0 */
+/** How many accounts it reaches; at least 1, and 0 of one elsewhere. @yields no @since 1.0 */
 MANSIO_EXPORT size_t mansio_recipient_count(const struct mansio_recipient *recipient);
 
 /** One of them. @param index  below mansio_recipient_count() @yields no @since 1.0 */

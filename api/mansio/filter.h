@@ -26,7 +26,7 @@ enum mansio_filter_stage {
     MANSIO_STAGE_CONNECT = 1,   /* before the greeting */
     MANSIO_STAGE_GREETING = 2,  /* EHLO, HELO, LHLO */
     MANSIO_STAGE_SENDER = 3,    /* MAIL */
-    MANSIO_STAGE_RECIPIENT = 4, /* each RCPT, once it was found to be ours */
+    MANSIO_STAGE_RECIPIENT = 4, /* each RCPT, once it was found to be ours, or fit to be sent to */
     MANSIO_STAGE_MESSAGE = 5,   /* the content is whole */
     MANSIO_STAGE_DELIVERY = 6,  /* each recipient, the plan made: what Sieve does */
 };

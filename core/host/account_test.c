@@ -281,6 +281,44 @@ static void test_resolves(void **state)
     set_free(&set);
 }
 
+static void test_knows_recipients_elsewhere(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *local, *domain, *wanted; /* NULL: MANSIO_E_INVALID */
+    } rows[] = {
+        {"Joe", "Example.ORG", "Joe@example.org"},
+        {"a b", "example.org.", "\"a b\"@example.org"},
+        {"joe",
+         "b\xc3\xbc"
+         "cher.example",
+         "joe@xn--bcher-kva.example"},
+        {"joe", "[192.0.2.1]", "joe@[192.0.2.1]"},
+        {"joe", "[IPv6:2001:db8::1]", "joe@[IPv6:2001:db8::1]"},
+        {"joe", "a..example", NULL},
+        {"joe", "", NULL},
+    };
+    struct mansio_arena *arena = mansio_arena_new(NULL, "elsewhere", 0);
+    for (size_t i = 0; i < MANSIO_COUNT(rows); i++) {
+        struct mansio_recipient *recipient = NULL;
+        int rc = mansio_recipient_remote(arena, core_test_slice(rows[i].local),
+                                         core_test_slice(rows[i].domain), &recipient);
+        assert_int_equal(rc, rows[i].wanted != NULL ? 0 : MANSIO_E_INVALID);
+        if (rc == 0) {
+            core_test_str(mansio_recipient_address(recipient), rows[i].wanted);
+            assert_int_equal(mansio_recipient_count(recipient), 0);
+            assert_int_equal(mansio_recipient_detail(recipient).len, 0);
+        }
+    }
+    mansio_arena_free(arena);
+    struct mansio_recipient *recipient = NULL;
+    struct mansio_arena *small = mansio_arena_new(NULL, "small", 32);
+    assert_int_equal(
+        mansio_recipient_remote(small, MANSIO_STR("joe"), MANSIO_STR("example.org"), &recipient),
+        MANSIO_E_LIMIT);
+    mansio_arena_free(small);
+}
+
 static const struct {
     const char *local, *domain, *asked;
     int from_directory, wanted;
@@ -338,6 +376,7 @@ int main(void)
         cmocka_unit_test_setup(test_leads_to_the_store, setup),
         cmocka_unit_test_setup(test_refuses_facts_that_are_none, setup),
         cmocka_unit_test_setup(test_resolves, setup),
+        cmocka_unit_test_setup(test_knows_recipients_elsewhere, setup),
         cmocka_unit_test_setup(test_refuses, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,6 +82,25 @@ int mansio_recipient_resolve(struct mansio_arena *arena, struct mansio_str local
     return err < 0 ? err : make(arena, directory, &route, out);
 }
 
+int mansio_recipient_remote(struct mansio_arena *arena, struct mansio_str local,
+                            struct mansio_str domain, struct mansio_recipient **out)
+{
+    struct mansio_recipient *recipient = mansio_arena_try_alloc(arena, sizeof *recipient);
+    int err = recipient == NULL ? MANSIO_E_LIMIT : 0;
+
+    if (err == 0 && (domain.len == 0 || domain.ptr[0] != '[')) {
+        err = mansio_domain_normalize(arena, domain, &domain);
+    }
+    if (err == 0) {
+        *recipient = (struct mansio_recipient){.count = 0};
+        err = mansio_mailbox_print(arena, local, domain, &recipient->address);
+    }
+    if (err == 0) {
+        *out = recipient;
+    }
+    return err;
+}
+
 struct mansio_str mansio_recipient_address(const struct mansio_recipient *recipient)
 {
     return recipient->address;

@@ -10,35 +10,54 @@
 #include <string.h>
 
 #include <mansio/conn.h>
+#include <mansio/error.h>
+#include <mansio/login.h>
 #include <mansio/str.h>
+
+enum {
+    CAPABILITY_MAX = 256, /* AUTH names every mechanism there is */
+};
 
 /* What no command or parameter stands for: RFC 2034, RFC 2920. */
 static const char *const OTHERS[] = {"ENHANCEDSTATUSCODES", "PIPELINING"};
 
-static int say_capability(struct smtp_session *session, struct mansio_str name)
+/* SIZE with its number (RFC 1870 4), AUTH with what can be used now (RFC 4954 3), or not at all. */
+static int say_capability(struct smtp_session *session, struct mansio_str name,
+                          struct mansio_str mechanisms)
 {
-    char line[64];
+    char line[CAPABILITY_MAX];
     struct mansio_str words = name;
+    int length = -1;
 
-    if (mansio_str_eq(name, MANSIO_STR("SIZE"))) { /* RFC 1870 4: with the number */
-        int length = snprintf(line, sizeof line, "SIZE %llu",
-                              (unsigned long long)smtp_options(session)->message_bytes_max);
+    if (mansio_str_eq(name, MANSIO_STR("AUTH"))) {
+        if (mechanisms.len == 0) {
+            return 0;
+        }
+        length = snprintf(line, sizeof line, "AUTH %.*s", MANSIO_STR_ARG(mechanisms));
+    } else if (mansio_str_eq(name, MANSIO_STR("SIZE"))) {
+        length = snprintf(line, sizeof line, "SIZE %llu",
+                          (unsigned long long)smtp_options(session)->message_bytes_max);
+    }
+    if (length >= 0 && length < (int)sizeof line) {
         words = (struct mansio_str){line, (size_t)length};
     }
     return smtp_say_line(session, 250, NULL, 0, words);
 }
 
-static int say_capabilities(struct smtp_session *session)
+static int say_capabilities(struct smtp_session *session, struct mansio_str mechanisms)
 {
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < smtp_mail_param_count; i++) {
-        rc = say_capability(session, smtp_mail_param_table[i].capability);
+        const struct smtp_mail_param *param = &smtp_mail_param_table[i];
+        if (param->capability.len > 0 && (param->modes & 1u << smtp_options(session)->mode)) {
+            rc = say_capability(session, param->capability, MANSIO_STR_NONE);
+        }
     }
     for (size_t i = 0; rc == 0 && i < smtp_command_count; i++) {
         const struct smtp_command *command = &smtp_command_table[i];
         if (command->capability != NULL && smtp_command_is_offered(session, command)) {
-            rc = say_capability(session, mansio_str_from_cstr(command->capability));
+            rc = say_capability(session, mansio_str_from_cstr(command->capability), mechanisms);
         }
     }
     for (size_t i = 0; rc == 0 && i < MANSIO_COUNT(OTHERS); i++) {
@@ -97,11 +116,24 @@ int smtp_cmd_helo(struct smtp_session *session, const struct smtp_args *args)
 
 int smtp_cmd_ehlo(struct smtp_session *session, const struct smtp_args *args)
 {
+    struct mansio_str mechanisms = MANSIO_STR_NONE;
     int rc = enter(session, args->text, 1);
 
     if (rc != 1) {
         return rc;
     }
-    rc = say_welcome(session, 0);
-    return rc == 0 ? say_capabilities(session) : rc;
+    MANSIO_SCRATCH_BEGIN(scratch);
+    rc = smtp_may_login(session) ? mansio_session_mechanisms(session->session, scratch, &mechanisms)
+                                 : 0;
+    if (rc == MANSIO_E_LIMIT) {
+        rc = 0;
+    }
+    if (rc == 0) {
+        rc = say_welcome(session, 0);
+    }
+    if (rc == 0) {
+        rc = say_capabilities(session, mechanisms);
+    }
+    MANSIO_SCRATCH_END(scratch);
+    return rc;
 }

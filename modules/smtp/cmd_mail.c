@@ -1,11 +1,14 @@
 /*
- * MAIL (RFC 5321 4.1.1.2) with SIZE (RFC 1870), BODY (RFC 6152) and SMTPUTF8 (RFC 6531).
+ * MAIL (RFC 5321 4.1.1.2) with SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531) and, in
+ * submission, AUTH (RFC 4954 5); there the sender is judged, too (RFC 6409 6.1).
  */
 #include "commands.h"
 #include "filters.h"
+#include "sender.h"
 #include "transaction.h"
 
 #include <mansio/error.h>
+#include <mansio/log.h>
 #include <mansio/mail.h>
 #include <mansio/str.h>
 
@@ -39,11 +42,35 @@ static int read_params(struct smtp_session *session, struct mansio_str rest,
     if (!session->is_extended && rest.len > 0) {
         return smtp_say_wrong(session, 555, "5.5.4", "parameters come after EHLO");
     }
-    int rc = smtp_parse_mail_params(rest, out);
+    int rc = smtp_parse_mail_params(smtp_options(session)->mode, rest, out);
     if (rc == MANSIO_E_UNSUPPORTED) { /* RFC 5321 4.1.1.11 */
         return smtp_say_wrong(session, 555, "5.5.4", "%s", mansio_error_detail());
     }
     return rc < 0 ? smtp_say_wrong(session, 501, "5.5.4", "%s", mansio_error_detail()) : 1;
+}
+
+/* May this account send as that? The null path is everybody's: receipts of reading bear it
+ * (RFC 8098 3). Returns 1, 0 if the client was told no, or an error. */
+static int judge_sender(struct smtp_session *session, const struct mansio_path *path)
+{
+    if (!smtp_rules(session)->wants_login || path->domain_kind == MANSIO_DOMAIN_NONE) {
+        return 1;
+    }
+    int rc = smtp_sender_is_own(session, session->transaction->arena, path->local, path->domain);
+    if (rc == 0) {
+        smtp_count(session, SMTP_SENDERS_REFUSED, 1);
+        mansio_log(MANSIO_LOG_INFO, "sender-refused",
+                   MANSIO_KV_STR("account", smtp_account_address(session)),
+                   MANSIO_KV_STR("local", path->local), MANSIO_KV_STR("domain", path->domain),
+                   MANSIO_KV_END);
+        return smtp_say_wrong(session, 553, "5.7.1", "that is no address of yours to send from");
+    }
+    if (rc < 0 && mansio_error_class(rc) != MANSIO_CLASS_CANCELLED) {
+        mansio_log(MANSIO_LOG_WARNING, "sender-unresolved", MANSIO_KV_CODE("error", rc),
+                   MANSIO_KV_END);
+        return smtp_say(session, 451, "4.4.3", "can't look up addresses for now");
+    }
+    return rc;
 }
 
 /* Path and parameters into the transaction. Returns 1, 0 if the client was told no, or an error. */
@@ -61,6 +88,9 @@ static int read_mail(struct smtp_session *session, struct smtp_transaction *tran
     rc = read_params(session, rest, &transaction->params);
     if (rc == 1) {
         rc = judge_params(session, &path, &transaction->params);
+    }
+    if (rc == 1) {
+        rc = judge_sender(session, &path);
     }
     if (rc == 1 && path.domain_kind != MANSIO_DOMAIN_NONE &&
         mansio_mailbox_print(transaction->arena, path.local, path.domain,

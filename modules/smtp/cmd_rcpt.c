@@ -1,6 +1,7 @@
 /*
  * RCPT (RFC 5321 4.1.1.3): whether an address is ours, whose it is, and whether mail for it can be
- * taken now. What is refused is refused here, where the sender can be told for each recipient.
+ * taken now; in submission, whether it can be sent to. What is refused is refused here, where the
+ * sender can be told for each recipient.
  */
 #include "commands.h"
 #include "filters.h"
@@ -92,17 +93,16 @@ static int judge_accounts(struct smtp_session *session, struct smtp_recipient *r
     return 0;
 }
 
-/* The one store of an address. One transaction commits to one store, so in SMTP all recipients of
- * a message are on one; a client sends the rest again (RFC 5321 4.5.3.1.10). In LMTP each is
- * answered for itself. */
-static void judge_pool(const struct smtp_session *session, struct smtp_recipient *recipient,
-                       struct smtp_answer *out)
+/* The one store of an address; for one elsewhere, that of who sends. */
+static void find_pool(const struct smtp_session *session, struct smtp_recipient *recipient,
+                      struct smtp_answer *out)
 {
-    const struct smtp_transaction *transaction = session->transaction;
+    size_t count = mansio_recipient_count(recipient->resolved);
+    struct mansio_account *first = count > 0 ? mansio_recipient_account(recipient->resolved, 0)
+                                             : mansio_session_account(session->session);
 
-    recipient->store =
-        mansio_account_store(mansio_recipient_account(recipient->resolved, 0), &recipient->pool);
-    for (size_t i = 1; i < mansio_recipient_count(recipient->resolved); i++) {
+    recipient->store = mansio_account_store(first, &recipient->pool);
+    for (size_t i = 1; i < count; i++) {
         struct mansio_instance *pool = NULL;
         (void)mansio_account_store(mansio_recipient_account(recipient->resolved, i), &pool);
         if (pool != recipient->pool) {
@@ -113,16 +113,34 @@ static void judge_pool(const struct smtp_session *session, struct smtp_recipient
             return;
         }
     }
-    if (smtp_options(session)->mode == SMTP_MODE_MX && transaction->count > 0 &&
-        transaction->recipients[0].pool != recipient->pool) {
+}
+
+/* One transaction commits to one store. Who sends on somebody's behalf commits to that account's:
+ * what isn't delivered there goes to its spool. Else all recipients of a message are on one, and a
+ * client sends the rest again (RFC 5321 4.5.3.1.10); in LMTP each is answered for itself. */
+static void choose_pool(const struct smtp_session *session, struct smtp_recipient *recipient,
+                        struct smtp_answer *out)
+{
+    const struct smtp_transaction *transaction = session->transaction;
+    const struct smtp_rules *rules = smtp_rules(session);
+
+    if (rules->sends) {
+        struct mansio_instance *pool = NULL;
+        const struct mansio_store *store =
+            mansio_account_store(mansio_session_account(session->session), &pool);
+        recipient->is_sent =
+            mansio_recipient_count(recipient->resolved) == 0 || pool != recipient->pool;
+        recipient->store = store;
+        recipient->pool = pool;
+    } else if (!rules->answers_each && transaction->count > 0 &&
+               transaction->recipients[0].pool != recipient->pool) {
         *out = smtp_answer(452, "4.5.3", "send this recipient a copy of its own");
     }
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-/* Tell the client no. Guessing at addresses counts as error from strangers; who hands mail over in
- * LMTP has them from elsewhere. */
+/* Tell the client no. */
 static int refuse(struct smtp_session *session, const struct smtp_answer *answer, size_t metric,
                   struct mansio_str path)
 {
@@ -133,7 +151,7 @@ static int refuse(struct smtp_session *session, const struct smtp_answer *answer
                MANSIO_KV_INT("code", answer->code), MANSIO_KV_CSTR("status", answer->enhanced),
                MANSIO_KV_END);
     int rc = smtp_say_answer(session, answer);
-    if (rc == 0 && smtp_options(session)->mode == SMTP_MODE_MX && answer->code >= 500) {
+    if (rc == 0 && smtp_rules(session)->counts_unknown && answer->code >= 500) {
         rc = smtp_count_error(session);
     }
     return rc;
@@ -161,6 +179,34 @@ static int read_rcpt(struct smtp_session *session, struct mansio_str text, struc
     return 1;
 }
 
+/* What stands behind the last "@": a local part may have some in quotes. */
+static struct mansio_str domain_of(struct mansio_str address)
+{
+    size_t at = address.len;
+
+    while (at > 0 && address.ptr[at - 1] != '@') {
+        at--;
+    }
+    return mansio_str_sub(address, at, SIZE_MAX);
+}
+
+/* An address that isn't ours, where such ones are taken: its domain must be one that can be looked
+ * up from anywhere (RFC 6409 4.2). As mansio_recipient_resolve(), or 0 with an answer. */
+static int resolve_remote(struct smtp_session *session, const struct mansio_path *path,
+                          struct smtp_recipient *recipient, struct smtp_answer *out)
+{
+    int rc = mansio_recipient_remote(session->transaction->arena, path->local, path->domain,
+                                     &recipient->resolved);
+
+    if (rc == 0 && path->domain_kind == MANSIO_DOMAIN_NAME) {
+        struct mansio_str domain = domain_of(mansio_recipient_address(recipient->resolved));
+        if (mansio_str_find_char(domain, '.') < 0) {
+            *out = smtp_answer(554, "5.1.2", "the domain isn't fully qualified");
+        }
+    }
+    return rc;
+}
+
 /* Find out where the path leads, and judge it. 0, with an answer's code if it is refused. */
 static int resolve(struct smtp_session *session, const struct mansio_path *path,
                    struct smtp_recipient *recipient, struct smtp_answer *out, size_t *out_metric)
@@ -177,20 +223,35 @@ static int resolve(struct smtp_session *session, const struct mansio_path *path,
     if (rc < 0 && mansio_error_class(rc) == MANSIO_CLASS_CANCELLED) {
         return rc;
     }
+    if (rc == MANSIO_E_UNSUPPORTED && smtp_rules(session)->sends) {
+        *out_metric = SMTP_RECIPIENTS_REFUSED;
+        rc = resolve_remote(session, path, recipient, out);
+    }
     if (rc < 0) {
         *out = word_resolution(rc, out_metric);
         if (*out_metric == SMTP_RECIPIENTS_DEFERRED && rc != MANSIO_E_BUSY) {
             mansio_log(MANSIO_LOG_WARNING, "recipient-unresolved", MANSIO_KV_CODE("error", rc),
                        MANSIO_KV_END);
         }
-        return 0;
-    }
-    *out_metric = SMTP_RECIPIENTS_DEFERRED;
-    judge_pool(session, recipient, out);
-    if (out->code == 0 && !is_postmaster(path)) {
-        return judge_accounts(session, recipient, out, out_metric);
     }
     return 0;
+}
+
+/* What is against a recipient whose place is known. 0, or an error that ends the session. */
+static int judge(struct smtp_session *session, const struct mansio_path *path,
+                 struct smtp_recipient *recipient, struct smtp_answer *out, size_t *out_metric)
+{
+    int rc = 0;
+
+    *out_metric = SMTP_RECIPIENTS_DEFERRED;
+    find_pool(session, recipient, out);
+    if (out->code == 0 && !is_postmaster(path)) {
+        rc = judge_accounts(session, recipient, out, out_metric);
+    }
+    if (rc == 0 && out->code == 0) {
+        choose_pool(session, recipient, out);
+    }
+    return rc;
 }
 
 /* Let filters judge the recipient, which is the transaction's last for that. */
@@ -245,6 +306,9 @@ int smtp_cmd_rcpt(struct smtp_session *session, const struct smtp_args *args)
         answer = smtp_answer(452, "4.5.3", "no room for further recipients");
     } else {
         rc = resolve(session, &path, &recipient, &answer, &metric);
+        if (rc == 0 && answer.code == 0) {
+            rc = judge(session, &path, &recipient, &answer, &metric);
+        }
         if (rc < 0) {
             return rc;
         }

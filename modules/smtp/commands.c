@@ -4,12 +4,9 @@
  */
 #include "commands.h"
 
+#include <mansio/account.h>
 #include <mansio/error.h>
 #include <mansio/str.h>
-
-#define IN_MX   (1u << SMTP_MODE_MX)
-#define IN_LMTP (1u << SMTP_MODE_LMTP)
-#define IN_BOTH (IN_MX | IN_LMTP)
 
 #define ANYWHERE    (SMTP_FRESH | SMTP_GREETED | SMTP_MAIL | SMTP_RCPT | SMTP_CHUNKS)
 #define ONLY_QUIT   (ANYWHERE | SMTP_REFUSED)
@@ -18,49 +15,58 @@
 
 /* Sorted by verb. */
 const struct smtp_command smtp_command_table[] = {
+    /* RFC 4954 4 */
+    {MANSIO_STR("AUTH"), smtp_cmd_auth, SMTP_IN_SUBMISSION, SMTP_GREETED, SMTP_ARGS_SOME,
+     SMTP_ONLY_NAMELESS, NULL, "AUTH", "AUTH comes once, after EHLO and before MAIL"},
     /* RFC 3030 2 */
-    {MANSIO_STR("BDAT"), smtp_cmd_bdat, IN_BOTH, IN_ENVELOPE | SMTP_CHUNKS, SMTP_ARGS_SOME, 0,
-     smtp_skip_bdat, "CHUNKING", "MAIL and RCPT come first"},
+    {MANSIO_STR("BDAT"), smtp_cmd_bdat, SMTP_IN_ALL, IN_ENVELOPE | SMTP_CHUNKS, SMTP_ARGS_SOME,
+     SMTP_ONLY_WITH_LOGIN, smtp_skip_bdat, "CHUNKING", "MAIL and RCPT come first"},
     /* RFC 5321 4.1.1.4 */
-    {MANSIO_STR("DATA"), smtp_cmd_data, IN_BOTH, SMTP_RCPT, SMTP_ARGS_NONE, 0, NULL, NULL,
-     "DATA wants MAIL, an accepted RCPT, and no BDAT before it"},
+    {MANSIO_STR("DATA"), smtp_cmd_data, SMTP_IN_ALL, SMTP_RCPT, SMTP_ARGS_NONE,
+     SMTP_ONLY_WITH_LOGIN, NULL, NULL, "DATA wants MAIL, an accepted RCPT, and no BDAT before it"},
     /* RFC 5321 4.1.1.1; RFC 2033 4.1 has neither HELO nor EHLO in LMTP */
-    {MANSIO_STR("EHLO"), smtp_cmd_ehlo, IN_MX, ANYWHERE, SMTP_ARGS_SOME, SMTP_EVEN_WITHOUT_TLS,
-     NULL, NULL, NULL},
-    {MANSIO_STR("HELO"), smtp_cmd_helo, IN_MX, ANYWHERE, SMTP_ARGS_SOME, SMTP_EVEN_WITHOUT_TLS,
-     NULL, NULL, NULL},
+    {MANSIO_STR("EHLO"), smtp_cmd_ehlo, SMTP_IN_SMTP, ANYWHERE, SMTP_ARGS_SOME,
+     SMTP_EVEN_WITHOUT_TLS, NULL, NULL, NULL},
+    {MANSIO_STR("HELO"), smtp_cmd_helo, SMTP_IN_SMTP, ANYWHERE, SMTP_ARGS_SOME,
+     SMTP_EVEN_WITHOUT_TLS, NULL, NULL, NULL},
     /* RFC 5321 4.1.1.8 */
-    {MANSIO_STR("HELP"), smtp_cmd_help, IN_BOTH, ANYWHERE, SMTP_ARGS_ANY, SMTP_EVEN_WITHOUT_TLS,
+    {MANSIO_STR("HELP"), smtp_cmd_help, SMTP_IN_ALL, ANYWHERE, SMTP_ARGS_ANY, SMTP_EVEN_WITHOUT_TLS,
      NULL, "HELP", NULL},
     /* RFC 2033 4.1 */
-    {MANSIO_STR("LHLO"), smtp_cmd_ehlo, IN_LMTP, ANYWHERE, SMTP_ARGS_SOME, SMTP_EVEN_WITHOUT_TLS,
-     NULL, NULL, NULL},
+    {MANSIO_STR("LHLO"), smtp_cmd_ehlo, SMTP_IN_LMTP, ANYWHERE, SMTP_ARGS_SOME,
+     SMTP_EVEN_WITHOUT_TLS, NULL, NULL, NULL},
     /* RFC 5321 4.1.1.2 */
-    {MANSIO_STR("MAIL"), smtp_cmd_mail, IN_BOTH, SMTP_GREETED, SMTP_ARGS_SOME, 0, NULL, NULL,
-     "a greeting comes first, and one MAIL at a time"},
+    {MANSIO_STR("MAIL"), smtp_cmd_mail, SMTP_IN_ALL, SMTP_GREETED, SMTP_ARGS_SOME,
+     SMTP_ONLY_WITH_LOGIN, NULL, NULL, "a greeting comes first, and one MAIL at a time"},
     /* RFC 5321 4.1.1.9 */
-    {MANSIO_STR("NOOP"), smtp_cmd_noop, IN_BOTH, ANYWHERE, SMTP_ARGS_ANY, SMTP_EVEN_WITHOUT_TLS,
+    {MANSIO_STR("NOOP"), smtp_cmd_noop, SMTP_IN_ALL, ANYWHERE, SMTP_ARGS_ANY, SMTP_EVEN_WITHOUT_TLS,
      NULL, NULL, NULL},
     /* RFC 5321 4.1.1.10, 3.1 */
-    {MANSIO_STR("QUIT"), smtp_cmd_quit, IN_BOTH, ONLY_QUIT, SMTP_ARGS_NONE, SMTP_EVEN_WITHOUT_TLS,
-     NULL, NULL, NULL},
+    {MANSIO_STR("QUIT"), smtp_cmd_quit, SMTP_IN_ALL, ONLY_QUIT, SMTP_ARGS_NONE,
+     SMTP_EVEN_WITHOUT_TLS, NULL, NULL, NULL},
     /* RFC 5321 4.1.1.3 */
-    {MANSIO_STR("RCPT"), smtp_cmd_rcpt, IN_BOTH, IN_ENVELOPE, SMTP_ARGS_SOME, 0, NULL, NULL,
-     "MAIL comes first"},
+    {MANSIO_STR("RCPT"), smtp_cmd_rcpt, SMTP_IN_ALL, IN_ENVELOPE, SMTP_ARGS_SOME,
+     SMTP_ONLY_WITH_LOGIN, NULL, NULL, "MAIL comes first"},
     /* RFC 5321 4.1.1.5 */
-    {MANSIO_STR("RSET"), smtp_cmd_rset, IN_BOTH, ANYWHERE, SMTP_ARGS_NONE, SMTP_EVEN_WITHOUT_TLS,
-     NULL, NULL, NULL},
-    /* RFC 3207 4 */
-    {MANSIO_STR("STARTTLS"), smtp_cmd_starttls, IN_BOTH, SMTP_FRESH | SMTP_GREETED, SMTP_ARGS_NONE,
-     BEFORE_TLS, NULL, "STARTTLS", "not in a transaction, and not in TLS"},
+    {MANSIO_STR("RSET"), smtp_cmd_rset, SMTP_IN_ALL, ANYWHERE, SMTP_ARGS_NONE,
+     SMTP_EVEN_WITHOUT_TLS, NULL, NULL, NULL},
+    /* RFC 3207 4. Who is logged in stays so to the end of the session: what is forgotten with TLS
+     * (4.2) can't be that. */
+    {MANSIO_STR("STARTTLS"), smtp_cmd_starttls, SMTP_IN_ALL, SMTP_FRESH | SMTP_GREETED,
+     SMTP_ARGS_NONE, BEFORE_TLS | SMTP_ONLY_NAMELESS, NULL, "STARTTLS",
+     "not in a transaction, not in TLS, not after a login"},
     /* RFC 5321 4.1.1.6, 7.3 */
-    {MANSIO_STR("VRFY"), smtp_cmd_vrfy, IN_BOTH, ANYWHERE, SMTP_ARGS_SOME, 0, NULL, NULL, NULL},
+    {MANSIO_STR("VRFY"), smtp_cmd_vrfy, SMTP_IN_ALL, ANYWHERE, SMTP_ARGS_SOME, SMTP_ONLY_WITH_LOGIN,
+     NULL, NULL, NULL},
 };
 const size_t smtp_command_count = MANSIO_COUNT(smtp_command_table);
 
 int smtp_command_is_offered(const struct smtp_session *session, const struct smtp_command *command)
 {
     if (!(command->modes & 1u << smtp_options(session)->mode)) {
+        return 0;
+    }
+    if ((command->flags & SMTP_ONLY_NAMELESS) && mansio_session_account(session->session) != NULL) {
         return 0;
     }
     return !(command->flags & SMTP_ONLY_BEFORE_TLS) ||
@@ -124,8 +130,15 @@ static struct smtp_answer judge(const struct smtp_session *session,
         !(command->flags & SMTP_EVEN_WITHOUT_TLS)) {
         return smtp_answer(530, "5.7.0", "must issue a STARTTLS command first");
     }
+    if ((command->flags & SMTP_ONLY_WITH_LOGIN) && smtp_may_login(session)) {
+        return smtp_answer(530, "5.7.0",
+                           tls == MANSIO_TLS_AVAILABLE ? "STARTTLS and AUTH come first"
+                                                       : "AUTH comes first");
+    }
     if (!(command->states & session->state) ||
-        ((command->flags & SMTP_ONLY_BEFORE_TLS) && tls == MANSIO_TLS_ACTIVE)) {
+        ((command->flags & SMTP_ONLY_BEFORE_TLS) && tls == MANSIO_TLS_ACTIVE) ||
+        ((command->flags & SMTP_ONLY_NAMELESS) &&
+         mansio_session_account(session->session) != NULL)) {
         return smtp_answer(503, "5.5.1", command->out_of_order);
     }
     if (command->args == SMTP_ARGS_NONE && args->text.len > 0) {

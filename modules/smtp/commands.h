@@ -17,6 +17,8 @@ enum smtp_command_args {
 enum smtp_command_flags {
     SMTP_ONLY_BEFORE_TLS = 1,  /* offered where TLS can start, out of order where it has */
     SMTP_EVEN_WITHOUT_TLS = 2, /* goes on a listener that requires TLS (RFC 3207 4) */
+    SMTP_ONLY_WITH_LOGIN = 4,  /* where the mode wants one (RFC 4954 6) */
+    SMTP_ONLY_NAMELESS = 8,    /* offered while nobody is logged in, out of order then */
 };
 
 /* 0, SMTP_END, or an error that ends the session. Slices of @p args go with the next read. */
@@ -25,7 +27,7 @@ typedef int (*smtp_command_fn)(struct smtp_session *session, const struct smtp_a
 struct smtp_command {
     struct mansio_str verb;
     smtp_command_fn run;
-    uint32_t modes;  /* bits 1 << enum smtp_mode */
+    uint32_t modes;  /* enum smtp_mode_bits */
     uint32_t states; /* enum smtp_state, or-ed */
     uint32_t args;   /* enum smtp_command_args */
     uint32_t flags;  /* enum smtp_command_flags */
@@ -64,6 +66,7 @@ int smtp_cmd_noop(struct smtp_session *session, const struct smtp_args *args);
 int smtp_cmd_vrfy(struct smtp_session *session, const struct smtp_args *args);
 int smtp_cmd_help(struct smtp_session *session, const struct smtp_args *args);
 int smtp_cmd_quit(struct smtp_session *session, const struct smtp_args *args);
+int smtp_cmd_auth(struct smtp_session *session, const struct smtp_args *args);
 int smtp_cmd_starttls(struct smtp_session *session, const struct smtp_args *args);
 
 #endif

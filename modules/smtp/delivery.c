@@ -5,7 +5,8 @@
  *
  * SMTP has one reply for all recipients. What only some of them refuse now can't be told to the
  * sender any more: a loop is then cut by leaving that recipient out (it has the message already),
- * and what a filter rejects for it goes to its \Junk. Nothing is lost and nobody is lied to.
+ * and what a filter rejects for it goes to its \Junk. Nothing is lost and nobody is lied to. In
+ * submission the sender is there to hear it: a refusal for one is a refusal for all.
  */
 #include "delivery.h"
 
@@ -24,9 +25,10 @@ enum {
     HEADER_LINE_MAX = 1000, /* RFC 5322 2.1.1 */
 };
 
-static int is_lmtp(const struct smtp_delivery *delivery)
+/* Does each recipient get a reply of its own? */
+static int answers_each(const struct smtp_delivery *delivery)
 {
-    return smtp_options(delivery->session)->mode == SMTP_MODE_LMTP;
+    return smtp_rules(delivery->session)->answers_each != 0;
 }
 
 static struct smtp_answer nothing_failed_but_us(void)
@@ -154,7 +156,8 @@ static void judge_recipient(struct smtp_delivery *delivery, struct smtp_recipien
             return;
         }
     }
-    if (mansio_content_has_field(content, MANSIO_STR("Delivered-To"),
+    if (smtp_rules(delivery->session)->cuts_loops &&
+        mansio_content_has_field(content, MANSIO_STR("Delivered-To"),
                                  mansio_recipient_address(recipient->resolved))) {
         smtp_count(delivery->session, SMTP_LOOPS, 1);
         recipient->answer = smtp_answer(554, "5.4.6", "the message loops: it was delivered before");
@@ -174,7 +177,7 @@ static void judge_recipients(struct smtp_delivery *delivery)
         }
         refusing += recipient->answer.code != 0;
     }
-    if (is_lmtp(delivery) || refusing == 0) {
+    if (answers_each(delivery) || refusing == 0) {
         return;
     }
     for (size_t i = 0; i < transaction->count; i++) {
@@ -274,6 +277,9 @@ static int settle(struct smtp_delivery *delivery)
             transaction->recipients[i].answer = answer;
         }
         return 0;
+    }
+    if (!smtp_rules(delivery->session)->junks_rejected) {
+        return 0; /* one refusal is everybody's, and whoever sends hears it */
     }
     for (size_t i = 0; rc == 0 && willing > 0 && i < transaction->count; i++) {
         struct smtp_recipient *recipient = &transaction->recipients[i];
@@ -406,12 +412,12 @@ static int deliver(struct smtp_delivery *delivery)
     if (rc == 0) {
         rc = ask_about_recipients(delivery);
     }
-    if (rc == 0 && !is_lmtp(delivery)) {
+    if (rc == 0 && !answers_each(delivery)) {
         answer_shares(delivery);
         rc = settle(delivery);
     }
     /* In SMTP a refusal is everybody's by now: then there is nothing to commit. */
-    int is_off = !is_lmtp(delivery) &&
+    int is_off = !answers_each(delivery) &&
                  (find_answer(delivery, 4) != NULL || find_answer(delivery, 5) != NULL);
     if (rc == 0 && !is_off) {
         rc = commit(delivery);
@@ -422,14 +428,34 @@ static int deliver(struct smtp_delivery *delivery)
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-static void count_end(struct smtp_delivery *delivery, size_t delivered)
+/* Recipients that have the message now, in a mailbox or in the spool. */
+struct kept {
+    size_t delivered, spooled;
+};
+
+static struct kept count_kept(const struct smtp_transaction *transaction)
+{
+    struct kept kept = {.delivered = 0};
+
+    for (size_t i = 0; i < transaction->count; i++) {
+        const struct smtp_recipient *recipient = &transaction->recipients[i];
+        if (recipient->answer.code == 0 && !transaction->is_discarded && !recipient->is_discarded) {
+            kept.spooled += recipient->is_sent;
+            kept.delivered += !recipient->is_sent;
+        }
+    }
+    return kept;
+}
+
+static void count_end(struct smtp_delivery *delivery, const struct kept *kept)
 {
     struct smtp_session *session = delivery->session;
     const struct smtp_transaction *transaction = delivery->transaction;
     struct mansio_instance *instance = session->service->instance;
 
-    smtp_count(session, SMTP_RECIPIENTS_DELIVERED, (int64_t)delivered);
-    if (delivered > 0) {
+    smtp_count(session, SMTP_RECIPIENTS_DELIVERED, (int64_t)kept->delivered);
+    smtp_count(session, SMTP_RECIPIENTS_SPOOLED, (int64_t)kept->spooled);
+    if (kept->delivered + kept->spooled > 0) {
         session->errors = 0;
         smtp_count(session, SMTP_MESSAGES_ACCEPTED, 1);
         mansio_metric_observe(instance, SMTP_MESSAGE_BYTES,
@@ -446,31 +472,35 @@ static void count_end(struct smtp_delivery *delivery, size_t delivered)
 }
 
 /* One line a message. */
-static void log_end(const struct smtp_delivery *delivery, size_t delivered)
+static void log_end(const struct smtp_delivery *delivery, const struct kept *kept)
 {
     const struct smtp_session *session = delivery->session;
     const struct smtp_transaction *transaction = delivery->transaction;
     const struct smtp_recipient *failed = find_answer(delivery, 4);
+    int is_kept_by_some = kept->delivered + kept->spooled > 0;
     int64_t now_us = mansio_now_us();
 
     failed = failed != NULL ? failed : find_answer(delivery, 5);
     mansio_log(
         MANSIO_LOG_INFO, "message", MANSIO_KV_STR("id", transaction->id),
+        MANSIO_KV_STR("account", smtp_account_address(session)),
         MANSIO_KV_STR("from", transaction->reverse_path),
         MANSIO_KV_STR("to", transaction->recipients[0].path),
         MANSIO_KV_INT("recipients", (int64_t)transaction->count),
         MANSIO_KV_INT("refused", transaction->refused),
-        MANSIO_KV_INT("delivered", (int64_t)delivered),
-        MANSIO_KV_CSTR("outcome", failed != NULL && delivered > 0 ? "partly"
-                                  : delivered > 0                 ? "delivered"
-                                  : failed == NULL                ? "discarded"
-                                  : failed->answer.code < 500     ? "deferred"
-                                                                  : "rejected"),
+        MANSIO_KV_INT("delivered", (int64_t)kept->delivered),
+        MANSIO_KV_INT("spooled", (int64_t)kept->spooled),
+        MANSIO_KV_CSTR("outcome", failed != NULL && is_kept_by_some ? "partly"
+                                  : kept->delivered > 0             ? "delivered"
+                                  : kept->spooled > 0               ? "spooled"
+                                  : failed == NULL                  ? "discarded"
+                                  : failed->answer.code < 500       ? "deferred"
+                                                                    : "rejected"),
         MANSIO_KV_INT("code", failed != NULL ? failed->answer.code : 250),
         MANSIO_KV_CSTR("status", failed != NULL ? failed->answer.enhanced : "2.0.0"),
         MANSIO_KV_STR("reason", failed != NULL ? failed->answer.words : MANSIO_STR_NONE),
-        MANSIO_KV_INT("bytes", (int64_t)(delivered > 0 ? mansio_content_size(transaction->content)
-                                                       : transaction->bytes)),
+        MANSIO_KV_INT("bytes", (int64_t)(is_kept_by_some ? mansio_content_size(transaction->content)
+                                                         : transaction->bytes)),
         MANSIO_KV_STR("hello", smtp_hello(session)),
         MANSIO_KV_STR("ip", mansio_conn_peer_ip(mansio_session_conn(session->session))),
         MANSIO_KV_DURATION("receive", delivery->ended_us - transaction->begun_us),
@@ -483,12 +513,12 @@ static int reply(const struct smtp_delivery *delivery)
 {
     struct smtp_session *session = delivery->session;
     const struct smtp_transaction *transaction = delivery->transaction;
-    size_t replies = is_lmtp(delivery) ? transaction->count : 1;
+    size_t replies = answers_each(delivery) ? transaction->count : 1;
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < replies; i++) {
         const struct smtp_recipient *recipient = &transaction->recipients[i];
-        if (!is_lmtp(delivery)) { /* the worst of what was said */
+        if (!answers_each(delivery)) { /* the worst of what was said */
             const struct smtp_recipient *failed = find_answer(delivery, 4);
             failed = failed != NULL ? failed : find_answer(delivery, 5);
             recipient = failed != NULL ? failed : recipient;
@@ -537,18 +567,14 @@ int smtp_message_end(struct smtp_session *session)
         .transaction = transaction,
         .ended_us = mansio_now_us(),
     };
-    size_t delivered = 0;
     int rc = work(&delivery);
 
     if (rc < 0) {
         return rc;
     }
-    for (size_t i = 0; i < transaction->count; i++) {
-        delivered += transaction->recipients[i].answer.code == 0 && !transaction->is_discarded &&
-                     !transaction->recipients[i].is_discarded;
-    }
-    count_end(&delivery, delivered);
-    log_end(&delivery, delivered);
+    const struct kept kept = count_kept(transaction);
+    count_end(&delivery, &kept);
+    log_end(&delivery, &kept);
     rc = reply(&delivery);
     smtp_reset(session);
     return rc;

@@ -40,9 +40,10 @@ static int make_received(struct smtp_delivery *delivery)
     const struct smtp_session *session = delivery->session;
     struct smtp_transaction *transaction = delivery->transaction;
     struct mansio_conn *conn = mansio_session_conn(session->session);
-    uint32_t protocol = smtp_options(session)->mode == SMTP_MODE_LMTP ? SMTP_TRACE_LMTP
-                        : session->is_extended                        ? SMTP_TRACE_EXTENDED
-                                                                      : 0;
+    uint32_t protocol = smtp_rules(session)->answers_each ? SMTP_TRACE_LMTP
+                        : session->is_extended            ? SMTP_TRACE_EXTENDED
+                                                          : 0;
+    protocol |= mansio_session_account(session->session) != NULL ? SMTP_TRACE_AUTH : 0;
     protocol |= smtp_tls_state(session) == MANSIO_TLS_ACTIVE ? SMTP_TRACE_TLS : 0;
     protocol |= transaction->params.is_utf8 ? SMTP_TRACE_UTF8 : 0;
 
@@ -92,9 +93,9 @@ static struct smtp_batch *make_batch(struct smtp_delivery *delivery,
                                      const struct smtp_recipient *recipient)
 {
     struct smtp_transaction *transaction = delivery->transaction;
-    int is_lmtp = smtp_options(delivery->session)->mode == SMTP_MODE_LMTP;
     /* In SMTP, whoever was accepted at RCPT is delivered to; in LMTP each is answered now. */
-    uint32_t flags = is_lmtp ? MANSIO_PLAN_EACH : MANSIO_PLAN_ACCEPTED;
+    uint32_t flags =
+        smtp_rules(delivery->session)->answers_each ? MANSIO_PLAN_EACH : MANSIO_PLAN_ACCEPTED;
     flags |= transaction->text.is_8bit ? MANSIO_PLAN_8BIT : 0;
     flags |= transaction->params.is_utf8 ? MANSIO_PLAN_UTF8 : 0;
     const struct mansio_plan_facts facts = {
@@ -117,6 +118,20 @@ static struct smtp_batch *make_batch(struct smtp_delivery *delivery,
     return batch;
 }
 
+/* Does an earlier recipient have an entry of this key? Then this one fares as that one does: 1. */
+static int is_shared(struct smtp_delivery *delivery, struct smtp_batch *batch,
+                     struct smtp_recipient *recipient, struct mansio_str key)
+{
+    const struct smtp_recipient *owner = mansio_map_get(batch->owners, key);
+
+    if (owner != NULL && owner != recipient) {
+        struct smtp_share *share = mansio_arena_alloc(delivery->transaction->arena, sizeof *share);
+        *share = (struct smtp_share){delivery->shares, recipient, owner};
+        delivery->shares = share;
+    }
+    return owner != NULL;
+}
+
 static int add_entry(struct smtp_delivery *delivery, struct smtp_batch *batch,
                      struct smtp_recipient *recipient, struct mansio_account *account,
                      struct mansio_str prefix)
@@ -124,17 +139,6 @@ static int add_entry(struct smtp_delivery *delivery, struct smtp_batch *batch,
     const struct mansio_account_facts *facts = mansio_account_facts(account);
     uint64_t ids[2] = {facts->tenant_id, facts->account_id};
     struct mansio_str key = {(const char *)ids, sizeof ids};
-    const struct smtp_recipient *owner = mansio_map_get(batch->owners, key);
-
-    if (owner == recipient) {
-        return 0;
-    }
-    if (owner != NULL) {
-        struct smtp_share *share = mansio_arena_alloc(delivery->transaction->arena, sizeof *share);
-        *share = (struct smtp_share){delivery->shares, recipient, owner};
-        delivery->shares = share;
-        return 0;
-    }
     const struct mansio_plan_entry entry = {
         .size = sizeof entry,
         .action = MANSIO_PLAN_DELIVER,
@@ -142,19 +146,53 @@ static int add_entry(struct smtp_delivery *delivery, struct smtp_batch *batch,
         .account = account,
         .prefix = prefix,
     };
+
+    if (is_shared(delivery, batch, recipient, key)) {
+        return 0;
+    }
     int rc = mansio_plan_add(batch->plan, &entry);
     return rc < 0 ? rc : mansio_map_put(batch->owners, key, recipient);
 }
 
-/* The entries of one recipient, one for each account that no earlier recipient leads to. */
-static int add_recipient(struct smtp_delivery *delivery, struct smtp_recipient *recipient)
+/* What goes on from here has no final trace fields yet (RFC 5321 4.4). */
+static int add_sent(struct smtp_delivery *delivery, struct smtp_batch *batch,
+                    struct smtp_recipient *recipient)
 {
-    struct smtp_batch *batch = find_batch(delivery, recipient->pool);
+    struct mansio_str path = mansio_recipient_address(recipient->resolved);
+    struct mansio_str key = MANSIO_STR_NONE;
     int rc = 0;
 
-    if (batch == NULL && (batch = make_batch(delivery, recipient)) == NULL) {
-        return MANSIO_E_LIMIT;
+    MANSIO_SCRATCH_BEGIN(scratch);
+    struct mansio_buf *prefix = mansio_buf_new(scratch, PREFIX_MAX);
+    (void)mansio_buf_add(prefix, delivery->filter_prefix);
+    (void)mansio_buf_add(prefix, delivery->received);
+    const struct mansio_plan_entry entry = {
+        .size = sizeof entry,
+        .action = MANSIO_PLAN_SEND,
+        .recipient = (uint32_t)(recipient - delivery->transaction->recipients),
+        .account = mansio_session_account(delivery->session->session),
+        .prefix = mansio_buf_str(prefix),
+        .forward_path = path,
+    };
+    rc = mansio_buf_status(prefix);
+    if (rc == 0) { /* nothing that two numbers are begins so */
+        rc = mansio_arena_printf(delivery->transaction->arena, &key, "to:<%.*s>",
+                                 MANSIO_STR_ARG(path));
     }
+    if (rc >= 0 && !is_shared(delivery, batch, recipient, key)) {
+        rc = mansio_plan_add(batch->plan, &entry);
+        rc = rc < 0 ? rc : mansio_map_put(batch->owners, key, recipient);
+    }
+    MANSIO_SCRATCH_END(scratch);
+    return rc < 0 ? rc : 0;
+}
+
+/* The entries of one recipient, one for each account that no earlier recipient leads to. */
+static int add_delivered(struct smtp_delivery *delivery, struct smtp_batch *batch,
+                         struct smtp_recipient *recipient)
+{
+    int rc = 0;
+
     MANSIO_SCRATCH_BEGIN(scratch);
     struct mansio_buf *prefix = mansio_buf_new(scratch, PREFIX_MAX);
     smtp_trace_return_path(prefix, delivery->transaction->reverse_path);
@@ -168,6 +206,17 @@ static int add_recipient(struct smtp_delivery *delivery, struct smtp_recipient *
     }
     MANSIO_SCRATCH_END(scratch);
     return rc < 0 ? rc : 0;
+}
+
+static int add_recipient(struct smtp_delivery *delivery, struct smtp_recipient *recipient)
+{
+    struct smtp_batch *batch = find_batch(delivery, recipient->pool);
+
+    if (batch == NULL && (batch = make_batch(delivery, recipient)) == NULL) {
+        return MANSIO_E_LIMIT;
+    }
+    return recipient->is_sent ? add_sent(delivery, batch, recipient)
+                              : add_delivered(delivery, batch, recipient);
 }
 
 int smtp_delivery_plan(struct smtp_delivery *delivery)

@@ -18,7 +18,8 @@ struct smtp_batch {
     const struct mansio_store *store;
     struct mansio_instance *pool;
     struct mansio_plan *plan;
-    struct mansio_map *owners; /* account to struct smtp_recipient, the first that leads there */
+    struct mansio_map *owners; /* account, or path of what is sent, to struct smtp_recipient, the
+                                * first that leads there */
 };
 
 /* A recipient that leads where an earlier one does: it is told the same. */

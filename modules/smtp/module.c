@@ -1,7 +1,8 @@
 /*
- * smtp: receives mail, as the host that a domain's MX records name (RFC 5321) or from another mail
- * system behind it (LMTP, RFC 2033). This file has the descriptor, the tables of settings and
- * metrics, and the instance's life; session.c begins the dialogue.
+ * smtp: receives mail, as the host that a domain's MX records name (RFC 5321), from another mail
+ * system behind it (LMTP, RFC 2033), or from the people who write it (RFC 6409). This file has the
+ * descriptor, the tables of settings and metrics, and the instance's life; session.c begins the
+ * dialogue.
  */
 #include "service.h"
 #include "session.h"
@@ -16,7 +17,7 @@
 #include <mansio/protocol.h>
 #include <mansio/str.h>
 
-static const char *const MODES[] = {"mx", "lmtp", NULL};
+static const char *const MODES[] = {"mx", "lmtp", "submission", NULL};
 static const char *const FAILURES[] = {"defer", "accept", NULL};
 static const char *const TLS_WORDS[] = {"optional", "required", NULL};
 
@@ -27,7 +28,8 @@ static const char *const TLS_WORDS[] = {"optional", "required", NULL};
 static const struct mansio_setting SETTINGS[] = {
     MANSIO_SETTING(.name = "mode", .type = MANSIO_SETTING_CHOICE, .choices = MODES,
                    .default_text = "mx",
-                   .help = "mx: SMTP from other hosts; lmtp: LMTP from a mail system of yours"),
+                   .help = "mx: SMTP from other hosts; lmtp: LMTP from a mail system of yours; "
+                           "submission: mail that people send, once they are logged in"),
     LIVE("hostname", MANSIO_SETTING_STRING, .max = SMTP_HOSTNAME_MAX,
          .help = "Our name in greetings and Received fields; empty: the machine's"),
     LIVE("tls", MANSIO_SETTING_CHOICE, .choices = TLS_WORDS, .default_text = "optional",
@@ -38,6 +40,11 @@ static const struct mansio_setting SETTINGS[] = {
          .help = "Longest line of a message, its CRLF included"),
     LIVE("command_line_max", MANSIO_SETTING_SIZE, .default_text = "4K", .min = 1024, .max = 65536,
          .help = "Longest command line, its CRLF included"),
+    LIVE("login_failures", MANSIO_SETTING_INT, .unit = "failures", .default_text = "3", .min = 1,
+         .max = 1000, .help = "Failed logins of a session before it is ended (submission)"),
+    LIVE("shared_senders", MANSIO_SETTING_BOOL, .default_text = "true",
+         .help = "An address that leads to several accounts may be the sender of each of them "
+                 "(submission)"),
     LIVE("path_space", MANSIO_SETTING_BOOL, .default_text = "true",
          .help = "Accept white space behind the colon of MAIL FROM: and RCPT TO:"),
     LIVE("recipients_max", MANSIO_SETTING_INT, .unit = "recipients", .default_text = "1000",
@@ -90,6 +97,9 @@ static const struct mansio_metric METRICS[] = {
     [SMTP_RECIPIENTS_DELIVERED] =
         MANSIO_METRIC(.name = "recipients_delivered", .type = MANSIO_METRIC_COUNTER,
                       .help = "Recipients whose message is committed."),
+    [SMTP_RECIPIENTS_SPOOLED] =
+        MANSIO_METRIC(.name = "recipients_spooled", .type = MANSIO_METRIC_COUNTER,
+                      .help = "Recipients elsewhere whose message is committed to the spool."),
     [SMTP_RECIPIENTS_UNKNOWN] =
         MANSIO_METRIC(.name = "recipients_unknown", .type = MANSIO_METRIC_COUNTER,
                       .help = "Recipients refused: no such address."),
@@ -116,6 +126,13 @@ static const struct mansio_metric METRICS[] = {
                                            .help = "Answers that filters failed to give."),
     [SMTP_STARTTLS] = MANSIO_METRIC(.name = "starttls", .type = MANSIO_METRIC_COUNTER,
                                     .help = "Sessions that went over to TLS."),
+    [SMTP_LOGINS] = MANSIO_METRIC(.name = "logins", .type = MANSIO_METRIC_COUNTER,
+                                  .help = "Sessions that somebody logged in to."),
+    [SMTP_LOGIN_FAILURES] = MANSIO_METRIC(.name = "login_failures", .type = MANSIO_METRIC_COUNTER,
+                                          .help = "Logins refused for wrong credentials."),
+    [SMTP_SENDERS_REFUSED] =
+        MANSIO_METRIC(.name = "senders_refused", .type = MANSIO_METRIC_COUNTER,
+                      .help = "Messages refused since their sender is somebody else."),
     [SMTP_RECEIVED_BYTES] =
         MANSIO_METRIC(.name = "received_bytes", .type = MANSIO_METRIC_COUNTER, .unit = "bytes",
                       .help = "Bytes of messages, accepted or not."),
@@ -176,6 +193,8 @@ int smtp_options_read(struct mansio_instance *instance, struct smtp_options *out
         .errors_max = read_u32(settings, "errors_max"),
         .unknown_max = read_u32(settings, "unknown_commands_max"),
         .received_max = read_u32(settings, "received_max"),
+        .login_failures_max = read_u32(settings, "login_failures"),
+        .may_share_senders = read_u32(settings, "shared_senders"),
         .command_us = mansio_settings_int(settings, "command_timeout"),
         .data_us = mansio_settings_int(settings, "data_timeout"),
         .message_us = mansio_settings_int(settings, "message_timeout"),
@@ -193,12 +212,15 @@ int smtp_options_read(struct mansio_instance *instance, struct smtp_options *out
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-static const struct mansio_protocol PROTOCOL = {
-    .size = sizeof PROTOCOL,
-    .service = "smtp",
-    .serve = smtp_serve,
-    .goodbye = smtp_goodbye,
-};
+/* One a mode: they differ in the name that policy knows. */
+#define PROTOCOL(service_name)                                                                     \
+    {                                                                                              \
+        .size = sizeof(struct mansio_protocol), .service = service_name, .serve = smtp_serve,      \
+        .goodbye = smtp_goodbye                                                                    \
+    }
+
+static const struct mansio_protocol RECEIVING = PROTOCOL("smtp");
+static const struct mansio_protocol SUBMITTING = PROTOCOL("submission");
 
 static int smtp_load(struct mansio_instance *instance)
 {
@@ -211,7 +233,9 @@ static int smtp_load(struct mansio_instance *instance)
     }
     service->instance = instance;
     mansio_instance_set_data(instance, service);
-    return mansio_interface_provide(instance, MANSIO_PROTOCOL, MANSIO_PROTOCOL_VERSION, &PROTOCOL);
+    return mansio_interface_provide(
+        instance, MANSIO_PROTOCOL, MANSIO_PROTOCOL_VERSION,
+        smtp_mode_rules(service->options.mode)->wants_login ? &SUBMITTING : &RECEIVING);
 }
 
 static int smtp_start(struct mansio_instance *instance, uint32_t role)
@@ -243,7 +267,7 @@ static int smtp_reconfigure(struct mansio_instance *instance)
 }
 
 /* Sessions are the core's to drain; fibers of its own the module has none. */
-MANSIO_MODULE("smtp", "1.0", "", .summary = "Receives mail: SMTP for MX hosts, LMTP.",
+MANSIO_MODULE("smtp", "1.0", "", .summary = "Receives mail: SMTP for MX hosts, LMTP, submission.",
               .settings = SETTINGS, .setting_count = MANSIO_COUNT(SETTINGS), .metrics = METRICS,
               .metric_count = MANSIO_COUNT(METRICS), .load = smtp_load, .start = smtp_start,
               .reconfigure = smtp_reconfigure);

@@ -3,6 +3,8 @@
  */
 #include "parse.h"
 
+#include "mode.h"
+
 #include <mansio/error.h>
 #include <mansio/mail.h>
 #include <mansio/str.h>
@@ -165,14 +167,56 @@ static int read_smtputf8(struct mansio_str value, struct smtp_mail_params *out)
     return 0;
 }
 
+/* The value of a digit of "+3D", which is in upper case (RFC 3461 4); -1: it is none. */
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* The byte at the front of an xtext, cut off; -1: it is none. */
+static int next_xchar(struct mansio_str *text)
+{
+    char c = text->ptr[0];
+    int high = c == '+' && text->len > 2 ? hex_digit(text->ptr[1]) : -1;
+    int low = high >= 0 ? hex_digit(text->ptr[2]) : -1;
+
+    if (c != '+') {
+        *text = mansio_str_sub(*text, 1, SIZE_MAX);
+        return c > ' ' && c <= '~' && c != '=' ? c : -1;
+    }
+    *text = mansio_str_sub(*text, 3, SIZE_MAX);
+    return low >= 0 ? high * 16 + low : -1;
+}
+
+/* RFC 4954 5: what it says is not believed, as whoever logs in speaks for nobody else. */
+static int read_auth(struct mansio_str value, struct smtp_mail_params *out)
+{
+    struct mansio_str rest = value;
+
+    while (rest.len > 0 && !mansio_str_eq(value, MANSIO_STR("<>"))) {
+        if (next_xchar(&rest) < 0) {
+            return mansio_fail(MANSIO_E_INVALID, "AUTH wants an xtext or <> (RFC 4954 5)");
+        }
+    }
+    if (value.len == 0) {
+        return mansio_fail(MANSIO_E_INVALID, "AUTH wants a value");
+    }
+    (void)out;
+    return 0;
+}
+
 const struct smtp_mail_param smtp_mail_param_table[] = {
-    {MANSIO_STR("BODY"), MANSIO_STR("8BITMIME"), read_body},         /* RFC 6152 2 */
-    {MANSIO_STR("SIZE"), MANSIO_STR("SIZE"), read_size},             /* RFC 1870 4 */
-    {MANSIO_STR("SMTPUTF8"), MANSIO_STR("SMTPUTF8"), read_smtputf8}, /* RFC 6531 3.4 */
+    {MANSIO_STR("AUTH"), SMTP_IN_SUBMISSION, MANSIO_STR(""), read_auth},          /* RFC 4954 5 */
+    {MANSIO_STR("BODY"), SMTP_IN_ALL, MANSIO_STR("8BITMIME"), read_body},         /* RFC 6152 2 */
+    {MANSIO_STR("SIZE"), SMTP_IN_ALL, MANSIO_STR("SIZE"), read_size},             /* RFC 1870 4 */
+    {MANSIO_STR("SMTPUTF8"), SMTP_IN_ALL, MANSIO_STR("SMTPUTF8"), read_smtputf8}, /* RFC 6531 3.4 */
 };
 const size_t smtp_mail_param_count = MANSIO_COUNT(smtp_mail_param_table);
 
-int smtp_parse_mail_params(struct mansio_str rest, struct smtp_mail_params *out)
+int smtp_parse_mail_params(uint32_t mode, struct mansio_str rest, struct smtp_mail_params *out)
 {
     struct smtp_mail_params params = {.body = SMTP_BODY_UNSAID};
     struct smtp_param param = {.value = MANSIO_STR_NONE};
@@ -181,7 +225,8 @@ int smtp_parse_mail_params(struct mansio_str rest, struct smtp_mail_params *out)
     while ((rc = smtp_parse_param(&rest, &param)) == 1) {
         size_t row = 0;
         while (row < smtp_mail_param_count &&
-               !mansio_str_ieq(param.keyword, smtp_mail_param_table[row].keyword)) {
+               (!(smtp_mail_param_table[row].modes & 1u << mode) ||
+                !mansio_str_ieq(param.keyword, smtp_mail_param_table[row].keyword))) {
             row++;
         }
         if (row == smtp_mail_param_count) {

@@ -71,16 +71,17 @@ struct smtp_mail_params {
 /* The parameters that MAIL takes, and what EHLO says of them. */
 struct smtp_mail_param {
     struct mansio_str keyword;
-    struct mansio_str capability; /* announced for it */
+    uint32_t modes;               /* enum smtp_mode_bits: where it is taken */
+    struct mansio_str capability; /* announced for it; empty: a command's */
     int (*read)(struct mansio_str value, struct smtp_mail_params *out);
 };
 
 extern const struct smtp_mail_param smtp_mail_param_table[];
 extern const size_t smtp_mail_param_count;
 
-/* Read all parameters of MAIL: 0; MANSIO_E_UNSUPPORTED for one that isn't offered; MANSIO_E_INVALID
- * for one that is malformed, or given twice. */
-int smtp_parse_mail_params(struct mansio_str rest, struct smtp_mail_params *out);
+/* Read all parameters of MAIL: 0; MANSIO_E_UNSUPPORTED for one that isn't offered in a mode (enum
+ * smtp_mode); MANSIO_E_INVALID for one that is malformed, or given twice. */
+int smtp_parse_mail_params(uint32_t mode, struct mansio_str rest, struct smtp_mail_params *out);
 
 /* "123" or "123 LAST" (RFC 3030 2): 0 or MANSIO_E_INVALID. */
 int smtp_parse_bdat(struct mansio_str text, uint64_t *out_bytes, uint32_t *out_is_last);

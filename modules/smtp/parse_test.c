@@ -1,6 +1,8 @@
 /* Commands, paths, parameters: RFC 5321 4.1, 1870, 6152, 6531, 3030. */
 #include "parse.h"
 
+#include "mode.h"
+
 #include "core/base/testing.h"
 
 #include <mansio/error.h>
@@ -132,12 +134,48 @@ static const struct {
     {"=1", MANSIO_E_INVALID, 0, 0, 0},
 };
 
+/* RFC 4954 5, RFC 3461 4: in submission alone. */
+static const struct {
+    const char *text;
+    int result;
+} SUBMITTERS[] = {
+    {"AUTH=<>", 0},
+    {"auth=e+3Dmc2@example.com SIZE=1", 0},
+    {"AUTH=+20+7F", 0},
+    {"AUTH=", MANSIO_E_INVALID},
+    {"AUTH", MANSIO_E_INVALID},
+    {"AUTH=a+3", MANSIO_E_INVALID},
+    {"AUTH=a+3d", MANSIO_E_INVALID},
+    {"AUTH=+", MANSIO_E_INVALID},
+    {"AUTH=+G0", MANSIO_E_INVALID},
+    {"AUTH=<> AUTH=<>", MANSIO_E_INVALID},
+    {"AUTH=\xc3\xa4@example.com", MANSIO_E_INVALID},
+};
+
+static void submitters(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < MANSIO_COUNT(SUBMITTERS); i++) {
+        struct smtp_mail_params params = {.declared_bytes = 0};
+        struct mansio_str text = core_test_slice(SUBMITTERS[i].text);
+        int rc = smtp_parse_mail_params(SMTP_MODE_SUBMISSION, text, &params);
+        if (rc != SUBMITTERS[i].result) {
+            print_error("%s: %d\n", SUBMITTERS[i].text, rc);
+            fail();
+        }
+        if (SUBMITTERS[i].result == 0) {
+            rc = smtp_parse_mail_params(SMTP_MODE_MX, text, &params);
+            assert_int_equal(rc, MANSIO_E_UNSUPPORTED);
+        }
+    }
+}
+
 static void mail_params(void **state)
 {
     (void)state;
     for (size_t i = 0; i < MANSIO_COUNT(PARAMS); i++) {
         struct smtp_mail_params params = {.declared_bytes = 0};
-        int rc = smtp_parse_mail_params(core_test_slice(PARAMS[i].text), &params);
+        int rc = smtp_parse_mail_params(SMTP_MODE_MX, core_test_slice(PARAMS[i].text), &params);
         if (rc != PARAMS[i].result) {
             print_error("%s: %d\n", PARAMS[i].text, rc);
             fail();
@@ -150,12 +188,14 @@ static void mail_params(void **state)
     }
 }
 
-/* The table is sorted, and each row announces something. */
+/* The table is sorted, and each row announces something or is announced with a command. */
 static void param_table(void **state)
 {
     (void)state;
     for (size_t i = 0; i < smtp_mail_param_count; i++) {
-        assert_true(smtp_mail_param_table[i].capability.len > 0);
+        assert_true(smtp_mail_param_table[i].capability.len > 0 ||
+                    mansio_str_eq(smtp_mail_param_table[i].keyword, MANSIO_STR("AUTH")));
+        assert_true(smtp_mail_param_table[i].modes != 0);
         assert_true(i == 0 || mansio_str_cmp(smtp_mail_param_table[i - 1].keyword,
                                              smtp_mail_param_table[i].keyword) < 0);
     }
@@ -221,8 +261,10 @@ static void names_of_hosts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(commands),    cmocka_unit_test(paths),  cmocka_unit_test(mail_params),
-        cmocka_unit_test(param_table), cmocka_unit_test(chunks), cmocka_unit_test(names_of_hosts),
+        cmocka_unit_test(commands),       cmocka_unit_test(paths),
+        cmocka_unit_test(mail_params),    cmocka_unit_test(submitters),
+        cmocka_unit_test(param_table),    cmocka_unit_test(chunks),
+        cmocka_unit_test(names_of_hosts),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

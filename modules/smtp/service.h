@@ -5,18 +5,14 @@
 #ifndef MANSIO_MODULES_SMTP_SERVICE_H
 #define MANSIO_MODULES_SMTP_SERVICE_H
 
+#include "mode.h"
+
 #include <mansio/filter.h>
 #include <mansio/module.h>
 
 enum {
     SMTP_FILTERS_MAX = 16,
     SMTP_HOSTNAME_MAX = 255, /* RFC 5321 4.5.3.1.2 */
-};
-
-/* What an instance is for. Commands say in which of them they exist: bits 1 << mode. */
-enum smtp_mode {
-    SMTP_MODE_MX = 0,   /* order of the setting's choices */
-    SMTP_MODE_LMTP = 1, /* RFC 2033 */
 };
 
 /* What to do about a filter that fails; order of the setting's choices. */
@@ -34,6 +30,7 @@ struct smtp_options {
     uint64_t message_bytes_max;
     uint64_t line_max, command_max; /* bytes, CRLF included */
     uint32_t recipients_max, transactions_max, errors_max, unknown_max, received_max;
+    uint32_t login_failures_max, may_share_senders;
     int64_t command_us, data_us, message_us, session_us, lookup_us, delivery_us, filter_us;
     char hostname[SMTP_HOSTNAME_MAX + 1];
 };
@@ -57,6 +54,7 @@ enum smtp_metric {
     SMTP_MESSAGES_DEFERRED,
     SMTP_MESSAGES_DISCARDED,
     SMTP_RECIPIENTS_DELIVERED,
+    SMTP_RECIPIENTS_SPOOLED,
     SMTP_RECIPIENTS_UNKNOWN,
     SMTP_RECIPIENTS_NOT_OURS,
     SMTP_RECIPIENTS_OVER_QUOTA,
@@ -67,6 +65,9 @@ enum smtp_metric {
     SMTP_ERRORS,
     SMTP_FILTER_FAILURES,
     SMTP_STARTTLS,
+    SMTP_LOGINS,
+    SMTP_LOGIN_FAILURES,
+    SMTP_SENDERS_REFUSED,
     SMTP_RECEIVED_BYTES,
     SMTP_MESSAGE_BYTES,
     SMTP_DELIVERY_SECONDS,

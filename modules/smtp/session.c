@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include <mansio/account.h>
 #include <mansio/conn.h>
 #include <mansio/error.h>
 #include <mansio/log.h>
@@ -20,6 +21,18 @@
 uint32_t smtp_tls_state(const struct smtp_session *session)
 {
     return mansio_conn_tls_state(mansio_session_conn(session->session));
+}
+
+struct mansio_str smtp_account_address(const struct smtp_session *session)
+{
+    const struct mansio_account *account = mansio_session_account(session->session);
+
+    return account != NULL ? mansio_account_facts(account)->address : MANSIO_STR_NONE;
+}
+
+int smtp_may_login(const struct smtp_session *session)
+{
+    return smtp_rules(session)->wants_login && mansio_session_account(session->session) == NULL;
 }
 
 /* ---- saying --------------------------------------------------------------------------------- */
@@ -120,7 +133,7 @@ static int greet_as_judged(struct smtp_session *session, uint32_t verdict, struc
         return smtp_say(session, 554, NULL, "%s %.*s", options->hostname, MANSIO_STR_ARG(words));
     }
     return smtp_say(session, 220, NULL, "%s %s Mansio", options->hostname,
-                    options->mode == SMTP_MODE_LMTP ? "LMTP" : "ESMTP");
+                    smtp_rules(session)->greeting);
 }
 
 static int greet(struct smtp_session *session)
@@ -129,7 +142,7 @@ static int greet(struct smtp_session *session)
     struct mansio_str local = mansio_conn_local(mansio_session_conn(session->session));
     struct smtp_answer answer = {.code = 0};
 
-    if (options->mode == SMTP_MODE_LMTP && mansio_str_ends(local, MANSIO_STR(":25"))) {
+    if (smtp_rules(session)->keeps_from_port25 && mansio_str_ends(local, MANSIO_STR(":25"))) {
         (void)smtp_say(session, 421, NULL, "%s LMTP is not for port 25 (RFC 2033 5)",
                        options->hostname);
         mansio_log(MANSIO_LOG_ERROR, "lmtp-on-port-25", MANSIO_KV_STR("local", local),
@@ -144,6 +157,14 @@ static int greet(struct smtp_session *session)
     }
     MANSIO_SCRATCH_END(scratch);
     return rc;
+}
+
+/* The longest line that may come now: AUTH's are long, where it is offered. */
+static size_t line_max(const struct smtp_session *session)
+{
+    size_t max = (size_t)smtp_options(session)->command_max;
+
+    return smtp_may_login(session) && max < SMTP_AUTH_LINE_MAX ? SMTP_AUTH_LINE_MAX : max;
 }
 
 /* Read a command and do as it says. Between transactions nothing is in hand: a stop request may end
@@ -163,7 +184,7 @@ static int next_command(struct smtp_session *session)
     mansio_stream_set_deadline(session->stream, deadline_us);
     mansio_session_set_activity(session->session,
                                 session->transaction == NULL ? "idle" : "envelope");
-    int rc = mansio_stream_read_line(session->stream, (size_t)options->command_max, flags, &line);
+    int rc = mansio_stream_read_line(session->stream, line_max(session), flags, &line);
     if (rc == MANSIO_E_LIMIT) { /* RFC 5321 4.5.3.1.9 */
         return smtp_say_wrong(session, 500, "5.5.2", "the line is too long");
     }
@@ -172,6 +193,9 @@ static int next_command(struct smtp_session *session)
     }
     if (smtp_parse_command(line, &args) < 0) {
         return smtp_say_wrong(session, 500, "5.5.2", "%s", mansio_error_detail());
+    }
+    if (line.len + 2 > options->command_max && !mansio_str_ieq(args.verb, MANSIO_STR("AUTH"))) {
+        return smtp_say_wrong(session, 500, "5.5.2", "the line is too long");
     }
     return smtp_dispatch(session, &args);
 }

@@ -9,6 +9,7 @@
 #include "service.h"
 
 #include <mansio/buf.h>
+#include <mansio/login.h>
 #include <mansio/session.h>
 #include <mansio/tls.h>
 
@@ -17,6 +18,8 @@ struct smtp_transaction;
 enum {
     SMTP_HELLO_MAX = 255, /* as smtp_parse_is_hello() */
     SMTP_SAY_MAX = 480,   /* words of smtp_say() */
+    /* AUTH may bring a whole initial response; a response is base64 (RFC 4954 4). */
+    SMTP_AUTH_LINE_MAX = (MANSIO_SASL_MESSAGE_MAX + 2) / 3 * 4 + 64,
     /* A command's answer beside 0 and errors: the dialogue is over. */
     SMTP_END = 1,
 };
@@ -39,7 +42,7 @@ struct smtp_session {
     int64_t ends_us;
     uint32_t state;       /* enum smtp_state */
     uint32_t is_extended; /* EHLO or LHLO, not HELO */
-    uint32_t errors, unknown;
+    uint32_t errors, unknown, login_failures;
     uint32_t transactions; /* begun */
     uint16_t hello_length;
     char hello[SMTP_HELLO_MAX];
@@ -48,6 +51,11 @@ struct smtp_session {
 static inline const struct smtp_options *smtp_options(const struct smtp_session *session)
 {
     return &session->service->options;
+}
+
+static inline const struct smtp_rules *smtp_rules(const struct smtp_session *session)
+{
+    return smtp_mode_rules(session->service->options.mode);
 }
 
 static inline void smtp_count(const struct smtp_session *session, size_t metric, int64_t n)
@@ -62,6 +70,12 @@ static inline struct mansio_str smtp_hello(const struct smtp_session *session)
 
 /* An enum mansio_tls_state value. */
 uint32_t smtp_tls_state(const struct smtp_session *session);
+
+/* The address of the account that is logged in; empty: nobody is. */
+struct mansio_str smtp_account_address(const struct smtp_session *session);
+
+/* 1 if somebody is to log in here and nobody has yet. */
+int smtp_may_login(const struct smtp_session *session);
 
 /* Serve a conn: struct mansio_protocol. Yields. */
 int smtp_serve(struct mansio_instance *instance, struct mansio_session *session);

@@ -10,21 +10,21 @@
 
 const char *smtp_trace_keyword(uint32_t protocol)
 {
-    static const char *const keywords[][2] = {
-        /* in the clear, over TLS */
-        [0] = {"SMTP", "SMTP"}, /* HELO: no extension, so no STARTTLS that a word stands for */
-        [SMTP_TRACE_EXTENDED] = {"ESMTP", "ESMTPS"},
-        [SMTP_TRACE_LMTP] = {"LMTP", "LMTPS"},
+    static const char *const keywords[][4] = {
+        /* in the clear, over TLS, logged in, both */
+        [0] = {"SMTP", "SMTP", "SMTP", "SMTP"}, /* HELO: no extension that a letter stands for */
+        [SMTP_TRACE_EXTENDED] = {"ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA"},
+        [SMTP_TRACE_LMTP] = {"LMTP", "LMTPS", "LMTPA", "LMTPSA"},
     };
-    static const char *const utf8_keywords[][2] = {
-        [0] = {"UTF8SMTP", "UTF8SMTPS"},
-        [SMTP_TRACE_EXTENDED] = {"UTF8SMTP", "UTF8SMTPS"},
-        [SMTP_TRACE_LMTP] = {"UTF8LMTP", "UTF8LMTPS"},
+    static const char *const utf8_keywords[][4] = {
+        [0] = {"UTF8SMTP", "UTF8SMTPS", "UTF8SMTPA", "UTF8SMTPSA"},
+        [SMTP_TRACE_EXTENDED] = {"UTF8SMTP", "UTF8SMTPS", "UTF8SMTPA", "UTF8SMTPSA"},
+        [SMTP_TRACE_LMTP] = {"UTF8LMTP", "UTF8LMTPS", "UTF8LMTPA", "UTF8LMTPSA"},
     };
     uint32_t kind = protocol & SMTP_TRACE_LMTP ? SMTP_TRACE_LMTP : protocol & SMTP_TRACE_EXTENDED;
-    int is_tls = (protocol & SMTP_TRACE_TLS) != 0;
+    size_t way = (protocol & SMTP_TRACE_TLS ? 1u : 0u) + (protocol & SMTP_TRACE_AUTH ? 2u : 0u);
 
-    return protocol & SMTP_TRACE_UTF8 ? utf8_keywords[kind][is_tls] : keywords[kind][is_tls];
+    return protocol & SMTP_TRACE_UTF8 ? utf8_keywords[kind][way] : keywords[kind][way];
 }
 
 /* Text inside a comment (RFC 5322 3.2.2): what would end it, or begin another, is quoted. */

@@ -12,7 +12,8 @@ enum smtp_trace_protocol {
     SMTP_TRACE_LMTP = 1,     /* LHLO */
     SMTP_TRACE_EXTENDED = 2, /* EHLO */
     SMTP_TRACE_TLS = 4,
-    SMTP_TRACE_UTF8 = 8, /* SMTPUTF8 was given */
+    SMTP_TRACE_UTF8 = 8,  /* SMTPUTF8 was given */
+    SMTP_TRACE_AUTH = 16, /* somebody is logged in */
 };
 
 struct smtp_trace {

@@ -14,8 +14,9 @@
 struct smtp_recipient {
     struct mansio_str path; /* as the client has it: "user@example.org" */
     struct mansio_recipient *resolved;
-    const struct mansio_store *store;
+    const struct mansio_store *store; /* that it is committed to */
     struct mansio_instance *pool;
+    uint32_t is_sent;          /* it goes to the spool, and on from there */
     uint32_t is_discarded;     /* a filter said so: 250, and nothing is kept */
     struct smtp_answer answer; /* at the end of the message */
 };

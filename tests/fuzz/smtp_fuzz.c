@@ -14,6 +14,7 @@
 #include <mansio/mail.h>
 #include <mansio/str.h>
 
+#include "modules/smtp/mode.h"
 #include "modules/smtp/parse.h"
 #include "modules/smtp/reply.h"
 #include "modules/smtp/text.h"
@@ -156,7 +157,8 @@ static void check_path(struct mansio_arena *arena, struct mansio_str text, uint3
         return;
     }
     MANSIO_ASSERT(rest.len == 0 || (rest.ptr >= text.ptr && rest.ptr <= text.ptr + text.len));
-    (void)smtp_parse_mail_params(rest, &params);
+    (void)smtp_parse_mail_params(text.len % 2 == 0 ? SMTP_MODE_MX : SMTP_MODE_SUBMISSION, rest,
+                                 &params);
     while (smtp_parse_param(&rest, &param) == 1) {
         MANSIO_ASSERT(param.keyword.len > 0 && (param.value.ptr == NULL || param.value.len > 0));
     }

@@ -37,7 +37,10 @@ class Node:
         self.pid_file = self.directory / "supervisor.json"
         self.env_file = self.directory / "lab.env"
         self.run_directory = self.directory / "run"
-        names = ("smtp", "lmtp", "imap", "imaps", "pop3", "pop3s", "metrics")
+        names = (
+            *("smtp", "lmtp", "submission", "submissions"),
+            *("imap", "imaps", "pop3", "pop3s", "metrics"),
+        )
         self.ports = dict(zip(names, free_ports(len(names))))
         self.passwords = self.kept_passwords()
         self.name = "lab"
@@ -111,6 +114,8 @@ class Node:
                 ],
                 "serve": "lmtp",
             },
+            "submission": listener(self.ports["submission"], "submission", tls="starttls"),
+            "submissions": listener(self.ports["submissions"], "submission", tls="implicit"),
             "imap": listener(self.ports["imap"], "imap", tls="starttls", plaintext_login=True),
             "imaps": listener(self.ports["imaps"], "imap", tls="implicit"),
             "pop3": listener(self.ports["pop3"], "pop3", tls="starttls", plaintext_login=True),
@@ -140,6 +145,7 @@ class Node:
                 "passwords": {"module": "auth-password"},
                 "mx": {"module": "smtp", "settings": {"mode": "mx"}},
                 "lmtp": {"module": "smtp", "settings": {"mode": "lmtp"}},
+                "submission": {"module": "smtp", "settings": {"mode": "submission"}},
                 "imap": {"module": "imap"},
                 "pop3": {"module": "pop3"},
             },
@@ -183,6 +189,8 @@ class Node:
             "SMTP_PORT": self.ports["smtp"],
             "LMTP_PORT": self.ports["lmtp"],
             "LMTP_UNIX": self.run_directory / "lmtp.sock",
+            "SUBMISSION_PORT": self.ports["submission"],
+            "SUBMISSIONS_PORT": self.ports["submissions"],
             "IMAP_PORT": self.ports["imap"],
             "IMAPS_PORT": self.ports["imaps"],
             "POP3_PORT": self.ports["pop3"],

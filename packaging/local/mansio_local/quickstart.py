@@ -26,6 +26,8 @@ TENANT, DOMAIN, PEOPLE = "demo", "demo.test", ("alice", "bob")
 WISHED_PORTS = {
     "smtp": 2525,
     "lmtp": 2024,
+    "submission": 2587,
+    "submissions": 2465,
     "imap": 2143,
     "imaps": 2993,
     "pop3": 2110,
@@ -125,8 +127,9 @@ class Quickstart:
             f"Subject: Salve\r\nMessage-ID: <{mark}@{DOMAIN}>\r\n\r\nThe first message.\r\n"
         )
         trusted = ssl.create_default_context(cafile=self.node.directory / "tls" / "ca.pem")
-        with smtplib.SMTP(HOST, self.node.ports["smtp"], timeout=30) as smtp:
+        with smtplib.SMTP(HOST, self.node.ports["submission"], timeout=30) as smtp:
             smtp.starttls(context=trusted)
+            smtp.login(f"alice@{DOMAIN}", self.state["passwords"]["alice"])
             smtp.sendmail(f"alice@{DOMAIN}", [f"bob@{DOMAIN}"], text)
         deadline = time.monotonic() + READ_SECONDS
         while time.monotonic() < deadline:
@@ -148,7 +151,7 @@ class Quickstart:
             f"""
 Connect a mail program, on this machine, to {HOST}:
   reading  POP3   port {ports['pop3']} with STARTTLS (STLS), or port {ports['pop3s']} with TLS
-  sending  to accounts here: SMTP port {ports['smtp']} with STARTTLS
+  sending  SMTP   port {ports['submission']} with STARTTLS, or port {ports['submissions']} with TLS
   names    {', '.join(f'{name}@{DOMAIN} (password {passwords[name]})' for name in PEOPLE)}
   trust    {self.node.directory}/tls/ca.pem, the authority that signed the certificate
 
@@ -164,7 +167,7 @@ Stop          sudo packaging/quickstart stop"""
             self.set_up()
         self.start()
         self.try_out()
-        say("a message was sent over SMTP and read back over POP3")
+        say("a message was submitted over SMTP and read back over POP3")
         self.tell()
 
     def status(self):

@@ -1,0 +1,48 @@
+/*
+ * Whose an address is: see sender.h.
+ *
+ * The directory knows no owners of addresses, it knows where they lead; who gets the answers to an
+ * address may send as it.
+ */
+#include "sender.h"
+
+#include <mansio/account.h>
+#include <mansio/error.h>
+
+static int is_same(const struct mansio_account *a, const struct mansio_account *b)
+{
+    const struct mansio_account_facts *x = mansio_account_facts(a);
+    const struct mansio_account_facts *y = mansio_account_facts(b);
+
+    return x->tenant_id == y->tenant_id && x->account_id == y->account_id;
+}
+
+int smtp_sender_is_own(struct smtp_session *session, struct mansio_arena *arena,
+                       struct mansio_str local, struct mansio_str domain)
+{
+    const struct mansio_account *account = mansio_session_account(session->session);
+    struct mansio_recipient *leads = NULL;
+
+    if (account == NULL || domain.len == 0 || domain.ptr[0] == '[') {
+        return 0;
+    }
+    int rc = mansio_recipient_resolve(arena, local, domain,
+                                      mansio_deadline_in(smtp_options(session)->lookup_us), &leads);
+    if (rc == MANSIO_E_NOT_FOUND || rc == MANSIO_E_UNSUPPORTED || rc == MANSIO_E_INVALID) {
+        return 0; /* no address of ours */
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    size_t count = mansio_recipient_count(leads);
+    if (mansio_recipient_address(leads).ptr[0] == '@' || /* a catch-all */
+        (count > 1 && !smtp_options(session)->may_share_senders)) {
+        return 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (is_same(mansio_recipient_account(leads, i), account)) {
+            return 1;
+        }
+    }
+    return 0;
+}

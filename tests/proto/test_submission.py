@@ -1,0 +1,337 @@
+"""Submission, clause by clause: RFC 6409, RFC 4954, and whose addresses one may send as."""
+
+import pytest
+from mansio_test.submission import Spooled, Submitter, b64
+
+USER = "user1@alpha.test"
+ELSEWHERE = "somebody@elsewhere.example"
+
+
+@pytest.fixture(scope="module")
+def lab(make_lab):
+    lab = make_lab("submission", workers=1)
+    lab.set_up()
+    lab.node.batch(
+        [
+            "domain add other.test --tenant alpha",
+            "domain add alias.test --tenant alpha --alias-of alpha.test",
+            f"address add nick@other.test --accounts {USER}",
+            f"address add team@alpha.test --accounts '{USER} user2@alpha.test'",
+            "address add others@alpha.test --accounts 'user2@alpha.test user3@alpha.test'",
+            f"address add @other.test --accounts {USER}",
+        ]
+    )
+    lab.start()
+    return lab
+
+
+@pytest.fixture(scope="module")
+def trusted(lab):
+    return lab.trusted()
+
+
+@pytest.fixture
+def clear(lab):
+    with Submitter(lab.port("submission")) as client:
+        client.hello()
+        yield client
+
+
+@pytest.fixture
+def secure(lab, trusted):
+    with Submitter(lab.port("submissions"), trusted) as client:
+        client.hello()
+        yield client
+
+
+@pytest.fixture
+def user(secure):
+    return secure.login(USER)
+
+
+def capabilities(reply):
+    return {line.split(" ")[0]: line.partition(" ")[2] for line in reply.lines[1:]}
+
+
+# ---- what is offered, and to whom
+
+
+def test_rfc8314_3_3_tls_from_the_first_byte_or_by_starttls(lab, trusted):
+    with Submitter(lab.port("submissions"), trusted) as client:
+        assert client.greeting.code == 220
+        assert "STARTTLS" not in capabilities(client.hello())
+        client.login(USER)
+    with Submitter(lab.port("submission")) as client:
+        assert "STARTTLS" in capabilities(client.hello())
+        offered = capabilities(client.starttls(trusted))
+        assert "STARTTLS" not in offered
+        client.login(USER)
+
+
+def test_rfc4954_3_auth_is_announced_where_it_may_be_used(clear, trusted):
+    assert capabilities(clear.hello())["AUTH"] == "SCRAM-SHA-256"
+    offered = capabilities(clear.starttls(trusted))
+    assert offered["AUTH"].split(" ") == ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"]
+    clear.login(USER)
+    assert "AUTH" not in capabilities(clear.hello())
+
+
+def test_rfc6409_7_extensions(secure):
+    offered = capabilities(secure.hello())
+    for name in ("PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME", "SIZE", "CHUNKING", "SMTPUTF8"):
+        assert name in offered
+    assert not {"ETRN", "ATRN"} & set(offered)
+
+
+def test_rfc6409_4_3_rfc4954_6_nothing_without_login(secure):
+    for line in (
+        f"MAIL FROM:<{USER}>",
+        f"RCPT TO:<{ELSEWHERE}>",
+        "DATA",
+        f"VRFY {USER}",
+    ):
+        secure.expect(line, 530, "5.7.0")
+    secure.send("BDAT 12 LAST\r\nMAIL FROM:\r\nNOOP\r\n")
+    assert [reply.code for reply in secure.replies(2)] == [530, 250]
+    for line in ("NOOP", "RSET", "HELP"):
+        assert secure.ask(line).code in (250, 214)
+
+
+def test_passwords_want_tls(clear):
+    assert clear.plain(USER).code == 504
+    clear.expect("AUTH LOGIN", 504, "5.5.4")
+    clear.expect(f"MAIL FROM:<{USER}>", 530, "5.7.0")
+
+
+# ---- AUTH, RFC 4954 4
+
+
+def test_auth_comes_after_ehlo(lab, trusted):
+    with Submitter(lab.port("submissions"), trusted) as client:
+        assert client.plain(USER).code == 503
+        client.hello("HELO")
+        assert client.plain(USER).code == 503
+        client.hello()
+        assert client.plain(USER).code == 235
+
+
+def test_no_auth_twice_and_none_in_a_transaction(user):
+    assert user.plain(USER).code == 503
+    user.expect(f"MAIL FROM:<{USER}>", 250)
+    assert user.plain(USER).code == 503
+    user.expect("RSET", 250)
+    user.hello()
+    assert user.plain(USER).code == 503
+
+
+def test_initial_responses(secure):
+    secure.send("AUTH PLAIN\r\n")
+    assert secure.challenge() == b""
+    secure.expect("*", 501)
+    secure.expect("AUTH PLAIN =", 501, "5.5.2")
+    secure.send("auth plain\r\n")
+    assert secure.challenge() == b""
+    secure.expect(b64(f"\0{USER}\0correct-horse"), 235, "2.7.0")
+
+
+def test_a_mechanism_that_is_none(secure):
+    secure.expect("AUTH CRAM-MD5", 504, "5.5.4")
+    secure.expect("AUTH", 501, "5.5.4")
+    secure.expect("AUTH PLAIN a b", 501, "5.5.4")
+
+
+@pytest.mark.parametrize("text", ["=AAA", "AAA=BBB", "AA A", "AAA", "A*AA", "\xff\xfe"])
+def test_what_is_no_base64(secure, text):
+    secure.send("AUTH PLAIN\r\n")
+    secure.challenge()
+    assert secure.ask(text.encode("latin-1")).code == 501
+    if " " not in text:
+        assert secure.ask(b"AUTH PLAIN " + text.encode("latin-1")).code == 501
+    secure.login(USER)
+
+
+def test_long_responses(secure):
+    """12,288 bytes are taken, whatever they say; more are not."""
+    secure.send("AUTH PLAIN\r\n")
+    secure.challenge()
+    assert secure.ask(b64("\0a\0" + "x" * 12285)).code in (501, 535)
+    secure.send("AUTH PLAIN\r\n")
+    secure.challenge()
+    assert secure.ask("A" * 20000).code == 500
+    assert secure.ask("NOOP " + "x" * 5000).code == 500
+    secure.login(USER)
+
+
+def test_wrong_credentials_end_a_session(secure):
+    for _ in range(2):
+        reply = secure.plain(USER, "wrong")
+        assert reply.code == 535 and reply.status == "5.7.8"
+    assert secure.plain("nobody@alpha.test", "wrong").code == 535
+    assert secure.reply().code == 421
+    assert secure.is_ended()
+
+
+def test_to_act_as_somebody_else_is_refused(secure):
+    assert secure.plain(USER, authzid="user2@alpha.test").code == 535
+    assert secure.plain(USER, authzid=USER).code == 235
+
+
+def test_login(lab, trusted, secure):
+    secure.send("AUTH LOGIN\r\n")
+    assert secure.challenge()
+    secure.send(b64(USER) + "\r\n")
+    assert secure.challenge()
+    secure.expect(b64("correct-horse"), 235)
+    with Submitter(lab.port("submissions"), trusted) as client:  # as .NET's SmtpClient
+        client.hello()
+        client.send(f"AUTH LOGIN {b64(USER)}\r\n")
+        assert client.challenge()
+        client.expect(b64("correct-horse"), 235)
+
+
+def test_scram(clear, secure):
+    assert clear.scram(USER) == (True, 235)
+    assert secure.scram(USER, "wrong") == (False, 535)
+    assert secure.scram(USER) == (True, 235)
+    clear.expect(f"MAIL FROM:<{USER}>", 250)
+
+
+def test_a_client_that_does_not_believe_the_server_is_not_logged_in(secure):
+    secure.send("AUTH SCRAM-SHA-256 " + b64(f"n,,n={USER},r=x") + "\r\n")
+    secure.challenge()
+    secure.expect("*", 501)
+    secure.expect(f"MAIL FROM:<{USER}>", 530)
+
+
+def test_no_starttls_after_a_login(clear):
+    assert clear.scram(USER) == (True, 235)
+    clear.expect("STARTTLS", 503, "5.5.1")
+    assert "STARTTLS" not in capabilities(clear.hello())
+
+
+def test_rfc3207_4_2_starttls_forgets_what_was_said(clear, trusted):
+    clear.send("STARTTLS\r\nMAIL FROM:<x@alpha.test>\r\n")
+    assert clear.reply().code == 220
+    clear.wrap(trusted)
+    clear.expect("AUTH PLAIN", 503)
+    clear.hello()
+    clear.login(USER)
+
+
+@pytest.mark.parametrize("good", ["<>", USER, "e+3Dmc2@example.com"])
+def test_rfc4954_5_auth_parameter_of_mail(user, good):
+    user.expect(f"MAIL FROM:<{USER}> AUTH={good}", 250)
+
+
+def test_rfc4954_5_auth_parameter_that_is_none(user):
+    for bad in ("AUTH=", "AUTH", "AUTH=a+3", "AUTH=<> AUTH=<>"):
+        user.expect(f"MAIL FROM:<{USER}> {bad}", 501, "5.5.4")
+
+
+# ---- RFC 6409 6.1: senders
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        USER,
+        "USER1@Alpha.Test",
+        "user1+news@alpha.test",
+        "user1@alias.test",
+        "nick@other.test",
+        "nick+x@other.test",
+        "team@alpha.test",
+        "",
+    ],
+)
+def test_ones_own_senders(user, sender):
+    user.expect(f"MAIL FROM:<{sender}>", 250)
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "user2@alpha.test",
+        "user1@beta.test",
+        "user2+user1@alpha.test",
+        "others@alpha.test",
+        "nobody@alpha.test",
+        "anything@other.test",
+        "user1@elsewhere.example",
+        "user1@[127.0.0.1]",
+        "user1@localhost",
+        "postmaster@alpha.test",
+    ],
+)
+def test_senders_that_are_somebody_elses(user, sender):
+    user.expect(f"MAIL FROM:<{sender}>", 553, "5.7.1")
+    user.expect(f"RCPT TO:<{ELSEWHERE}>", 503)
+
+
+def test_a_tenants_user_is_nobody_in_another(secure):
+    secure.login("user1@beta.test")
+    secure.expect(f"MAIL FROM:<{USER}>", 553, "5.7.1")
+    secure.expect("MAIL FROM:<user1@beta.test>", 250)
+
+
+# ---- recipients
+
+
+def test_local_and_remote_recipients_together(lab, user):
+    sender = "user1+together@alpha.test"
+    before = lab.sql("SELECT count(*) FROM mansio.message_state")
+    assert user.submit(sender, "user2@alpha.test", ELSEWHERE, "b@B\xfccher.example".replace("\xfc", "u"),
+                       "user1@beta.test", mark="together").code == 250
+    after = lab.sql("SELECT count(*) FROM mansio.message_state")
+    assert int(after[0][0]) - int(before[0][0]) == 2
+    spooled = Spooled.of(lab, sender)
+    assert sorted(one.forward_path for one in spooled) == ["b@bucher.example", ELSEWHERE]
+    assert {one.tenant for one in spooled} == {"alpha"}
+    assert user.submit(sender, ELSEWHERE).code == 250
+    lab.check_invariants()
+
+
+def test_what_is_sent_twice_to_one_address_goes_once(lab, user):
+    sender = "user1+twice@alpha.test"
+    assert user.submit(sender, ELSEWHERE, "somebody@Elsewhere.Example", "Somebody@elsewhere.example",
+                       "user2@alpha.test", "user2+x@alpha.test").code == 250
+    paths = sorted(one.forward_path for one in Spooled.of(lab, sender))
+    assert paths == ["Somebody@elsewhere.example", ELSEWHERE]
+
+
+def test_recipients_that_are_refused(user):
+    user.expect(f"MAIL FROM:<{USER}>", 250)
+    for to, code, status in (
+        ("nobody@alpha.test", 550, "5.1.1"),
+        ("nobody@beta.test", 550, "5.1.1"),
+        ("user2", 501, "5.1.3"),
+        ("user2@", 501, "5.1.3"),
+        ("user2@elsewhere", 554, "5.1.2"),  # RFC 6409 4.2
+        ("user2@localhost", 554, "5.1.2"),
+        ("user2@el..example", 501, "5.1.3"),
+        ("user2@-x-.example", 501, "5.1.3"),
+        ("user2@[300.1.1.1]", 501, "5.1.3"),
+    ):
+        user.expect(f"RCPT TO:<{to}>", code, status)
+    user.expect("RCPT TO:<user2@[192.0.2.1]>", 250)
+    user.expect("RCPT TO:<Postmaster>", 550)
+
+
+def test_the_mx_stays_closed(lab):
+    with Submitter(lab.port("smtp")) as client:
+        offered = capabilities(client.hello())
+        assert "AUTH" not in offered
+        client.expect("AUTH PLAIN", 500)
+        client.expect(f"MAIL FROM:<{USER}>", 250)
+        client.expect(f"RCPT TO:<{ELSEWHERE}>", 550, "5.7.1")
+
+
+def test_rfc3848_received(lab, user, clear):
+    assert user.submit(USER, "user3@alpha.test", mark="received").code == 250
+    assert clear.scram(USER) == (True, 235)
+    assert clear.submit(USER, "user3@alpha.test", mark="received").code == 250
+    box = lab.pop3("user3@alpha.test")
+    tops = [b"\n".join(box.top(number, 0)[1]) for number in (1, 2)]
+    box.quit()
+    assert b" with ESMTPSA" in tops[0] and b" with ESMTPA\n" in tops[1]
+    assert tops[0].startswith(b"Return-Path: <user1@alpha.test>\nDelivered-To: user3@alpha.test\n")
