@@ -10,6 +10,7 @@
 #include <mansio/plan.h>
 #include <mansio/report.h>
 #include <mansio/resolver.h>
+#include <mansio/search.h>
 #include <mansio/store.h>
 #include <mansio/structure.h>
 #include <mansio/tls.h>
@@ -351,7 +352,7 @@ HOLD(mansio_spool_outcome, reserved, 20);
 HOLD(mansio_spool_outcome, next_us, 24);
 HOLD(mansio_spool_outcome, reply, 32);
 
-HOLD_SIZE(mansio_store, 232);
+HOLD_SIZE(mansio_store, 240);
 HOLD(mansio_store, size, 0);
 HOLD(mansio_store, collection_list, 8);
 HOLD(mansio_store, collection_find, 16);
@@ -381,6 +382,14 @@ HOLD(mansio_store, spool_list, 200);
 HOLD(mansio_store, spool_retry, 208);
 HOLD(mansio_store, spool_remove, 216);
 HOLD(mansio_store, message_read_many, 224);
+HOLD(mansio_store, message_search, 232);
+
+HOLD_SIZE(mansio_search_key, 48);
+HOLD(mansio_search_key, size, 0);
+HOLD(mansio_search_key, where, 8);
+HOLD(mansio_search_key, reserved, 12);
+HOLD(mansio_search_key, needle, 16);
+HOLD(mansio_search_key, field, 32);
 
 HOLD_SIZE(mansio_address, 88);
 HOLD(mansio_address, size, 0);

@@ -78,9 +78,9 @@ MANSIO_EXPORT struct mansio_str mansio_content_memory(const struct mansio_conten
  * bytes with a version of their own). Lives as long as the content. @yields no @since 1.0 */
 MANSIO_EXPORT struct mansio_str mansio_content_structure(const struct mansio_content *content);
 
-/** After mansio_content_finish(): subject, addresses and text parts, decoded, in UTF-8,
- * case-folded, without NUL, bounded (256 KiB): what SEARCH looks at. Lives as long as the content.
- * @yields no @since 1.0 */
+/** After mansio_content_finish(): header and text parts, decoded, in UTF-8, case-folded, without
+ * NUL, bounded (256 KiB), in the form that mansio/search.h says: what SEARCH looks at. Lives as
+ * long as the content. @yields no @since 1.0 */
 MANSIO_EXPORT struct mansio_str mansio_content_search_text(const struct mansio_content *content);
 
 /** After mansio_content_finish(): length of the header, its empty line included.

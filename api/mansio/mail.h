@@ -104,4 +104,16 @@ MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_local_normalize(struct mansio_arena *
  */
 MANSIO_EXPORT size_t mansio_mail_date(int64_t wall_us, char out[MANSIO_MAIL_DATE_MAX]);
 
+/**
+ * Read a date of a header field, tolerantly (RFC 5322 3.3 and 4.3, and what is seen in the wild).
+ *
+ * @param out_wall_us       as mansio_wall_us()
+ * @param out_zone_minutes  of the zone that it was written in, east is positive; may be NULL
+ * @return 0; MANSIO_E_INVALID
+ * @yields no     @since 1.0
+ */
+MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_mail_date_parse(struct mansio_str text,
+                                                           int64_t *out_wall_us,
+                                                           int32_t *out_zone_minutes);
+
 #endif

@@ -23,6 +23,7 @@
 #include <mansio/content.h>
 #include <mansio/module.h>
 #include <mansio/plan.h>
+#include <mansio/search.h>
 
 #define MANSIO_STORE         "store"
 #define MANSIO_STORE_VERSION 1
@@ -144,6 +145,9 @@ typedef int (*mansio_copied_fn)(void *arg, uint32_t uid_from, uint32_t uid_to);
 
 /** A UID that is gone. */
 typedef int (*mansio_uid_fn)(void *arg, uint32_t uid);
+
+/** A message that has what was looked for, or may have it. */
+typedef int (*mansio_found_fn)(void *arg, uint32_t uid, uint32_t is_certain);
 
 /* ---- the change log --------------------------------------------------------------------------
  */
@@ -416,6 +420,17 @@ struct mansio_store {
                              uint64_t collection_id, const uint32_t *uids, size_t count, size_t max,
                              struct mansio_arena *arena, int64_t deadline_us,
                              struct mansio_str *out);
+
+    /** Visit the messages that have a text, by UID.
+     * @param uid_ranges  as in a query
+     * @param visit       is_certain 0: what is kept of the message doesn't tell, its bytes must be
+     *                    read (mansio_scan_new()). NULL in a table: no store of this provider can
+     * @return 0; MANSIO_E_NOT_FOUND: no such collection; MANSIO_E_INVALID: no such key
+     * @yields yes @since 1.0 */
+    int (*message_search)(struct mansio_instance *pool, struct mansio_account *account,
+                          uint64_t collection_id, const uint32_t *uid_ranges, size_t range_count,
+                          const struct mansio_search_key *key, mansio_found_fn visit, void *arg,
+                          int64_t deadline_us);
 };
 
 #endif

@@ -22,6 +22,11 @@ enum {
     CORE_CONTENT_SEARCH_MAX = 262144,
 };
 
+/* In the text for search (mansio/search.h). */
+#define CORE_CONTENT_WHOLE_MARK 'H'
+#define CORE_CONTENT_CUT_MARK   'C'
+#define CORE_CONTENT_BODY_MARK  'B'
+
 struct mansio_content {
     struct mansio_arena *arena; /* results; ends with the content */
     struct mansio_arena *work;  /* the parser's; NULL when it has ended */
@@ -31,6 +36,7 @@ struct mansio_content {
     uint64_t parsed; /* how far the parser has come */
     int error;       /* sticky */
     int is_finished;
+    int is_narrow; /* read under narrow bounds: its text is not known */
 
     char *bytes; /* those from `base` on; with a file the ones not written yet */
     size_t room; /* counted */

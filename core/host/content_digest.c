@@ -7,11 +7,11 @@
  */
 #include "core/host/content.h"
 
+#include "core/host/content_text.h"
 #include "core/mail/fold.h"
 #include "core/mail/header.h"
 #include "core/mail/parser.h"
 #include "core/mail/stored.h"
-#include "core/mail/word.h"
 
 #include <mansio/buf.h>
 #include <mansio/error.h>
@@ -23,8 +23,6 @@ enum {
     WORK_MAX = 8 << 20,
     NARROW_WORK_MAX = 1 << 20,
     PIECE_BYTES = 65536, /* of a file, read back at once */
-    FOLD_BYTES = 8192,   /* folded at once, before others may run */
-    FIELD_MAX = 65536,   /* of a subject or a name, decoded */
 };
 
 static void end_work(struct mansio_content *content)
@@ -113,6 +111,7 @@ int core_content_parse(struct mansio_content *content, int is_all)
 /* All bytes once more, under narrow bounds. */
 static int read_again(struct mansio_content *content, int64_t deadline_us)
 {
+    content->is_narrow = 1;
     begin_work(content, 1);
     for (uint64_t at = 0; at < content->size;) {
         struct mansio_str piece = MANSIO_STR_NONE;
@@ -145,18 +144,27 @@ static int read_again(struct mansio_content *content, int64_t deadline_us)
 
 /* ---- search */
 
-/* Text in UTF-8, folded. @return 0; 1 when there is no more room; a code */
-static int add_text(struct mansio_buf *out, struct mansio_str text)
+enum { HEADER_TEXT_MAX = CORE_CONTENT_SEARCH_MAX / 4 }; /* leaves room for the body */
+
+/* Text that is kept: folded, up to a length. */
+struct kept {
+    struct core_content_text text;
+    struct mansio_buf *out;
+    size_t max;
+};
+
+static int keep(struct core_content_text *text, struct mansio_str some)
 {
-    while (text.len > 0) {
-        size_t length = core_mail_fold_cut(text, FOLD_BYTES);
+    struct kept *kept = (struct kept *)text;
+
+    while (some.len > 0) {
+        size_t length = core_mail_fold_cut(some, CORE_CONTENT_FOLD_BYTES);
         int rc;
 
-        if (core_mail_fold(out, CORE_CONTENT_SEARCH_MAX, mansio_str_sub(text, 0, length)) <
-            length) {
+        if (core_mail_fold(kept->out, kept->max, mansio_str_sub(some, 0, length)) < length) {
             return 1;
         }
-        text = mansio_str_sub(text, length, SIZE_MAX);
+        some = mansio_str_sub(some, length, SIZE_MAX);
         rc = mansio_fiber_pace();
         if (rc < 0) {
             return rc;
@@ -165,69 +173,45 @@ static int add_text(struct mansio_buf *out, struct mansio_str text)
     return 0;
 }
 
-/* Text as a header has it, and a byte behind it. */
-static int add_words(struct mansio_buf *out, struct mansio_buf *work, struct mansio_str raw,
-                     const char *behind)
+/* Fields, mark, body. @return 0; 1: there is more; a code */
+static int keep_all(struct kept *kept, struct mansio_str header,
+                    const struct core_mail_message *message)
 {
+    int is_cut = core_content_text_header(&kept->text, header);
     int rc;
 
-    mansio_buf_reset(work);
-    core_mail_word_decode(work, mansio_str_sub(raw, 0, FIELD_MAX / 8));
-    rc = add_text(out, mansio_buf_str(work));
-    return rc == 0 ? add_text(out, mansio_str_from_cstr(behind)) : rc;
-}
-
-static int add_addresses(struct mansio_buf *out, struct mansio_buf *work,
-                         const struct core_mail_address_list *list)
-{
-    int rc = 0;
-
-    for (const struct core_mail_address *at = list->first; at != NULL && rc == 0; at = at->next) {
-        if (at->name.len > 0) {
-            rc = add_words(out, work, at->name, " ");
-        }
-        if (rc == 0 && at->kind != CORE_MAIL_GROUP_END) {
-            rc = add_words(out, work, at->local, at->domain.len > 0 ? "@" : "\n");
-        }
-        if (rc == 0 && at->domain.len > 0) {
-            rc = add_words(out, work, at->domain, "\n");
-        }
+    if (is_cut < 0) {
+        return is_cut;
     }
-    return rc;
+    (void)mansio_buf_add_char(kept->out, CORE_CONTENT_BODY_MARK);
+    kept->max = CORE_CONTENT_SEARCH_MAX - 1; /* its first mark is not in this buffer */
+    rc = core_content_text_parts(&kept->text, message);
+    rc = rc == 0 ? keep(&kept->text, message->text) : rc;
+    return rc != 0 ? rc : is_cut;
 }
 
-static int add_envelope(struct mansio_buf *out, struct mansio_buf *work,
-                        const struct core_mail_envelope *envelope)
-{
-    const struct core_mail_address_list *const lists[] = {&envelope->from,     &envelope->sender,
-                                                          &envelope->reply_to, &envelope->to,
-                                                          &envelope->cc,       &envelope->bcc};
-    int rc = add_words(out, work, envelope->subject, "\n");
-
-    for (size_t i = 0; i < MANSIO_COUNT(lists) && rc == 0; i++) {
-        rc = add_addresses(out, work, lists[i]);
-    }
-    return rc;
-}
-
-/* Of the message and of those inside of it: the envelopes; then the text of all. */
+/* As mansio/search.h has it. */
 static int make_search_text(struct mansio_content *content, const struct core_mail_message *message)
 {
-    struct mansio_buf *out = mansio_buf_new(content->arena, CORE_CONTENT_SEARCH_MAX);
-    struct mansio_buf *work = mansio_buf_new(content->work, FIELD_MAX);
-    int rc = 0;
+    struct mansio_buf *work = mansio_buf_new(content->work, CORE_CONTENT_SEARCH_MAX);
+    struct kept kept = {
+        .text = {.add = keep, .work = core_content_text_work(content->work)},
+        .out = work,
+        .max = HEADER_TEXT_MAX,
+    };
+    int is_cut = keep_all(&kept, content->header, message);
+    struct mansio_buf *out;
 
-    for (const struct core_mail_part *at = message->root; at != NULL && rc == 0;
-         at = at->following) {
-        if (at->envelope != NULL) {
-            rc = add_envelope(out, work, at->envelope);
-        }
+    if (is_cut < 0) {
+        return is_cut;
     }
-    if (rc == 0) {
-        rc = add_text(out, message->text);
-    }
-    content->search_text = mansio_buf_str(out);
-    return rc < 0 ? rc : 0;
+    is_cut |= message->is_text_cut || content->is_narrow ||
+              content->header.len < content->header_size || mansio_buf_status(work) < 0;
+    out = mansio_buf_new(content->arena, CORE_CONTENT_SEARCH_MAX);
+    (void)mansio_buf_add_char(out, is_cut ? CORE_CONTENT_CUT_MARK : CORE_CONTENT_WHOLE_MARK);
+    (void)mansio_buf_add(out, mansio_buf_str(work));
+    content->search_text = mansio_buf_status(out) == 0 ? mansio_buf_str(out) : MANSIO_STR_NONE;
+    return 0;
 }
 
 /* ---- the header */

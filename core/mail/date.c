@@ -369,6 +369,20 @@ void core_mail_date_print(struct mansio_buf *out, const struct core_mail_date *d
     print_time_zone(out, &f, date->is_zone_unknown && f.offset_minutes == 0);
 }
 
+int mansio_mail_date_parse(struct mansio_str text, int64_t *out_wall_us, int32_t *out_zone_minutes)
+{
+    struct core_mail_date date = {.seconds = 0};
+    int rc = core_mail_date_parse(text, &date);
+
+    if (rc == 0) {
+        *out_wall_us = date.seconds * MANSIO_SECOND;
+        if (out_zone_minutes != NULL) {
+            *out_zone_minutes = date.offset_minutes;
+        }
+    }
+    return rc;
+}
+
 size_t mansio_mail_date(int64_t wall_us, char out[MANSIO_MAIL_DATE_MAX])
 {
     const struct core_mail_date date = {.seconds = wall_us / MANSIO_SECOND -

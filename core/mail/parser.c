@@ -481,9 +481,15 @@ int core_mail_parser_finish(struct core_mail_parser *parser, const struct core_m
     parser->message.lines = parser->lines;
     if (parser->text.out != NULL) {
         parser->message.text = core_mail_text_str(&parser->text);
+        parser->message.is_text_cut = (uint32_t)parser->text.is_cut;
     }
     *out = &parser->message;
     return 0;
+}
+
+void core_mail_parser_give_text(struct core_mail_parser *parser, core_mail_text_fn take, void *arg)
+{
+    core_mail_text_give(&parser->text, take, arg);
 }
 
 struct core_mail_parser *core_mail_parser_new(struct mansio_arena *arena,

@@ -22,6 +22,7 @@
 #define MANSIO_CORE_MAIL_PARSER_H
 
 #include "core/mail/part.h"
+#include "core/mail/text.h"
 
 #include <mansio/arena.h>
 #include <mansio/str.h>
@@ -55,6 +56,10 @@ struct core_mail_parser;
  */
 struct core_mail_parser *core_mail_parser_new(struct mansio_arena *arena,
                                               const struct core_mail_limits *limits);
+
+/* Before the first bytes: give the decoded text away in pieces as it comes, all of it;
+ * text_max_bytes must not be 0, but is no limit then. */
+void core_mail_parser_give_text(struct core_mail_parser *parser, core_mail_text_fn take, void *arg);
 
 /* The next bytes. @return 0; MANSIO_E_LIMIT if the arena is full, and ever after */
 MANSIO_MUST_CHECK int core_mail_parser_feed(struct core_mail_parser *parser,

@@ -69,6 +69,7 @@ struct core_mail_message {
     struct core_mail_part *root;
     uint32_t part_count;
     uint32_t is_limited;    /* 1: a limit was reached, what lies beyond it is taken for body text */
+    uint32_t is_text_cut;   /* 1: of the text parts there is more than `text` */
     uint64_t size;          /* bytes */
     uint64_t lines;         /* line ends */
     struct mansio_str text; /* of the text parts, decoded, in UTF-8, each ends with LF; cut at a

@@ -6,6 +6,7 @@
 enum {
     /* The buffer takes one piece past the limit, converted, so that the cut is where the limit is
        and not where a piece was. No charset makes more than 8 bytes of one. */
+    GIVE_BYTES = 4096, /* given away at once */
     SLACK_BYTES = 8 * (CORE_MAIL_TEXT_PIECE_BYTES + CORE_MAIL_DECODE_EXTRA),
 };
 
@@ -30,13 +31,33 @@ void core_mail_text_init(struct core_mail_text *text, struct mansio_arena *arena
     }
 }
 
+void core_mail_text_give(struct core_mail_text *text, core_mail_text_fn take, void *arg)
+{
+    text->take = take;
+    text->take_arg = arg;
+}
+
+/* What is there goes to who takes it, once it is worth it. */
+static void give(struct core_mail_text *text, size_t at_least, int is_end)
+{
+    struct mansio_str held = mansio_buf_str(text->out);
+
+    if (text->take != NULL && held.len >= at_least) {
+        text->take(text->take_arg, held, is_end);
+        mansio_buf_reset(text->out);
+    }
+}
+
 void core_mail_text_begin(struct core_mail_text *text, const struct core_mail_part *part)
 {
     const struct core_mail_param *charset;
 
     core_mail_text_end(text);
-    if (text->out == NULL || is_full(text) ||
-        !core_mail_part_is(part, MANSIO_STR("text"), MANSIO_STR_NONE)) {
+    if (text->out == NULL || !core_mail_part_is(part, MANSIO_STR("text"), MANSIO_STR_NONE)) {
+        return;
+    }
+    if (is_full(text)) {
+        text->is_cut = 1;
         return;
     }
     charset = core_mail_param_find(part->type.first, MANSIO_STR("charset"));
@@ -61,7 +82,9 @@ void core_mail_text_add(struct core_mail_text *text, struct mansio_str bytes)
         }
         core_mail_charset_feed(&text->charset, decoded, text->out);
         bytes = mansio_str_sub(bytes, some.len, SIZE_MAX);
+        give(text, GIVE_BYTES, 0);
     }
+    text->is_cut |= is_full(text);
 }
 
 void core_mail_text_end(struct core_mail_text *text)
@@ -78,6 +101,7 @@ void core_mail_text_end(struct core_mail_text *text)
         core_mail_charset_flush(&text->charset, text->out);
         (void)mansio_buf_add_char(text->out, '\n');
     }
+    give(text, 0, 1);
     core_mail_charset_close(&text->charset);
     text->is_open = 0;
 }

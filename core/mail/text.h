@@ -18,8 +18,14 @@ enum {
     CORE_MAIL_TEXT_PIECE_BYTES = 768, /* decoded at once */
 };
 
+/* Takes decoded text in pieces, cut between characters. @param is_end  the part ends here */
+typedef void (*core_mail_text_fn)(void *arg, struct mansio_str text, int is_end);
+
 struct core_mail_text {
     struct mansio_buf *out; /* NULL: no text is wanted */
+    core_mail_text_fn take; /* NULL: it is gathered, up to the limit */
+    void *take_arg;
+    int is_cut; /* text was left out */
     size_t limit;
     struct core_mail_decoder decoder;
     struct core_mail_charset charset;
@@ -31,6 +37,9 @@ struct core_mail_text {
 /* Begin; the charset's converter is given back with @p arena at the latest. */
 void core_mail_text_init(struct core_mail_text *text, struct mansio_arena *arena,
                          size_t limit_bytes);
+
+/* Give text away in pieces instead of gathering it: then all of it, whatever the limit. */
+void core_mail_text_give(struct core_mail_text *text, core_mail_text_fn take, void *arg);
 
 /* A part begins; does nothing for one that is no text, or past the limit. */
 void core_mail_text_begin(struct core_mail_text *text, const struct core_mail_part *part);

@@ -36,6 +36,7 @@ const struct mansio_store pg_store_table = {
     .message_read = pg_message_read,
     .message_read_many = pg_message_read_many,
     .message_text = pg_message_text,
+    .message_search = pg_message_search,
     .message_flag = pg_message_flag,
     .message_append = pg_message_append,
     .message_copy = pg_message_copy,

@@ -206,6 +206,10 @@ int pg_message_read(struct mansio_instance *pool, struct mansio_account *account
 int pg_message_text(struct mansio_instance *pool, struct mansio_account *account,
                     uint64_t collection_id, uint32_t uid, struct mansio_arena *arena,
                     int64_t deadline_us, struct mansio_str *out);
+int pg_message_search(struct mansio_instance *pool, struct mansio_account *account,
+                      uint64_t collection_id, const uint32_t *uid_ranges, size_t range_count,
+                      const struct mansio_search_key *key, mansio_found_fn visit, void *arg,
+                      int64_t deadline_us);
 int pg_message_flag(struct mansio_instance *pool, struct mansio_account *account,
                     uint64_t collection_id, const struct mansio_flag_change *change,
                     mansio_message_fn visit, mansio_uid_fn refused, void *arg, int64_t deadline_us);

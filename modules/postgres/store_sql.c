@@ -334,6 +334,34 @@ const struct pg_statement pg_store_statements[] = {
                 " AND s.collection_id = $3 AND s.uid = $4",
         .params = "llll", .columns = "t", .scope = PG_SCOPE_TENANT,
     },
+    ROW(MESSAGE_SEARCH_BODY) = {
+        .name = "message_search_body",
+        .text = SEARCH("CASE WHEN position($7 in t.content) > 0"
+                " AND position($7 in split_part(t.content, 'B', 2)) > 0 THEN 1"
+                " WHEN starts_with(t.content, 'H') THEN 0 ELSE 2 END"),
+        .params = "lllLLit", .columns = "llLL", .scope = PG_SCOPE_TENANT,
+    },
+    /* $8 the needle as PREFIX_TEXT writes, $9 it has more than ASCII. */
+    ROW(MESSAGE_SEARCH_TEXT) = {
+        .name = "message_search_text",
+        .text = SEARCH("CASE WHEN position($7 in t.content) > 0 THEN 1"
+                " ELSE (SELECT CASE WHEN position($8 in x.prefix) > 0 THEN 1"
+                " WHEN starts_with(t.content, 'H') AND NOT ($9 AND x.prefix ~ '" PREFIX_8BIT "')"
+                " THEN 0 ELSE 2 END FROM (SELECT " PREFIX_TEXT " AS prefix OFFSET 0) x) END"),
+        .params = "lllLLitto", .columns = "llLL", .scope = PG_SCOPE_TENANT,
+    },
+    /* $10 the field, and what follows its name. */
+    ROW(MESSAGE_SEARCH_FIELD) = {
+        .name = "message_search_field",
+        .text = SEARCH("CASE WHEN position($7 in t.content) > 0"
+                " AND position(E'\\n' || $10 in t.content) > 0"
+                " AND " IN_FIELD("split_part(t.content, 'B', 1)", "$7") " THEN 1"
+                " ELSE (SELECT CASE WHEN position(E'\\n' || $10 in x.prefix) > 0"
+                " AND " IN_FIELD("x.prefix", "$8") " THEN 1"
+                " WHEN starts_with(t.content, 'H') AND NOT ($9 AND x.prefix ~ '" PREFIX_8BIT "')"
+                " THEN 0 ELSE 2 END FROM (SELECT " PREFIX_TEXT " AS prefix OFFSET 0) x) END"),
+        .params = "lllLLittot", .columns = "llLL", .scope = PG_SCOPE_TENANT,
+    },
     /* The account is locked; $7 operation, $10 unchanged since. */
     ROW(MESSAGE_FLAG) = {
         .name = "message_flag",

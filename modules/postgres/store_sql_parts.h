@@ -13,6 +13,38 @@
 
 #define ENTRY "uid, modseq, message_id, received, body_bytes, prefix_bytes, flags, keywords"
 
+/* How many entries of a page there were, and the last; those that have a text, verdict 1, and those
+ * of which it isn't known, 2. The text is unpacked once a message, whatever the verdict asks of it.
+ * mansio/search.h has its form. */
+#define SEARCH(verdict)                                                                            \
+    "SELECT count(*), coalesce(max(e.uid), 0),"                                                    \
+    " array_agg(e.uid ORDER BY e.uid) FILTER (WHERE e.verdict = 1),"                               \
+    " array_agg(e.uid ORDER BY e.uid) FILTER (WHERE e.verdict = 2)"                                \
+    " FROM (SELECT s.uid, " verdict " AS verdict"                                                  \
+    " FROM (" RANGES(                                                                              \
+        "uid, message_id, prefix_no, prefix_bytes",                                                \
+        "") ") s"                                                                                  \
+            " LEFT JOIN LATERAL (SELECT t.content || '' AS content FROM message_text t"            \
+            " WHERE t.tenant_id = $1 AND t.message_id = s.message_id OFFSET 0) t ON true OFFSET "  \
+            "0) e"
+
+/* Lines before a message in the form of its text; what isn't ASCII as escapes, for nobody says that
+ * it is UTF-8, and its case stays. */
+#define PREFIX_TEXT                                                                                \
+    "CASE WHEN s.prefix_bytes = 0 THEN '' ELSE E'\\n' || replace(lower(translate(replace(replace(" \
+    "encode(CASE WHEN s.prefix_no = 0 THEN (SELECT m.prefix FROM message m"                        \
+    " WHERE m.tenant_id = $1 AND m.message_id = s.message_id) ELSE (SELECT p.bytes"                \
+    " FROM message_prefix p WHERE p.tenant_id = $1 AND p.message_id = s.message_id"                \
+    " AND p.prefix_no = s.prefix_no) END, 'escape'), E'\\r\\n ', ' '), E'\\r\\n\\t', ' '),"        \
+    " E'\\t', ' ') COLLATE \"C\"), E'\\r\\n', E'\\n') END"
+#define PREFIX_8BIT "\\\\[23]"
+
+/* A line that begins with $10 and has @p needle behind it. */
+#define IN_FIELD(lines, needle)                                                                    \
+    "EXISTS (SELECT FROM string_to_table(" lines ", E'\\n') l(line) WHERE"                         \
+    " starts_with(l.line, $10) AND position(" needle                                               \
+    " in substring(l.line FROM length($10) + 1)) > 0)"
+
 /* What a change of flags makes of an entry: $7 operation, $8 flags, $9 keywords. */
 #define NEW_FLAGS(entry)                                                                           \
     "CASE $7 WHEN 1 THEN " entry ".flags | $8 WHEN 2 THEN " entry ".flags & ~$8 ELSE $8 END"

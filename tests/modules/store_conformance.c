@@ -29,7 +29,7 @@ static const struct mansio_setting settings[] = {
 
 static const struct sc_cases *const tables[] = {
     &sc_collections, &sc_messages, &sc_changes,   &sc_bodies,
-    &sc_deliveries,  &sc_spool,    &sc_isolation,
+    &sc_deliveries,  &sc_search,   &sc_spool,     &sc_isolation,
 };
 
 /* What a dialogue keeps. */

@@ -47,7 +47,7 @@ struct sc_cases {
 };
 
 extern const struct sc_cases sc_collections, sc_messages, sc_changes, sc_bodies, sc_deliveries,
-    sc_spool, sc_isolation;
+    sc_search, sc_spool, sc_isolation;
 
 /* ---- saying what is wanted; only the first failure is kept ---- */
 

@@ -20,6 +20,12 @@ static int pass_message(void *arg, const struct mansio_message *message)
     return 0;
 }
 
+static int pass_found(void *arg, uint32_t uid, uint32_t is_certain)
+{
+    (void)arg, (void)uid, (void)is_certain;
+    return 0;
+}
+
 static int pass_change(void *arg, const struct mansio_change *change)
 {
     (void)arg, (void)change;
@@ -56,6 +62,14 @@ static void try_collection(struct sc *sc, uint64_t id, uint32_t uid, uint64_t ow
             MANSIO_E_NOT_FOUND);
     SC_CODE(sc, store->message_text(SC_SIDE(sc->one), id, uid, sc->arena, sc_deadline(), &text),
             MANSIO_E_NOT_FOUND);
+    if (store->message_search != NULL) {
+        const struct mansio_search_key key = {
+            .size = sizeof key, .where = MANSIO_SEARCH_TEXT, .needle = MANSIO_STR("secret")};
+        SC_CODE(sc,
+                store->message_search(SC_SIDE(sc->one), id, NULL, 0, &key, pass_found, NULL,
+                                      sc_deadline()),
+                MANSIO_E_NOT_FOUND);
+    }
     SC_CODE(sc, store->message_flag(SC_SIDE(sc->one), id, &change, NULL, NULL, NULL, sc_deadline()),
             MANSIO_E_NOT_FOUND);
     SC_CODE(sc, store->message_append(SC_SIDE(sc->one), id, &append, 1, sc_deadline(), NULL),

@@ -17,12 +17,27 @@
 
 enum { ACCOUNTS_A_TENANT = 130, SMALL_MESSAGES = 3, SMALL_BYTES = 100000 };
 
-static const char *const mistakes[] = {
-    "none",         "uid-reused",        "tombstone-forgotten", "foreign-collection",
-    "foreign-blob", "half-plan",         "modseq-still",        "quota-ignored",
-    "chunk-edge",   "fence-ignored",     "rename-shallow",      "recent-twice",
-    "bounce-apart", "unchanged-ignored", "move-leaves",         "copy-forgets",
-    "expunge-all",  "nul-ends",          "prefix-shared",       NULL};
+static const char *const mistakes[] = {"none",
+                                       "uid-reused",
+                                       "tombstone-forgotten",
+                                       "foreign-collection",
+                                       "foreign-blob",
+                                       "half-plan",
+                                       "modseq-still",
+                                       "quota-ignored",
+                                       "chunk-edge",
+                                       "fence-ignored",
+                                       "rename-shallow",
+                                       "recent-twice",
+                                       "bounce-apart",
+                                       "unchanged-ignored",
+                                       "move-leaves",
+                                       "copy-forgets",
+                                       "expunge-all",
+                                       "nul-ends",
+                                       "prefix-shared",
+                                       "search-header",
+                                       NULL};
 
 static const struct mansio_setting settings[] = {
     MANSIO_SETTING(.name = "stored", .type = MANSIO_SETTING_STRING, .max = 1000,
@@ -165,6 +180,7 @@ const struct mansio_store memory_store_table = {
     .message_read = memory_message_read,
     .message_read_many = memory_message_read_many,
     .message_text = memory_message_text,
+    .message_search = memory_message_search,
     .message_flag = memory_message_flag,
     .message_append = memory_message_append,
     .message_copy = memory_message_copy,

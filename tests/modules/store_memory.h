@@ -37,6 +37,7 @@ enum memory_mistake {
     MISTAKE_EXPUNGE_ALL,         /* messages without MANSIO_FLAG_DELETED go too */
     MISTAKE_NUL_ENDS,            /* a body ends at its first NUL */
     MISTAKE_PREFIX_SHARED,       /* all recipients get the first one's prefix */
+    MISTAKE_SEARCH_HEADER,       /* what is to be in the body is found in the header */
 };
 
 struct memory_tenant {
@@ -223,6 +224,9 @@ int memory_message_read(struct mansio_instance *, struct mansio_account *, uint6
                         uint64_t, size_t, struct mansio_arena *, int64_t, struct mansio_str *);
 int memory_message_text(struct mansio_instance *, struct mansio_account *, uint64_t, uint32_t,
                         struct mansio_arena *, int64_t, struct mansio_str *);
+int memory_message_search(struct mansio_instance *, struct mansio_account *, uint64_t,
+                          const uint32_t *, size_t, const struct mansio_search_key *,
+                          mansio_found_fn, void *, int64_t);
 int memory_message_flag(struct mansio_instance *, struct mansio_account *, uint64_t,
                         const struct mansio_flag_change *, mansio_message_fn, mansio_uid_fn, void *,
                         int64_t);

@@ -277,6 +277,29 @@ int memory_message_text(struct mansio_instance *pool, struct mansio_account *han
     return rc < 0 ? rc : mansio_arena_copy(arena, entry->message->text, out);
 }
 
+int memory_message_search(struct mansio_instance *pool, struct mansio_account *handle,
+                          uint64_t collection_id, const uint32_t *uid_ranges, size_t range_count,
+                          const struct mansio_search_key *key, mansio_found_fn visit, void *arg,
+                          int64_t deadline_us)
+{
+    struct memory_account *account = NULL;
+    struct memory_collection *collection = NULL;
+    struct mansio_search_key asked = *key;
+    int rc = enter(pool, handle, collection_id, deadline_us, &account, &collection);
+
+    if (rc == 0 && memory_state(pool)->mistake == MISTAKE_SEARCH_HEADER) {
+        asked.where = MANSIO_SEARCH_TEXT;
+    }
+    for (size_t i = 0; rc == 0 && i < collection->count; i++) {
+        const struct memory_entry *entry = collection->entries[i];
+        if (is_in(uid_ranges, range_count, entry->uid, last_uid(collection))) {
+            int found = mansio_search_judge(entry->message->text, entry->prefix, &asked);
+            rc = found ? visit(arg, entry->uid, found == 1) : 0;
+        }
+    }
+    return rc;
+}
+
 /* ---- flags ---- */
 
 static int has_keyword(struct mansio_str keywords, struct mansio_str word)

@@ -32,6 +32,7 @@ MISTAKES = {
     "expunge-all": "expunge_takes_what_it_should",
     "nul-ends": "bytes_of_any_value",
     "prefix-shared": "several_recipients_of_two_tenants",
+    "search-header": "search_finds_where_it_is_told",
 }
 
 
