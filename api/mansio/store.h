@@ -116,6 +116,12 @@ enum mansio_flag_operation {
     MANSIO_FLAGS_REPLACE = 3,
 };
 
+/** How message_copy() copies. */
+enum mansio_copy_flags {
+    MANSIO_COPY_MOVE = 1,  /* and take them out where they were (RFC 6851) */
+    MANSIO_COPY_WHOLE = 2, /* nothing at all if one of the UIDs of the ranges isn't there */
+};
+
 /** A change of flags. */
 struct mansio_flag_change {
     size_t size;                /* sizeof(struct mansio_flag_change) */
@@ -311,13 +317,13 @@ struct mansio_store {
                           int64_t deadline_us, uint32_t *out_uid_validity);
 
     /** Copy messages to a collection of the account, all or none; flags and dates go along.
-     * @param is_move  1: and take them out where they were (RFC 6851)
-     * @param visit    each pair of UIDs, ascending; may be NULL
-     * @return 0; MANSIO_E_NOT_FOUND: no such collection; MANSIO_E_LIMIT: over quota
-     * @yields yes @since 1.0 */
+     * @param flags  enum mansio_copy_flags
+     * @param visit  each pair of UIDs, ascending; may be NULL
+     * @return 0; MANSIO_E_NOT_FOUND: no such collection; MANSIO_E_LIMIT: over quota;
+     *         MANSIO_E_INVALID: MANSIO_COPY_WHOLE, and one isn't there @yields yes @since 1.0 */
     int (*message_copy)(struct mansio_instance *pool, struct mansio_account *account,
                         uint64_t from_id, const uint32_t *uid_ranges, size_t range_count,
-                        uint64_t to_id, uint32_t is_move, mansio_copied_fn visit, void *arg,
+                        uint64_t to_id, uint32_t flags, mansio_copied_fn visit, void *arg,
                         int64_t deadline_us, uint32_t *out_uid_validity);
 
     /** Remove messages for good.

@@ -7,6 +7,7 @@
 #include <mansio/str.h>
 
 #include "reply.h"
+#include "view.h"
 
 int imap_cmd_capability(struct imap_session *session, struct imap_cursor *cursor)
 {
@@ -29,6 +30,7 @@ int imap_cmd_noop(struct imap_session *session, struct imap_cursor *cursor)
     if (imap_parse_end(cursor) < 0) {
         return imap_end_bad(session, cursor, "no arguments");
     }
+    imap_view_look(session);
     return imap_end_with(session, IMAP_OK, "Still here");
 }
 
@@ -64,6 +66,9 @@ int imap_cmd_enable(struct imap_session *session, struct imap_cursor *cursor)
         }
         uint32_t bit = imap_find_enabled(capability, &name);
         if (bit != 0 && !(session->enabled & bit)) {
+            if (bit == IMAP_ENABLED_CONDSTORE) {
+                imap_view_enable_condstore(session);
+            }
             session->enabled |= bit;
             mansio_buf_printf(enabled, " %.*s", MANSIO_STR_ARG(name));
         }

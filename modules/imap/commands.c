@@ -19,15 +19,28 @@ enum {
 /* Sorted by verb. */
 static const struct imap_command commands[] = {
     /* verb  run  valid in  flags */
+    {MANSIO_STR("APPEND"), imap_cmd_append, AFTER, IMAP_TAKES_LITERAL},         /* 3501 6.3.11 */
     {MANSIO_STR("AUTHENTICATE"), imap_cmd_authenticate, BEFORE, 0},             /* 3501 6.2.2 */
     {MANSIO_STR("CAPABILITY"), imap_cmd_capability, ALWAYS, IMAP_WITHOUT_SYNC}, /* 3501 6.1.1 */
+    {MANSIO_STR("CHECK"), imap_cmd_check, IMAP_SELECTED, 0},                    /* 3501 6.4.1 */
+    {MANSIO_STR("CLOSE"), imap_cmd_close, IMAP_SELECTED, 0},                    /* 3501 6.4.2 */
+    {MANSIO_STR("COPY"), imap_cmd_copy, IMAP_SELECTED, IMAP_HAS_UID},           /* 3501 6.4.7 */
     {MANSIO_STR("ENABLE"), imap_cmd_enable, AFTER, IMAP_WITHOUT_SYNC},          /* 5161 3.1 */
-    {MANSIO_STR("ID"), imap_cmd_id, ALWAYS, IMAP_WITHOUT_SYNC},                 /* 2971 3.1 */
-    {MANSIO_STR("LOGIN"), imap_cmd_login, BEFORE, IMAP_PASSWORD},               /* 3501 6.2.3 */
-    {MANSIO_STR("LOGOUT"), imap_cmd_logout, ALWAYS, IMAP_WITHOUT_SYNC},         /* 3501 6.1.3 */
-    {MANSIO_STR("NAMESPACE"), imap_cmd_namespace, AFTER, IMAP_WITHOUT_SYNC},    /* 2342 5 */
-    {MANSIO_STR("NOOP"), imap_cmd_noop, ALWAYS, 0},                             /* 3501 6.1.2 */
-    {MANSIO_STR("STARTTLS"), imap_cmd_starttls, BEFORE, IMAP_ONLY_BEFORE_TLS},  /* 3501 6.2.1 */
+    {MANSIO_STR("EXAMINE"), imap_cmd_examine, AFTER, 0},                        /* 3501 6.3.2 */
+    {MANSIO_STR("EXPUNGE"), imap_cmd_expunge, IMAP_SELECTED,
+     IMAP_HAS_UID | IMAP_WRITES},                                       /* 3501 6.4.3, 4315 2.1 */
+    {MANSIO_STR("ID"), imap_cmd_id, ALWAYS, IMAP_WITHOUT_SYNC},         /* 2971 3.1 */
+    {MANSIO_STR("IDLE"), imap_cmd_idle, AFTER, 0},                      /* 2177 3 */
+    {MANSIO_STR("LOGIN"), imap_cmd_login, BEFORE, IMAP_PASSWORD},       /* 3501 6.2.3 */
+    {MANSIO_STR("LOGOUT"), imap_cmd_logout, ALWAYS, IMAP_WITHOUT_SYNC}, /* 3501 6.1.3 */
+    {MANSIO_STR("MOVE"), imap_cmd_move, IMAP_SELECTED, IMAP_HAS_UID | IMAP_WRITES}, /* 6851 3 */
+    {MANSIO_STR("NAMESPACE"), imap_cmd_namespace, AFTER, IMAP_WITHOUT_SYNC},        /* 2342 5 */
+    {MANSIO_STR("NOOP"), imap_cmd_noop, ALWAYS, 0},                                 /* 3501 6.1.2 */
+    {MANSIO_STR("SELECT"), imap_cmd_select, AFTER, 0},                              /* 3501 6.3.1 */
+    {MANSIO_STR("STARTTLS"), imap_cmd_starttls, BEFORE, IMAP_ONLY_BEFORE_TLS},      /* 3501 6.2.1 */
+    {MANSIO_STR("STORE"), imap_cmd_store, IMAP_SELECTED,
+     IMAP_HAS_UID | IMAP_KEEPS_NUMBERS | IMAP_WRITES},             /* 3501 6.4.6 */
+    {MANSIO_STR("UNSELECT"), imap_cmd_unselect, IMAP_SELECTED, 0}, /* 3691 2 */
 };
 
 /* ---- what is announced --------------------------------------------------------------------------
@@ -66,6 +79,7 @@ static const struct {
     {"NAMESPACE", "NAMESPACE", NULL, 0},           /* 2342 */
     {"IDLE", "IDLE", NULL, 0},                     /* 2177 */
     {"UNSELECT", "UNSELECT", NULL, 0},             /* 3691 */
+    {"UIDPLUS", "EXPUNGE", NULL, 0},               /* 4315 */
     {"MOVE", "MOVE", NULL, 0},                     /* 6851 */
 };
 

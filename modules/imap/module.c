@@ -38,6 +38,23 @@ static const struct mansio_setting imap_settings[] = {
     MANSIO_SETTING(.name = "store_timeout", .type = MANSIO_SETTING_DURATION,
                    .flags = MANSIO_SETTING_LIVE, .default_text = "30s", .min = 100000,
                    .max = INT64_C(3600000000), .help = "How long the store may take for a step"),
+    MANSIO_SETTING(.name = "message_size_max", .type = MANSIO_SETTING_SIZE,
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "50M", .min = 65536,
+                   .max = INT64_C(1) << 40, .help = "Largest message that APPEND takes"),
+    MANSIO_SETTING(.name = "append_timeout", .type = MANSIO_SETTING_DURATION,
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "1h", .min = 1000000,
+                   .max = INT64_C(86400000000),
+                   .help = "How long a message of APPEND may take to come"),
+    MANSIO_SETTING(.name = "idle_poll", .type = MANSIO_SETTING_DURATION,
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "1m", .min = 100000,
+                   .max = INT64_C(86400000000),
+                   .help = "How often a selected mailbox is looked at if nothing hints at a "
+                           "change: hints come at once, but one may be lost"),
+    MANSIO_SETTING(.name = "idle_keepalive", .type = MANSIO_SETTING_DURATION,
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "2m", .min = 0,
+                   .max = INT64_C(86400000000),
+                   .help = "How often a client in IDLE hears that we are still here, so that no "
+                           "router forgets the connection; 0: never"),
 };
 
 static const struct mansio_metric imap_metrics[] = {

@@ -251,9 +251,24 @@ static int dispatch(struct imap_session *session, struct mansio_str text)
     return session->command->run(session, &cursor);
 }
 
+/* What happened to the selected mailbox meanwhile (RFC 3501 5.2, 7.4.1). */
+static int catch_up(struct imap_session *session)
+{
+    const struct imap_command *command = session->command;
+    if (session->view == NULL || command == NULL || (command->flags & IMAP_WITHOUT_SYNC) != 0) {
+        return 0;
+    }
+    int keeps_numbers = (command->flags & IMAP_KEEPS_NUMBERS) != 0 && !session->is_uid;
+    return imap_view_catch_up(session, keeps_numbers ? 0 : IMAP_CATCH_UP_EXPUNGES);
+}
+
 /* The tagged reply, and a word to whoever fills the log with nonsense. */
 static int finish(struct imap_session *session)
 {
+    int rc = catch_up(session);
+    if (rc < 0) {
+        return rc;
+    }
     if (session->status != 0) {
         imap_end_now(session);
     }
@@ -266,13 +281,28 @@ static int finish(struct imap_session *session)
 }
 
 /* It may hold a password, whether or not it was understood. */
-static void wipe(struct mansio_str text)
+static void wipe_text(struct imap_session *session)
 {
     void *bytes = NULL;
-    memcpy(&bytes, &text.ptr, sizeof bytes); /* slices are of what is constant */
-    if (text.len > 0) {
-        explicit_bzero(bytes, text.len);
+    memcpy(&bytes, &session->text.ptr, sizeof bytes); /* slices are of what is constant */
+    if (session->text.len > 0) {
+        explicit_bzero(bytes, session->text.len);
     }
+    session->text = MANSIO_STR_NONE;
+}
+
+void imap_rest(struct imap_session *session)
+{
+    char tag[IMAP_TAG_MAX];
+    size_t len = session->tag.len;
+    MANSIO_ASSERT(len <= sizeof tag);
+    memcpy(tag, session->tag.ptr, len);
+    wipe_text(session);
+    mansio_arena_reset(session->arena);
+    session->out = mansio_buf_new(session->arena, IMAP_OUT_MAX);
+    char *kept = mansio_arena_alloc(session->arena, len);
+    memcpy(kept, tag, len);
+    session->tag = (struct mansio_str){kept, len};
 }
 
 static void begin_command(struct imap_session *session)
@@ -280,6 +310,7 @@ static void begin_command(struct imap_session *session)
     mansio_arena_reset(session->arena);
     session->out = mansio_buf_new(session->arena, IMAP_OUT_MAX);
     session->tag = MANSIO_STR_NONE;
+    session->text = MANSIO_STR_NONE;
     session->command = NULL;
     session->is_uid = 0;
     session->status = 0;
@@ -288,19 +319,18 @@ static void begin_command(struct imap_session *session)
 
 static int serve_one(struct imap_session *session)
 {
-    struct mansio_str text;
     begin_command(session);
-    int rc = imap_read_command(session, &text);
+    int rc = imap_read_command(session, &session->text);
     if (rc < 0 && rc != MANSIO_E_LIMIT) {
-        wipe(text);
+        wipe_text(session);
         return rc;
     }
     mansio_metric_add(session->module->instance, IMAP_METRIC_COMMANDS, 1);
-    rc = rc == 0 ? dispatch(session, text) : 0;
+    rc = rc == 0 ? dispatch(session, session->text) : 0;
     if (rc == 0) {
         rc = finish(session);
     }
-    wipe(text);
+    wipe_text(session);
     return rc;
 }
 
@@ -337,6 +367,7 @@ int imap_serve(struct mansio_instance *instance, struct mansio_session *session)
     while (rc == 0 && !self->is_over) {
         rc = serve_one(self);
     }
+    imap_view_close(self);
     self->out = NULL;
     mansio_arena_free(self->arena);
     self->arena = NULL;

@@ -49,6 +49,7 @@ struct imap_session {
     struct mansio_arena *arena; /* of one command, reset after it */
     struct mansio_buf *out;     /* replies of the command that runs, in its arena */
     struct mansio_str tag;      /* of the command that runs */
+    struct mansio_str text;     /* all of it; wiped when it has run */
     const struct imap_command *command;
     uint32_t is_uid;          /* the command came behind "UID " (RFC 3501 6.4.8) */
     uint32_t state;           /* enum imap_state */
@@ -121,6 +122,10 @@ MANSIO_MUST_CHECK int imap_send(struct imap_session *session, size_t at_least);
 
 /* Send what is gathered, then bytes that need not be copied (a body). Yields. */
 MANSIO_MUST_CHECK int imap_send_bytes(struct imap_session *session, struct mansio_str bytes);
+
+/* Give back what the running command holds but its tag, before a long wait; all must be sent. Its
+ * text and the cursor in it are gone then. */
+void imap_rest(struct imap_session *session);
 
 /* Ask the core which mechanisms there are now, before imap_print_capabilities(). Yields. */
 MANSIO_MUST_CHECK int imap_ask_mechanisms(struct imap_session *session);

@@ -210,6 +210,7 @@ struct flagging {
     mansio_message_fn visit;
     mansio_uid_fn refused;
     struct kept_page *first, *last;
+    int64_t changed; /* highest modseq of what has the flags now; 0: none has */
 };
 
 static void flag_add(struct changing *c, struct pg_params *params)
@@ -249,6 +250,9 @@ static int flag_keep(struct changing *c, const struct pg_result *result, size_t 
         if (m.keywords.len > 0 &&
             mansio_arena_copy(c->arena, m.keywords, &page->entries[row].keywords) < 0) {
             return MANSIO_E_LIMIT;
+        }
+        if (!page->entries[row].is_refused && page->entries[row].modseq > f->changed) {
+            f->changed = page->entries[row].modseq; /* or one that had the flags already */
         }
         *out_uid = m.uid;
     }
@@ -325,8 +329,8 @@ int pg_message_flag(struct mansio_instance *pool, struct mansio_account *account
     }
     rc = pg_op_end(&c->op, rc);
     if (rc == 0) {
-        if (c->has_kept) {
-            pg_tell(c->op.account, (int64_t)collection_id, 0);
+        if (f.changed > 0) {
+            pg_tell(c->op.account, (int64_t)collection_id, f.changed);
         }
         rc = flag_show_all(&f, arg);
     }
@@ -389,7 +393,7 @@ int pg_message_expunge(struct mansio_instance *pool, struct mansio_account *acco
 struct copying {
     struct uid_list list; /* first, as above */
     uint64_t to;
-    int is_move;
+    int is_move, wants_whole;
 };
 
 static void copy_add(struct changing *c, struct pg_params *params)
@@ -423,6 +427,19 @@ static int move_keep(struct changing *c, const struct pg_result *result, size_t 
     return rc;
 }
 
+/* 1 if what was copied is all that was asked for. */
+static int is_whole(const struct copying *copying, const uint32_t *ranges, size_t count)
+{
+    uint64_t wanted = 0, copied = 0;
+    for (size_t i = 0; i < count; i++) {
+        wanted += (uint64_t)ranges[2 * i + 1] - ranges[2 * i] + 1;
+    }
+    for (const struct uids *page = copying->list.first; page != NULL; page = page->next) {
+        copied += page->count;
+    }
+    return copied == wanted;
+}
+
 /* Both collections probed and the account locked: copy, then, for MOVE, take them out. */
 static int copy_locked(struct changing *c, const uint32_t *ranges, size_t count,
                        struct pg_probe *target)
@@ -438,6 +455,9 @@ static int copy_locked(struct changing *c, const uint32_t *ranges, size_t count,
         pg_walk_init(&c->walk, ranges, count, probe.last_uid, probe.uid_next);
         rc = change_pages(c);
     }
+    if (rc == 0 && copying->wants_whole && !is_whole(copying, ranges, count)) {
+        rc = mansio_fail(MANSIO_E_INVALID, "some of the messages aren't there");
+    }
     if (rc == 0 && copying->is_move) {
         c->id = PG_SQL_MESSAGE_EXPUNGE;
         c->add = move_add;
@@ -449,11 +469,15 @@ static int copy_locked(struct changing *c, const uint32_t *ranges, size_t count,
 }
 
 int pg_message_copy(struct mansio_instance *pool, struct mansio_account *account, uint64_t from_id,
-                    const uint32_t *uid_ranges, size_t range_count, uint64_t to_id,
-                    uint32_t is_move, mansio_copied_fn visit, void *arg, int64_t deadline_us,
+                    const uint32_t *uid_ranges, size_t range_count, uint64_t to_id, uint32_t flags,
+                    mansio_copied_fn visit, void *arg, int64_t deadline_us,
                     uint32_t *out_uid_validity)
 {
-    struct copying copying = {.to = to_id, .is_move = is_move != 0};
+    struct copying copying = {
+        .to = to_id,
+        .is_move = (flags & MANSIO_COPY_MOVE) != 0,
+        .wants_whole = (flags & MANSIO_COPY_WHOLE) != 0,
+    };
     struct pg_probe target = {0};
     struct changing *c = changing_new(from_id);
     c->id = PG_SQL_MESSAGE_COPY;
@@ -470,7 +494,7 @@ int pg_message_copy(struct mansio_instance *pool, struct mansio_account *account
     }
     if (rc == 0 && c->has_kept) {
         pg_tell(c->op.account, (int64_t)to_id, 0);
-        if (is_move) {
+        if (copying.is_move) {
             pg_tell(c->op.account, (int64_t)from_id, 0);
         }
     }

@@ -218,7 +218,7 @@ int pg_message_append(struct mansio_instance *pool, struct mansio_account *accou
                       int64_t deadline_us, uint32_t *out_uid_validity);
 int pg_message_copy(struct mansio_instance *pool, struct mansio_account *account, uint64_t from_id,
                     const uint32_t *uid_ranges, size_t range_count, uint64_t to_id,
-                    uint32_t is_move, mansio_copied_fn visit, void *arg, int64_t deadline_us,
+                    uint32_t flags, mansio_copied_fn visit, void *arg, int64_t deadline_us,
                     uint32_t *out_uid_validity);
 int pg_message_expunge(struct mansio_instance *pool, struct mansio_account *account,
                        uint64_t collection_id, const uint32_t *uid_ranges, size_t range_count,

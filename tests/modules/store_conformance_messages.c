@@ -384,6 +384,33 @@ static void moved_is_there_and_no_longer_here(struct sc *sc)
     SC_WANT(sc, got.messages == 3 && got.unseen == 3 && got.bytes == 3 * strlen(ONE));
 }
 
+/* COPY is all or none, also of what another has removed meanwhile (RFC 3501 6.4.7). */
+static void copied_whole_or_not_at_all(struct sc *sc)
+{
+    uint32_t uids[4];
+    uint64_t from = four(sc, "Source", uids);
+    uint64_t to = sc_create(sc, &sc->one, "Target");
+    const uint32_t all[] = {uids[0], uids[3]};
+    const uint32_t second[] = {uids[1], uids[1]};
+    const uint32_t rest[] = {uids[0], uids[0], uids[2], uids[3]};
+
+    SC_WANT(sc, copy(sc, from, all, 1, to, MANSIO_COPY_WHOLE).count == 4);
+    (void)sc_expunge(sc, &sc->one, from, second, 1, 0);
+    for (uint32_t flags = MANSIO_COPY_WHOLE; flags <= (MANSIO_COPY_WHOLE | MANSIO_COPY_MOVE);
+         flags++) {
+        uint64_t modseq = sc_modseq(sc, &sc->one);
+        SC_CODE(sc,
+                sc->one.store->message_copy(SC_SIDE(sc->one), from, all, 1, to, flags, NULL, NULL,
+                                            sc_deadline(), NULL),
+                MANSIO_E_INVALID);
+        SC_WANT(sc, sc_get(sc, &sc->one, to).messages == 4);
+        SC_WANT(sc, sc_get(sc, &sc->one, from).messages == 3);
+        SC_WANT(sc, sc_modseq(sc, &sc->one) == modseq);
+    }
+    SC_WANT(sc, copy(sc, from, rest, 2, to, MANSIO_COPY_WHOLE | MANSIO_COPY_MOVE).count == 3);
+    SC_WANT(sc, sc_get(sc, &sc->one, from).messages == 0);
+}
+
 static void expunge_takes_what_it_should(struct sc *sc)
 {
     uint32_t uids[4];
@@ -499,6 +526,7 @@ static const struct sc_case cases[] = {
     {"unchanged_since_holds_back", unchanged_since_holds_back, 0},
     {"copies_are_like_the_first", copies_are_like_the_first, 0},
     {"moved_is_there_and_no_longer_here", moved_is_there_and_no_longer_here, 0},
+    {"copied_whole_or_not_at_all", copied_whole_or_not_at_all, 0},
     {"expunge_takes_what_it_should", expunge_takes_what_it_should, 0},
     {"usage_follows", usage_follows, 0},
     {"quota_of_messages_holds", quota_of_messages_holds, 0},

@@ -481,9 +481,19 @@ static void remove_entry(struct memory_state *state, struct memory_account *acco
     }
 }
 
+static uint64_t count_wanted(const uint32_t *ranges, size_t range_count)
+{
+    uint64_t wanted = 0;
+
+    for (size_t i = 0; i < range_count; i++) {
+        wanted += (uint64_t)ranges[2 * i + 1] - ranges[2 * i] + 1;
+    }
+    return wanted;
+}
+
 int memory_message_copy(struct mansio_instance *pool, struct mansio_account *handle,
                         uint64_t from_id, const uint32_t *uid_ranges, size_t range_count,
-                        uint64_t to_id, uint32_t is_move, mansio_copied_fn visit, void *arg,
+                        uint64_t to_id, uint32_t flags, mansio_copied_fn visit, void *arg,
                         int64_t deadline_us, uint32_t *out_uid_validity)
 {
     struct memory_state *state = memory_state(pool);
@@ -499,6 +509,10 @@ int memory_message_copy(struct mansio_instance *pool, struct mansio_account *han
     }
     struct memory_entry **chosen = memory_alloc(state, (from->count + 1) * sizeof(*chosen));
     size_t count = gather(from, uid_ranges, range_count, chosen, &bytes);
+    int is_move = (flags & MANSIO_COPY_MOVE) != 0;
+    if ((flags & MANSIO_COPY_WHOLE) != 0 && count < count_wanted(uid_ranges, range_count)) {
+        return mansio_fail(MANSIO_E_INVALID, "some of the messages aren't there");
+    }
     if (!is_move && !memory_has_room(account, bytes, count)) {
         return over_quota();
     }
