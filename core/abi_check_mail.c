@@ -123,7 +123,15 @@ HOLD(mansio_actor, size, 0);
 HOLD(mansio_actor, name, 8);
 HOLD(mansio_actor, reason, 24);
 
-HOLD_SIZE(mansio_directory, 88);
+HOLD_SIZE(mansio_deed, 88);
+HOLD(mansio_deed, size, 0);
+HOLD(mansio_deed, action, 8);
+HOLD(mansio_deed, kind, 24);
+HOLD(mansio_deed, object, 40);
+HOLD(mansio_deed, tenant, 56);
+HOLD(mansio_deed, before, 72);
+
+HOLD_SIZE(mansio_directory, 96);
 HOLD(mansio_directory, size, 0);
 HOLD(mansio_directory, route, 8);
 HOLD(mansio_directory, login, 16);
@@ -135,6 +143,7 @@ HOLD(mansio_directory, object_remove, 56);
 HOLD(mansio_directory, object_list, 64);
 HOLD(mansio_directory, schema_apply, 72);
 HOLD(mansio_directory, schema_status, 80);
+HOLD(mansio_directory, audit_add, 88);
 
 HOLD_SIZE(mansio_filter_subject, 120);
 HOLD(mansio_filter_subject, size, 0);
@@ -352,7 +361,7 @@ HOLD(mansio_spool_outcome, reserved, 20);
 HOLD(mansio_spool_outcome, next_us, 24);
 HOLD(mansio_spool_outcome, reply, 32);
 
-HOLD_SIZE(mansio_store, 240);
+HOLD_SIZE(mansio_store, 248);
 HOLD(mansio_store, size, 0);
 HOLD(mansio_store, collection_list, 8);
 HOLD(mansio_store, collection_find, 16);
@@ -383,6 +392,7 @@ HOLD(mansio_store, spool_retry, 208);
 HOLD(mansio_store, spool_remove, 216);
 HOLD(mansio_store, message_read_many, 224);
 HOLD(mansio_store, message_search, 232);
+HOLD(mansio_store, spool_look, 240);
 
 HOLD_SIZE(mansio_search_key, 48);
 HOLD(mansio_search_key, size, 0);

@@ -115,6 +115,16 @@ struct mansio_actor {
     struct mansio_str reason; /* may be empty */
 };
 
+/** What was done to something that is no object: an audit row's texts. */
+struct mansio_deed {
+    size_t size;              /* sizeof(struct mansio_deed) */
+    struct mansio_str action; /* "remove" */
+    struct mansio_str kind;   /* "spool" */
+    struct mansio_str object; /* which */
+    struct mansio_str tenant; /* name of whose it was; may be empty */
+    struct mansio_str before; /* JSON, an object: what it was; may be empty */
+};
+
 struct mansio_directory {
     size_t size; /* sizeof(struct mansio_directory) */
 
@@ -240,6 +250,17 @@ struct mansio_directory {
      */
     int (*schema_status)(struct mansio_instance *instance, int64_t deadline_us,
                          uint32_t *out_version, uint32_t *out_wanted, uint32_t *out_oldest);
+
+    /**
+     * Record a deed that is no change of an object: what is removed from the spool. Role
+     * MANSIO_ROLE_ADMIN.
+     *
+     * @param deed  its texts; kind, object and action must not be empty
+     * @return 0 once it is recorded
+     * @yields yes    @since 1.0
+     */
+    int (*audit_add)(struct mansio_instance *instance, const struct mansio_actor *actor,
+                     const struct mansio_deed *deed, int64_t deadline_us);
 };
 
 #endif

@@ -407,7 +407,8 @@ struct mansio_store {
     int (*spool_list)(struct mansio_instance *pool, struct mansio_str tenant, mansio_spool_fn visit,
                       void *arg, int64_t deadline_us);
 
-    /** Try an item now. @return 0; MANSIO_E_NOT_FOUND; MANSIO_E_BUSY: being tried
+    /** Try an item now; the scheduler is told (topic "spool"). @return 0; MANSIO_E_NOT_FOUND;
+     * MANSIO_E_BUSY: being tried
      * @yields yes @since 1.0 */
     int (*spool_retry)(struct mansio_instance *pool, uint64_t id, int64_t deadline_us);
 
@@ -437,6 +438,11 @@ struct mansio_store {
                           uint64_t collection_id, const uint32_t *uid_ranges, size_t range_count,
                           const struct mansio_search_key *key, mansio_found_fn visit, void *arg,
                           int64_t deadline_us);
+
+    /** Bytes of an item's message, prefix first, whoever has claimed it: for administration. As
+     * spool_read() otherwise. @return 0; MANSIO_E_NOT_FOUND @yields yes @since 1.0 */
+    int (*spool_look)(struct mansio_instance *pool, uint64_t id, uint64_t offset, size_t max,
+                      struct mansio_arena *arena, int64_t deadline_us, struct mansio_str *out);
 };
 
 #endif

@@ -41,6 +41,7 @@ static const struct mansio_directory directory_table = {
     .object_list = pg_object_list,
     .schema_apply = schema_apply,
     .schema_status = schema_status,
+    .audit_add = pg_audit_add,
 };
 
 int pg_directory_load(struct pg *pg)

@@ -44,5 +44,7 @@ int pg_object_remove(struct mansio_instance *instance, const struct mansio_actor
 int pg_object_list(struct mansio_instance *instance, uint32_t kind,
                    const struct mansio_field *filters, size_t count, mansio_object_fn visit,
                    void *arg, int64_t deadline_us);
+int pg_audit_add(struct mansio_instance *instance, const struct mansio_actor *actor,
+                 const struct mansio_deed *deed, int64_t deadline_us);
 
 #endif

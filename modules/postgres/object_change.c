@@ -281,3 +281,26 @@ int pg_object_remove(struct mansio_instance *instance, const struct mansio_actor
         .actor = actor, .action = ACTION_REMOVE, .cascade = cascade, .deadline_us = deadline_us};
     return apply(&change, instance, kind, key);
 }
+
+int pg_audit_add(struct mansio_instance *instance, const struct mansio_actor *actor,
+                 const struct mansio_deed *deed, int64_t deadline_us)
+{
+    struct pg *pg = pg_of(instance);
+    struct pg_params params;
+    if (pg->role != MANSIO_ROLE_ADMIN) {
+        return mansio_fail(MANSIO_E_DENIED, "the audit log is for administration to write");
+    }
+    if (deed->action.len == 0 || deed->kind.len == 0 || deed->object.len == 0) {
+        return mansio_fail(MANSIO_E_INVALID, "a deed of nothing");
+    }
+    pg_params_init(&params);
+    pg_add_text(&params, actor->name);
+    pg_add_text(&params, actor->reason);
+    pg_add_text(&params, deed->action);
+    pg_add_text(&params, deed->kind);
+    pg_add_text(&params, deed->object);
+    pg_add_text(&params, deed->tenant);
+    pg_add_text(&params, deed->before);
+    pg_add_text(&params, MANSIO_STR(""));
+    return pg_change(pg->admin, 0, PG_SQL_AUDIT_ADD, &params, deadline_us, NULL);
+}

@@ -46,6 +46,7 @@ static int is_shared(struct mansio_str topic)
 {
     return mansio_str_eq(topic, MANSIO_STR("directory")) ||
            mansio_str_eq(topic, MANSIO_STR("policy")) ||
+           mansio_str_eq(topic, MANSIO_STR("spool")) ||
            mansio_str_starts(topic, MANSIO_STR("collection/"));
 }
 

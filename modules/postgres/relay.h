@@ -3,7 +3,8 @@
  * and what others notify is published here.
  *
  * A notification's payload is one or more lines "TOPIC HEX": a bus payload may be any bytes. Only
- * topics that concern what nodes share are relayed: "directory", "collection/...", "policy".
+ * topics that concern what nodes share are relayed: "directory", "collection/...", "policy",
+ * "spool".
  */
 #ifndef MANSIO_MODULES_POSTGRES_RELAY_H
 #define MANSIO_MODULES_POSTGRES_RELAY_H

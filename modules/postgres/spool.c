@@ -7,6 +7,7 @@
  * lost changes nothing.
  */
 #include "deliver.h"
+#include "relay.h"
 
 #include <string.h>
 
@@ -518,19 +519,53 @@ static int tenant_of(struct mansio_instance *pool, uint64_t id, int64_t deadline
 int pg_spool_retry(struct mansio_instance *pool, uint64_t id, int64_t deadline_us)
 {
     struct pg_params params;
+    struct mansio_str hint = MANSIO_STR_NONE;
     uint64_t changed = 0;
     int64_t tenant;
     int rc = check_ready(pool);
     if (rc < 0) {
         return rc;
     }
+    MANSIO_SCRATCH_BEGIN(scratch);
+    rc = pg_relay_payload(scratch, MANSIO_STR("spool"), MANSIO_STR("due"), &hint);
     pg_params_init(&params);
     pg_add_int64(&params, (int64_t)id);
-    rc = pg_change(pg_of(pool)->spool, 0, PG_SQL_SPOOL_RETRY, &params, deadline_us, &changed);
+    pg_add_text(&params, hint);
+    if (rc == 0) {
+        rc = pg_change(pg_of(pool)->spool, 0, PG_SQL_SPOOL_RETRY, &params, deadline_us, &changed);
+    }
+    MANSIO_SCRATCH_END(scratch);
     if (rc == 0 && changed == 0) {
         rc = tenant_of(pool, id, deadline_us, &tenant);
         rc = rc == 0 ? mansio_fail(MANSIO_E_BUSY, "it is being tried") : rc;
     }
+    return rc;
+}
+
+int pg_spool_look(struct mansio_instance *pool, uint64_t id, uint64_t offset, size_t max,
+                  struct mansio_arena *arena, int64_t deadline_us, struct mansio_str *out)
+{
+    struct pg_conn *conn = NULL;
+    struct pg_params params;
+    int64_t tenant = 0;
+    int rc = check_ready(pool);
+    if (rc == 0) {
+        rc = tenant_of(pool, id, deadline_us, &tenant);
+    }
+    if (rc == 0) {
+        rc = pg_borrow(pg_of(pool)->serving, deadline_us, &conn);
+    }
+    if (rc == 0) {
+        rc = pg_tenant(conn, (uint64_t)tenant);
+    }
+    if (rc == 0) {
+        pg_params_init(&params);
+        pg_add_int64(&params, tenant);
+        pg_add_int64(&params, (int64_t)id);
+        pg_add_window(&params, offset, max);
+        rc = pg_bytes_ask(conn, PG_SQL_SPOOL_LOOK, &params, arena, deadline_us, out);
+    }
+    pg_give_back(conn);
     return rc;
 }
 

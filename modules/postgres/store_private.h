@@ -248,5 +248,7 @@ int pg_spool_list(struct mansio_instance *pool, struct mansio_str tenant, mansio
                   void *arg, int64_t deadline_us);
 int pg_spool_retry(struct mansio_instance *pool, uint64_t id, int64_t deadline_us);
 int pg_spool_remove(struct mansio_instance *pool, uint64_t id, int64_t deadline_us);
+int pg_spool_look(struct mansio_instance *pool, uint64_t id, uint64_t offset, size_t max,
+                  struct mansio_arena *arena, int64_t deadline_us, struct mansio_str *out);
 
 #endif

@@ -529,19 +529,14 @@ const struct pg_statement pg_store_statements[] = {
     ROW(SPOOL_READ) = {
         .name = "spool_read",
         .text =
-            "SELECT substring(w.prefix FROM least($4,"
-                " octet_length(w.prefix))::int4 + 1 FOR $5::int4), " SLICE " FROM spool s"
-                " JOIN message m USING (tenant_id, message_id)"
-                " JOIN blob b USING (tenant_id, blob_id)"
-                " LEFT JOIN message_prefix p ON p.tenant_id = s.tenant_id"
-                " AND p.message_id = s.message_id AND p.prefix_no = s.prefix_no"
-                " CROSS JOIN LATERAL (SELECT CASE WHEN s.prefix_no = 0 THEN m.prefix"
-                " ELSE p.bytes END AS prefix) v CROSS JOIN LATERAL (SELECT v.prefix,"
-                " greatest($4 - octet_length(v.prefix), 0) AS first,"
-                " greatest($5 - greatest(octet_length(v.prefix) - $4, 0), 0) AS most) w"
-                " WHERE s.tenant_id = $1 AND s.spool_id = $2 AND s.fence = $3"
-                " AND s.claimed_until > now()",
+            SPOOL_BYTES("$4", "$5") " WHERE s.tenant_id = $1 AND s.spool_id = $2"
+                " AND s.fence = $3 AND s.claimed_until > now()",
         .params = "lllll", .columns = "bb", .scope = PG_SCOPE_TENANT,
+    },
+    ROW(SPOOL_LOOK) = {
+        .name = "spool_look",
+        .text = SPOOL_BYTES("$3", "$4") " WHERE s.tenant_id = $1 AND s.spool_id = $2",
+        .params = "llll", .columns = "bb", .scope = PG_SCOPE_TENANT,
     },
     ROW(SPOOL_DONE) = {
         .name = "spool_done",
@@ -580,9 +575,10 @@ const struct pg_statement pg_store_statements[] = {
     ROW(SPOOL_RETRY) = {
         .name = "spool_retry",
         .text =
-            "UPDATE spool s SET next_at = now() WHERE s.spool_id = $1"
-                " AND s.claimed_until <= now()",
-        .params = "l", .columns = "", .scope = PG_SCOPE_SPOOL,
+            "WITH u AS (UPDATE spool s SET next_at = now() WHERE s.spool_id = $1"
+                " AND s.claimed_until <= now() RETURNING 1)"
+            " SELECT pg_notify('mansio', $2)::text FROM u",
+        .params = "lt", .columns = "t", .scope = PG_SCOPE_SPOOL,
     },
     ROW(SPOOL_OF) = {
         .name = "spool_of",

@@ -90,6 +90,18 @@
     " s.original_recipient, s.last_reply, s.claimed_until > now(), s.message_id, s.prefix_no"
 #define SPOOL_ITEM_COLUMNS "lllzzliittttttttoli"
 
+/* Bytes of items' messages: a window on prefix and message as one, of the rest of the prefix and
+ * the rest of the message. */
+#define SPOOL_BYTES(offset, max)                                                                   \
+    "SELECT substring(w.prefix FROM least(" offset ", octet_length(w.prefix))::int4 + 1 FOR " max  \
+    "::int4), " SLICE " FROM spool s JOIN message m USING (tenant_id, message_id)"                 \
+    " JOIN blob b USING (tenant_id, blob_id)"                                                      \
+    " LEFT JOIN message_prefix p ON p.tenant_id = s.tenant_id AND p.message_id = s.message_id"     \
+    " AND p.prefix_no = s.prefix_no CROSS JOIN LATERAL (SELECT CASE WHEN s.prefix_no = 0"          \
+    " THEN m.prefix ELSE p.bytes END AS prefix) v CROSS JOIN LATERAL (SELECT v.prefix,"            \
+    " greatest(" offset " - octet_length(v.prefix), 0) AS first,"                                  \
+    " greatest(" max " - greatest(octet_length(v.prefix) - " offset ", 0), 0) AS most) w"
+
 /* Make a collection: $1 tenant, $2 account, $3 its id, $4 kind, $5 use, $6 name, $7 UIDVALIDITY if
  * the account has given none as great, $8 most collections. */
 #define NEW_COLLECTION(unless)                                                                     \

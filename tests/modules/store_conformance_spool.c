@@ -405,6 +405,33 @@ static void spool_and_mailbox_in_one_plan(struct sc *sc)
     (void)sc_expunge(sc, &sc->small, sc_inbox(sc, &sc->small), NULL, 0, 0);
 }
 
+/* Who administers sees what is in an item, claimed or not, and takes no claim by that. */
+static void administrators_look(struct sc *sc)
+{
+    struct mansio_str whole = MANSIO_STR_NONE;
+    struct mansio_str part = MANSIO_STR_NONE;
+    struct mansio_str claimed = MANSIO_STR_NONE;
+    const struct mansio_store *store = sc->one.store;
+
+    spool_one(sc);
+    uint64_t id = look(sc, "").item.id;
+    SC_CODE(sc, store->spool_look(sc->one.pool, id, 0, 4096, sc->arena, sc_deadline(), &whole), 0);
+    SC_WANT(sc, whole.len == look(sc, "").item.message_bytes);
+    SC_WANT(sc, mansio_str_starts(whole, sc_text(PREFIX)) && mansio_str_ends(whole, sc_text(BODY)));
+    SC_CODE(sc, store->spool_look(sc->one.pool, id, 3, 5, sc->arena, sc_deadline(), &part), 0);
+    SC_WANT(sc, mansio_str_eq(part, mansio_str_sub(whole, 3, 5)));
+    const struct mansio_spool_item *item = claim(sc, "holder", HOUR);
+    if (!is_given(sc, item)) {
+        return;
+    }
+    SC_CODE(sc, store->spool_look(sc->one.pool, id, 0, 4096, sc->arena, sc_deadline(), &claimed),
+            0);
+    SC_WANT(sc, mansio_str_eq(claimed, whole));
+    SC_CODE(sc, finish(sc, "holder", item, MANSIO_SPOOL_DONE, 0, NULL), 0);
+    SC_CODE(sc, store->spool_look(sc->one.pool, id, 0, 1, sc->arena, sc_deadline(), &part),
+            MANSIO_E_NOT_FOUND);
+}
+
 static const struct sc_case cases[] = {
     {"what_is_sent_is_claimed_and_read", what_is_sent_is_claimed_and_read, 1},
     {"a_claim_is_one_holders", a_claim_is_one_holders, 1},
@@ -415,6 +442,7 @@ static const struct sc_case cases[] = {
     {"a_claim_that_was_lost", a_claim_that_was_lost, 1},
     {"a_bounce_and_its_end_are_one", a_bounce_and_its_end_are_one, 1},
     {"administrators_remove", administrators_remove, 1},
+    {"administrators_look", administrators_look, 1},
     {"spool_and_mailbox_in_one_plan", spool_and_mailbox_in_one_plan, 1},
 };
 const struct sc_cases sc_spool = {cases, MANSIO_COUNT(cases)};

@@ -196,6 +196,7 @@ const struct mansio_store memory_store_table = {
     .spool_list = memory_spool_list,
     .spool_retry = memory_spool_retry,
     .spool_remove = memory_spool_remove,
+    .spool_look = memory_spool_look,
 };
 
 static void free_arena(void *arena)

@@ -277,3 +277,18 @@ int memory_spool_remove(struct mansio_instance *pool, uint64_t id, int64_t deadl
     }
     return rc;
 }
+
+int memory_spool_look(struct mansio_instance *pool, uint64_t id, uint64_t offset, size_t max,
+                      struct mansio_arena *arena, int64_t deadline_us, struct mansio_str *out)
+{
+    struct memory_state *state = memory_state(pool);
+    int rc = memory_begin(deadline_us);
+
+    for (const struct memory_spool *at = state->spool; rc == 0 && at != NULL; at = at->next) {
+        if (at->item.id == id) {
+            return memory_slice(state, at->prefix, at->message->blob->bytes, offset, max, arena,
+                                out);
+        }
+    }
+    return rc < 0 ? rc : mansio_fail(MANSIO_E_NOT_FOUND, "no such item");
+}
