@@ -25,22 +25,30 @@ static const struct imap_command commands[] = {
     {MANSIO_STR("CHECK"), imap_cmd_check, IMAP_SELECTED, 0},                    /* 3501 6.4.1 */
     {MANSIO_STR("CLOSE"), imap_cmd_close, IMAP_SELECTED, 0},                    /* 3501 6.4.2 */
     {MANSIO_STR("COPY"), imap_cmd_copy, IMAP_SELECTED, IMAP_HAS_UID},           /* 3501 6.4.7 */
-    {MANSIO_STR("ENABLE"), imap_cmd_enable, AFTER, IMAP_WITHOUT_SYNC},          /* 5161 3.1 */
-    {MANSIO_STR("EXAMINE"), imap_cmd_examine, AFTER, 0},                        /* 3501 6.3.2 */
+    {MANSIO_STR("CREATE"), imap_cmd_create, AFTER, 0},                 /* 3501 6.3.3, 6154 3 */
+    {MANSIO_STR("DELETE"), imap_cmd_delete, AFTER, 0},                 /* 3501 6.3.4 */
+    {MANSIO_STR("ENABLE"), imap_cmd_enable, AFTER, IMAP_WITHOUT_SYNC}, /* 5161 3.1 */
+    {MANSIO_STR("EXAMINE"), imap_cmd_examine, AFTER, 0},               /* 3501 6.3.2 */
     {MANSIO_STR("EXPUNGE"), imap_cmd_expunge, IMAP_SELECTED,
      IMAP_HAS_UID | IMAP_WRITES},                                       /* 3501 6.4.3, 4315 2.1 */
     {MANSIO_STR("ID"), imap_cmd_id, ALWAYS, IMAP_WITHOUT_SYNC},         /* 2971 3.1 */
     {MANSIO_STR("IDLE"), imap_cmd_idle, AFTER, 0},                      /* 2177 3 */
+    {MANSIO_STR("LIST"), imap_cmd_list, AFTER, 0},                      /* 3501 6.3.8, 5258 */
     {MANSIO_STR("LOGIN"), imap_cmd_login, BEFORE, IMAP_PASSWORD},       /* 3501 6.2.3 */
     {MANSIO_STR("LOGOUT"), imap_cmd_logout, ALWAYS, IMAP_WITHOUT_SYNC}, /* 3501 6.1.3 */
+    {MANSIO_STR("LSUB"), imap_cmd_lsub, AFTER, 0},                      /* 3501 6.3.9 */
     {MANSIO_STR("MOVE"), imap_cmd_move, IMAP_SELECTED, IMAP_HAS_UID | IMAP_WRITES}, /* 6851 3 */
     {MANSIO_STR("NAMESPACE"), imap_cmd_namespace, AFTER, IMAP_WITHOUT_SYNC},        /* 2342 5 */
     {MANSIO_STR("NOOP"), imap_cmd_noop, ALWAYS, 0},                                 /* 3501 6.1.2 */
+    {MANSIO_STR("RENAME"), imap_cmd_rename, AFTER, 0},                              /* 3501 6.3.5 */
     {MANSIO_STR("SELECT"), imap_cmd_select, AFTER, 0},                              /* 3501 6.3.1 */
     {MANSIO_STR("STARTTLS"), imap_cmd_starttls, BEFORE, IMAP_ONLY_BEFORE_TLS},      /* 3501 6.2.1 */
+    {MANSIO_STR("STATUS"), imap_cmd_status, AFTER, 0}, /* 3501 6.3.10 */
     {MANSIO_STR("STORE"), imap_cmd_store, IMAP_SELECTED,
      IMAP_HAS_UID | IMAP_KEEPS_NUMBERS | IMAP_WRITES},             /* 3501 6.4.6 */
+    {MANSIO_STR("SUBSCRIBE"), imap_cmd_subscribe, AFTER, 0},       /* 3501 6.3.6 */
     {MANSIO_STR("UNSELECT"), imap_cmd_unselect, IMAP_SELECTED, 0}, /* 3691 2 */
+    {MANSIO_STR("UNSUBSCRIBE"), imap_cmd_unsubscribe, AFTER, 0},   /* 3501 6.3.7 */
 };
 
 /* ---- what is announced --------------------------------------------------------------------------
@@ -77,6 +85,10 @@ static const struct {
     {"ID", "ID", NULL, 0},                         /* 2971 */
     {"ENABLE", "ENABLE", NULL, 0},                 /* 5161 */
     {"NAMESPACE", "NAMESPACE", NULL, 0},           /* 2342 */
+    {"CHILDREN", "LIST", NULL, 0},                 /* 3348 */
+    {"LIST-EXTENDED", "LIST", NULL, 0},            /* 5258 */
+    {"SPECIAL-USE", "LIST", NULL, 0},              /* 6154 2 */
+    {"CREATE-SPECIAL-USE", "CREATE", NULL, 0},     /* 6154 3 */
     {"IDLE", "IDLE", NULL, 0},                     /* 2177 */
     {"UNSELECT", "UNSELECT", NULL, 0},             /* 3691 */
     {"UIDPLUS", "EXPUNGE", NULL, 0},               /* 4315 */
