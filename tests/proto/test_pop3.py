@@ -8,6 +8,7 @@ import pytest
 from mansio_test.daemon import Daemon
 from mansio_test.lab import PASSWORD
 from mansio_test.pop3 import Box, lab_box, memory_box, scram
+from mansio_test.proc import writable_memory
 from mansio_test.wait import until
 
 SHORT = b"Subject: one\r\nFrom: a@example.org\r\n\r\nHello.\r\n"
@@ -448,24 +449,8 @@ def test_passwords_dont_stay_in_memory(make_daemon, install):
             pop.ok("QUIT")
             assert pop.is_closed()
     until("both have ended", lambda: not daemon.sessions())
-    held = memory_of(daemon.workers()[0]["pid"])
+    held = writable_memory(daemon.workers()[0]["pid"])
     assert not [word for word in [word.encode() for word in tried] + said if word in held]
-
-
-def memory_of(pid):
-    """What a process may write, all of it."""
-    found = []
-    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
-        for line in maps:
-            area, modes, *_ = line.split()
-            start, end = (int(text, 16) for text in area.split("-"))
-            if modes.startswith("rw"):
-                memory.seek(start)
-                try:
-                    found.append(memory.read(end - start))
-                except OSError:
-                    continue
-    return b"\n".join(found)
 
 
 def test_closed_after_too_many_exchanges_broken_off(box):

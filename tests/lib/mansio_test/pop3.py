@@ -4,20 +4,11 @@ import base64
 import hashlib
 import hmac
 import os
-import shutil
 import socket
-import ssl
-import sys
 
-from .daemon import free_port
-from .install import SOURCE
+from . import box
+from .box import HOST
 from .lab import PASSWORD
-
-sys.path.insert(0, str(SOURCE / "packaging" / "local"))
-from mansio_local.certificates import make_authority, make_certificate  # noqa: E402
-from mansio_local.people import scram_stored  # noqa: E402
-
-HOST = "127.0.0.1"
 
 
 class Dialogue:
@@ -135,87 +126,16 @@ def scram(dialogue, user, password, initial=True):
     return dialogue.ask("")
 
 
-class Box:
-    """Where mail is read: ports `pop3` (passwords without TLS, STLS), `strict` (STLS first) and
-    `pop3s`; load() puts bytes into a mailbox as they are."""
-
-    def __init__(self, ports, authority, log):
-        self.ports = ports
-        self.authority = authority
-        self.log = log
-        self.users = 0
+class Box(box.Box):
+    """Ports `pop3` (passwords without TLS, STLS), `strict` (STLS first) and `pop3s`."""
 
     def dialogue(self, port="pop3"):
         return Dialogue(self.ports[port], self.trusted() if port == "pop3s" else None)
 
-    def trusted(self):
-        return ssl.create_default_context(cafile=str(self.authority))
-
-    def user(self, *messages):
-        """A user whose mailbox holds these and nothing else."""
-        self.users += 1
-        name = f"user{self.users}@alpha.test"
-        for message in messages:
-            self.load(name, message)
-        return name
-
-    def load(self, user, message):
-        with socket.create_connection((HOST, self.ports["loader"]), timeout=60) as loader:
-            loader.sendall(f"DELIVER {user} {len(message)}\r\n".encode() + message)
-            answer = loader.makefile("rb").readline()
-        assert answer.startswith(b"OK"), answer
-
-
-def _listener(port, serve, **more):
-    return {"address": [f"{HOST}:{port}"], "serve": serve, **more}
-
 
 def memory_box(daemon, stored=None, **settings):
-    """Over the store in memory, which lives in one worker."""
-    build = daemon.install.build / "tests" / "modules"
-    for name in ("store-memory", "store-loader"):
-        shutil.copy(build / f"{name}.so", daemon.modules / f"{name}.so")
-    tls = daemon.directory / "tls"
-    authority = make_authority(tls)
-    certificate, key = make_certificate(tls, "server", ["localhost", HOST])
-    ports = {name: free_port() for name in ("pop3", "strict", "pop3s", "loader")}
-    config = daemon.config
-    config["workers"] = 1
-    config["module_path"].append(str(daemon.install.prefix / "lib" / "mansio"))
-    config["certificates"] = {"server": {"chain": str(certificate), "key": str(key)}}
-    config["login"] = {"delay": "0s", "failures_per_address": 0}
-    config["instances"] = {
-        "memory": {
-            "module": "store-memory",
-            "settings": {"stored": stored or scram_stored(PASSWORD)},
-        },
-        "auth": {"module": "auth-password"},
-        "loader": {"module": "store-loader"},
-        "pop3": {"module": "pop3", "settings": settings},
-    }
-    config["listeners"] = {
-        "pop3": _listener(ports["pop3"], "pop3", tls="starttls", plaintext_login=True),
-        "strict": _listener(ports["strict"], "pop3", tls="starttls"),
-        "pop3s": _listener(ports["pop3s"], "pop3", tls="implicit"),
-        "loader": _listener(ports["loader"], "loader"),
-    }
-    daemon.start()
-    return Box(ports, authority, daemon.log)
+    return box.memory_box(daemon, Box, "pop3", stored, **settings)
 
 
 def lab_box(lab, install):
-    """Over PostgreSQL. The lab is not up yet."""
-    ports = {name: lab.free_port() for name in ("strict", "loader")}
-    module = install.build / "tests" / "modules" / "store-loader.so"
-    extra = lab.directory / "extra.yaml"
-    extra.write_text(
-        f"instances: {{loader: {{module: {module}}}}}\n"
-        "listeners:\n"
-        f"  loader: {{address: ['{HOST}:{ports['loader']}'], serve: loader}}\n"
-        f"  strict: {{address: ['{HOST}:{ports['strict']}'], serve: pop3, tls: starttls}}\n"
-        "login: {delay: 0s, failures_per_address: 0}\n"
-    )
-    lab.node.extra = extra
-    lab.up()
-    ports.update({name: lab.port(name) for name in ("pop3", "pop3s")})
-    return Box(ports, lab.directory / "tls" / "ca.pem", lab.log)
+    return box.lab_box(lab, install, Box, "pop3")

@@ -70,3 +70,19 @@ def command_line(pid):
 
 def environment(pid):
     return pathlib.Path(f"/proc/{pid}/environ").read_bytes()
+
+
+def writable_memory(pid):
+    """What a process may write, all of it."""
+    found = []
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            area, modes, *_ = line.split()
+            start, end = (int(text, 16) for text in area.split("-"))
+            if modes.startswith("rw"):
+                memory.seek(start)
+                try:
+                    found.append(memory.read(end - start))
+                except OSError:
+                    continue
+    return b"\n".join(found)
