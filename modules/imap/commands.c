@@ -30,7 +30,9 @@ static const struct imap_command commands[] = {
     {MANSIO_STR("ENABLE"), imap_cmd_enable, AFTER, IMAP_WITHOUT_SYNC}, /* 5161 3.1 */
     {MANSIO_STR("EXAMINE"), imap_cmd_examine, AFTER, 0},               /* 3501 6.3.2 */
     {MANSIO_STR("EXPUNGE"), imap_cmd_expunge, IMAP_SELECTED,
-     IMAP_HAS_UID | IMAP_WRITES},                                       /* 3501 6.4.3, 4315 2.1 */
+     IMAP_HAS_UID | IMAP_WRITES}, /* 3501 6.4.3, 4315 2.1 */
+    {MANSIO_STR("FETCH"), imap_cmd_fetch, IMAP_SELECTED,
+     IMAP_HAS_UID | IMAP_KEEPS_NUMBERS},                                /* 3501 6.4.5 */
     {MANSIO_STR("ID"), imap_cmd_id, ALWAYS, IMAP_WITHOUT_SYNC},         /* 2971 3.1 */
     {MANSIO_STR("IDLE"), imap_cmd_idle, AFTER, 0},                      /* 2177 3 */
     {MANSIO_STR("LIST"), imap_cmd_list, AFTER, 0},                      /* 3501 6.3.8, 5258 */
