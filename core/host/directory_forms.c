@@ -89,7 +89,8 @@ static const struct mansio_field_form address_fields[] = {
     FIELD(.name = "accounts", .type = MANSIO_FIELD_LIST,
           .flags = MANSIO_FIELD_IN_LIST | MANSIO_FIELD_REQUIRED,
           .help = "the accounts of the same tenant that it leads to"),
-    FIELD(.name = "account", .type = MANSIO_FIELD_TEXT, .flags = MANSIO_FIELD_FILTER,
+    FIELD(.name = "account", .type = MANSIO_FIELD_TEXT,
+          .flags = MANSIO_FIELD_READ_ONLY | MANSIO_FIELD_FILTER,
           .help = "addresses that lead to this account"),
     CREATED,
 };

@@ -22,6 +22,10 @@ ROLES = (*DAEMON, "admin")
 HOST = "127.0.0.1"
 
 
+def place(host, port):
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class NodeError(RuntimeError):
     """What could not be done, and what was said about it."""
 
@@ -45,6 +49,7 @@ class Node:
         self.passwords = self.kept_passwords()
         self.name = "lab"
         self.user = None  # who the daemon becomes; None: stays who starts it
+        self.address = None  # where it listens for mail programs beside HOST
         self.workers = 0
         self.database_port = None  # where the daemon looks for it; None: the cluster's own
         self.database_settings = {}  # of the module postgres, beside what a lab needs
@@ -103,7 +108,8 @@ class Node:
             return {"password": {"file": path}} if name in DAEMON else {"password_file": path}
 
         def listener(port, serve, **more):
-            return {"address": [f"{HOST}:{port}"], "serve": serve, **more}
+            hosts = [HOST, self.address] if self.address else [HOST]
+            return {"address": [place(host, port) for host in hosts], "serve": serve, **more}
 
         listeners = {
             "mx": listener(self.ports["smtp"], "mx", tls="starttls"),

@@ -1,10 +1,11 @@
 """What packaging/quickstart does once there is a Python."""
 
 import argparse
+import imaplib
+import ipaddress
 import json
 import os
 import pathlib
-import poplib
 import pwd
 import secrets
 import shutil
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import time
 
-from . import build, packages, people, supervisor
+from . import build, certificates, packages, people, supervisor
 from .cluster import Cluster
 from .node import HOST, Node, NodeError
 
@@ -59,7 +60,16 @@ class Quickstart:
         self.node.name, self.node.user = "quickstart", USER
         self.state = json.loads(STATE.read_text()) if STATE.exists() else {}
         if self.state:
-            self.node.ports |= self.state["ports"]  # services of later versions get free ones
+            # Services of later versions get free ones.
+            self.node.ports = self.wished_ports() | self.state["ports"]
+            self.node.address = self.state.get("address")
+
+    def wished_ports(self):
+        """The node's, those that people know where they are free."""
+        return {
+            name: WISHED_PORTS[name] if is_free(WISHED_PORTS[name]) else port
+            for name, port in self.node.ports.items()
+        }
 
     # ---- setting up, once
 
@@ -90,10 +100,8 @@ class Quickstart:
         self.cluster.create()
         self.cluster.start()
         self.cluster.create_database()
-        for name, port in WISHED_PORTS.items():
-            if is_free(port):
-                self.node.ports[name] = port
-        self.node.prepare([socket.getfqdn(), "localhost", HOST, f"mail.{DOMAIN}"])
+        self.node.ports = self.wished_ports()
+        self.node.prepare(self.hosts())
         self.node.write_config()
         self.node.hand_over()
         say("making the tenant, its domain and two accounts")
@@ -105,14 +113,33 @@ class Quickstart:
             stored = people.scram_stored(password)
             lines.append(f"password set {name}@{DOMAIN} --stored '{stored}'")
         self.node.batch(lines)
-        self.state = {"ports": self.node.ports, "passwords": passwords}
+        self.keep({"passwords": passwords})
+
+    def hosts(self):
+        """What the certificate is for."""
+        hosts = [socket.getfqdn(), "localhost", HOST, f"mail.{DOMAIN}"]
+        return hosts + [self.node.address] if self.node.address else hosts
+
+    def keep(self, more):
+        here = {"ports": self.node.ports, "address": self.node.address}
+        self.state = {**self.state, **here, **more}
         supervisor.replace_file(STATE, json.dumps(self.state))
+
+    def adopt(self, address):
+        """Listen there too; "none" takes that back."""
+        self.node.address = None if address == "none" else address
+        if self.state:
+            certificates.make_certificate(self.node.directory / "tls", "server", self.hosts())
+            self.node.hand_over()
 
     # ---- running
 
     def start(self):
         self.cluster.start()
-        self.node.apply_schema()  # a later version of this tree may have more of it
+        # A later version of this tree may have more of both.
+        self.node.apply_schema()
+        self.node.write_config()
+        self.keep({})
         if self.node.is_running():
             self.node.mansioctl("reload")  # what was built anew; the same is left alone
         else:
@@ -132,42 +159,62 @@ class Quickstart:
             smtp.login(f"alice@{DOMAIN}", self.state["passwords"]["alice"])
             smtp.sendmail(f"alice@{DOMAIN}", [f"bob@{DOMAIN}"], text)
         deadline = time.monotonic() + READ_SECONDS
-        while time.monotonic() < deadline:
-            box = poplib.POP3_SSL(HOST, self.node.ports["pop3s"], context=trusted, timeout=30)
-            box.user(f"bob@{DOMAIN}")
-            box.pass_(self.state["passwords"]["bob"])
-            for number in range(box.stat()[0], 0, -1):
-                lines = box.retr(number)[1]
-                if f"Message-ID: <{mark}@{DOMAIN}>".encode() in lines:
-                    box.quit()
-                    return
-            box.quit()
-            time.sleep(0.2)
+        with imaplib.IMAP4_SSL(HOST, self.node.ports["imaps"], ssl_context=trusted) as box:
+            box.login(f"bob@{DOMAIN}", self.state["passwords"]["bob"])
+            box.select("INBOX")
+            while time.monotonic() < deadline:
+                found = box.uid("SEARCH", "HEADER", "Message-ID", f"{mark}@{DOMAIN}")[1][0].split()
+                if found:
+                    told = box.uid("FETCH", found[0], "(BODY.PEEK[TEXT])")[1]
+                    if b"The first message." in told[0][1]:
+                        return
+                box.noop()
+                time.sleep(0.2)
         raise NodeError("the message was taken but is not there")
 
     def tell(self):
         ports, passwords = self.node.ports, self.state["passwords"]
+        alice = f"alice@{DOMAIN}"
+        server = self.node.address or HOST
+        elsewhere = (
+            f"It reaches this machine at {server}."
+            if self.node.address
+            else "It can't reach this machine yet: sudo packaging/quickstart --address ADDRESS,\n"
+            "with this machine's address in your network, makes it listen there too."
+        )
         say(
             f"""
-Connect a mail program, on this machine, to {HOST}:
-  reading  POP3   port {ports['pop3']} with STARTTLS (STLS), or port {ports['pop3s']} with TLS
-  sending  SMTP   port {ports['submission']} with STARTTLS, or port {ports['submissions']} with TLS
-  names    {', '.join(f'{name}@{DOMAIN} (password {passwords[name]})' for name in PEOPLE)}
-  trust    {self.node.directory}/tls/ca.pem, the authority that signed the certificate
+Accounts (user name and password):
+{chr(10).join(f"  {name}@{DOMAIN}   {passwords[name]}" for name in PEOPLE)}
 
-Administer    sudo {self.node.ctl} tenant list      (add, set, show, remove; domain, account, ...)
-Configuration {self.node.config_path}
-Log           {self.node.log}
-Stop          sudo packaging/quickstart stop"""
+Thunderbird: New Account, Email. Full name: Alice; email address: {alice};
+password: {passwords["alice"]}; then "Manual configuration":
+  incoming  IMAP  {server}  port {ports["imaps"]}  SSL/TLS  normal password  {alice}
+  outgoing  SMTP  {server}  port {ports["submissions"]}  SSL/TLS  normal password  {alice}
+A phone (Add account, Other or Personal, IMAP) is told the same words.
+{elsewhere}
+Other ways in, with STARTTLS: IMAP {ports["imap"]}, POP3 {ports["pop3"]}, submission {ports["submission"]};
+with SSL/TLS: POP3 {ports["pop3s"]}.
+The certificate is of an authority made here: accept it when asked, or trust
+{self.node.directory}/tls/ca.pem
+
+Mail for other domains leaves by their MX records, if this machine may reach port 25.
+
+Administer     sudo {self.node.ctl} account list   (packaging/admin.md has more)
+Configuration  {self.node.config_path}
+Log            {self.node.log}
+Stop           sudo packaging/quickstart stop"""
         )
 
-    def up(self):
+    def up(self, address=None):
         self.install()
+        if address is not None:
+            self.adopt(address)
         if not self.state:
             self.set_up()
         self.start()
         self.try_out()
-        say("a message was submitted over SMTP and read back over POP3")
+        say("a message was submitted over SMTP and read back over IMAP")
         self.tell()
 
     def status(self):
@@ -196,10 +243,20 @@ Stop          sudo packaging/quickstart stop"""
 def main():
     parser = argparse.ArgumentParser(prog="packaging/quickstart")
     parser.add_argument("command", nargs="?", default="up", choices=["up", "status", "stop"])
-    command = parser.parse_args().command
+    parser.add_argument(
+        "--address",
+        metavar="ADDRESS",
+        type=lambda text: text if text == "none" else str(ipaddress.ip_address(text)),
+        help="listen here too, for mail programs on other devices; none: no longer",
+    )
+    options = parser.parse_args()
     try:
-        getattr(Quickstart(), command)()
-    except (RuntimeError, OSError, subprocess.SubprocessError, poplib.error_proto) as error:
+        quickstart = Quickstart()
+        if options.command == "up":
+            quickstart.up(options.address)
+        else:
+            getattr(quickstart, options.command)()
+    except (RuntimeError, OSError, subprocess.SubprocessError, imaplib.IMAP4.error) as error:
         sys.exit(f"quickstart: {error}")
 
 
