@@ -14,7 +14,6 @@
 #include "view_private.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <mansio/bus.h>
@@ -45,77 +44,6 @@ struct look {
     uint32_t known;             /* UIDs up to here are in the view, in arrived or gone */
     uint32_t is_renamed;
 };
-
-/* ---- what the running command told --------------------------------------------------------------
- */
-
-static int compare_told(const void *a, const void *b)
-{
-    const struct imap_told *left = a, *right = b;
-    return left->first < right->first ? -1 : left->first > right->first;
-}
-
-static int compare_told_modseq(const void *a, const void *b)
-{
-    const struct imap_told *left = a, *right = b;
-    return left->modseq < right->modseq ? -1 : left->modseq > right->modseq;
-}
-
-/* 1 if this state of a message needn't be told. */
-static int is_told(struct imap_view *view, uint32_t uid, uint64_t modseq)
-{
-    size_t low = 0, high = view->told_count;
-    if (view->is_told_unsorted) {
-        qsort(view->told, view->told_count, sizeof *view->told, compare_told);
-        view->is_told_unsorted = 0;
-    }
-    while (low < high) { /* behind the last that begins at or before uid */
-        size_t middle = low + (high - low) / 2;
-        if (view->told[middle].first <= uid) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    /* A message may have been told twice, each time with a greater modseq. */
-    for (size_t i = low; i-- > 0 && view->told[i].last >= uid;) {
-        if (view->told[i].modseq == modseq) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* Up to where all is told, if it is up to @p modseq. */
-static uint64_t advance(struct imap_view *view, uint64_t modseq)
-{
-    if (view->told_count == 0) {
-        return modseq;
-    }
-    qsort(view->told, view->told_count, sizeof *view->told, compare_told_modseq);
-    view->is_told_unsorted = 1;
-    for (size_t i = 0; i < view->told_count && view->told[i].modseq <= modseq + 1; i++) {
-        if (view->told[i].modseq == modseq + 1) {
-            modseq++;
-        }
-    }
-    return modseq;
-}
-
-/* Forget what lies behind. */
-static void forget_told(struct imap_view *view)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < view->told_count; i++) {
-        if (view->told[i].modseq > view->modseq) {
-            view->told[kept++] = view->told[i];
-        }
-    }
-    view->told_count = kept;
-    if (kept == 0) {
-        imap_view_forget_told(view);
-    }
-}
 
 /* ---- hints --------------------------------------------------------------------------------------
  */
@@ -161,7 +89,7 @@ static int add_arrived(void *arg, const struct mansio_message *message)
     }
     int rc = imap_gather_add(&look->arrived, message->uid, message->uid);
     if (rc == 0 && message->modseq > look->since) {
-        rc = imap_view_add_told(look->view, message->uid, message->uid, message->modseq);
+        rc = imap_view_add_told(look->view, message->uid, message->modseq);
     }
     look->known = message->uid;
     return rc;
@@ -196,7 +124,8 @@ static int add_change(void *arg, const struct mansio_change *change)
         break;
     case MANSIO_CHANGE_MESSAGE:
         look->highest = change->uid > look->highest ? change->uid : look->highest;
-        if (change->uid <= look->known && !is_told(look->view, change->uid, change->modseq)) {
+        if (change->uid <= look->known &&
+            !imap_told_has(&look->view->told, change->uid, change->modseq)) {
             rc = imap_gather_add(&look->changed, change->uid, change->uid);
         }
         break;
@@ -216,7 +145,7 @@ static int add_present(void *arg, const struct mansio_message *message)
     int rc = imap_gather_add(&look->present, message->uid, message->uid);
     look->highest = message->uid;
     if (rc == 0 && message->uid <= look->known && message->modseq > look->since &&
-        !is_told(look->view, message->uid, message->modseq)) {
+        !imap_told_has(&look->view->told, message->uid, message->modseq)) {
         rc = imap_gather_add(&look->changed, message->uid, message->uid);
     }
     return rc;
@@ -300,7 +229,7 @@ static int ask_store(struct look *look, uint64_t target)
     look->since = look->view->modseq;
     if (rc == 0 && target > look->since && target != UINT64_MAX) {
         rc = read_arrived(look);
-        look->since = advance(look->view, look->since);
+        look->since = imap_told_advance(&look->view->told, look->since);
     }
     if (rc == 0 && target > look->since) {
         rc = read_changes(look);
@@ -432,7 +361,7 @@ static int put_off(struct imap_session *session, int code)
     }
     view->is_behind = 1;
     view->must_look = 1;
-    imap_view_forget_told(view); /* some of it is of this look, and was not told */
+    imap_told_forget(&view->told, UINT64_MAX); /* some of it is of this look, and was not told */
     return 0;
 }
 
@@ -480,7 +409,7 @@ static int look_and_tell(struct imap_session *session, uint32_t flags, uint64_t 
     if (rc == 0 && store == 0) {
         told = 1;
         view->is_behind = 0;
-        forget_told(view);
+        imap_told_forget(&view->told, view->modseq);
     }
     mansio_arena_free(arena);
     return rc < 0 || told ? rc : put_off(session, store);
@@ -493,7 +422,7 @@ int imap_view_catch_up(struct imap_session *session, uint32_t flags)
         return 0;
     }
     uint64_t target = take_hints(view);
-    view->modseq = advance(view, view->modseq);
+    view->modseq = imap_told_advance(&view->told, view->modseq);
     int64_t poll_us = imap_setting(session, "idle_poll");
     if (view->must_look || mansio_now_us() - view->looked_us >= poll_us) {
         target = target > view->modseq ? target : 0;
@@ -502,6 +431,6 @@ int imap_view_catch_up(struct imap_session *session, uint32_t flags)
     if (target > view->modseq) {
         return look_and_tell(session, flags, target);
     }
-    forget_told(view);
+    imap_told_forget(&view->told, view->modseq);
     return (flags & IMAP_CATCH_UP_EXPUNGES) != 0 ? expunge(session) : 0;
 }

@@ -8,6 +8,7 @@
 
 #include "commands.h"
 #include "reply.h"
+#include "view.h"
 
 enum status_item {
     STATUS_MESSAGES = 1,
@@ -131,7 +132,7 @@ int imap_cmd_status(struct imap_session *session, struct imap_cursor *cursor)
         return imap_end_failed(session, rc, "The status can't be told");
     }
     if (wanted & STATUS_HIGHESTMODSEQ) {
-        session->enabled |= IMAP_ENABLED_CONDSTORE; /* RFC 7162 3.1 */
+        imap_view_enable_condstore(session); /* RFC 7162 3.1 */
     }
     print(session, &there, wanted, recent);
     return imap_end_with(session, IMAP_OK, "That is the status");

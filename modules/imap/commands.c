@@ -72,6 +72,15 @@ static int refuses_passwords(const struct imap_session *session)
            !mansio_session_may_use_password(session->session);
 }
 
+/* Every command that it changes is there. */
+static int has_all_of_condstore(const struct imap_session *session)
+{
+    (void)session;
+    return imap_find_command(MANSIO_STR("FETCH"), 0) != NULL &&
+           imap_find_command(MANSIO_STR("SEARCH"), 0) != NULL &&
+           imap_find_command(MANSIO_STR("STATUS"), 0) != NULL;
+}
+
 /* A capability holds if its function says so, and if the command that it stands for has a row. */
 static const struct {
     const char *name;
@@ -95,6 +104,8 @@ static const struct {
     {"UNSELECT", "UNSELECT", NULL, 0},             /* 3691 */
     {"UIDPLUS", "EXPUNGE", NULL, 0},               /* 4315 */
     {"MOVE", "MOVE", NULL, 0},                     /* 6851 */
+    /* 7162 3.1 */
+    {"CONDSTORE", "STORE", has_all_of_condstore, IMAP_ENABLED_CONDSTORE},
 };
 
 void imap_print_capabilities(const struct imap_session *session, struct mansio_buf *out)

@@ -24,7 +24,6 @@ enum {
     VIEW_CAP = 16384,
     RANGES_CAP = 256 << 20, /* ten million messages, every other one gone */
     SPARE_RANGES = 8,
-    TOLD_SPACE = 16,
     HINTS = 8, /* more than a few, and the whole mailbox is looked at */
     KEYWORDS_SHOWN = 256,
 };
@@ -213,50 +212,18 @@ void imap_view_gone(struct imap_session *session, const struct imap_set *uids)
 /* ---- what was told ------------------------------------------------------------------------------
  */
 
-int imap_view_add_told(struct imap_view *view, uint32_t first, uint32_t last, uint64_t modseq)
+int imap_view_add_told(struct imap_view *view, uint32_t uid, uint64_t modseq)
 {
-    if (view->told_count > 0) {
-        struct imap_told *before = &view->told[view->told_count - 1];
-        if (before->modseq == modseq && first > before->last &&
-            imap_view_number(view, first) == imap_view_number(view, before->last) + 1 &&
-            imap_view_number(view, first) != 0) {
-            before->last = last;
-            return 0;
-        }
-        view->is_told_unsorted |= first <= before->last;
-    }
-    if (view->told_count == view->told_space) {
-        size_t space = view->told_space == 0 ? TOLD_SPACE : 2 * view->told_space;
-        if (view->told_arena == NULL) {
-            view->told_arena = mansio_arena_new(NULL, "imap.told", RANGES_CAP);
-        }
-        struct imap_told *told = mansio_arena_try_alloc(view->told_arena, space * sizeof *told);
-        if (told == NULL) {
-            return MANSIO_E_LIMIT;
-        }
-        if (view->told_count > 0) {
-            memcpy(told, view->told, view->told_count * sizeof *told);
-        }
-        view->told = told;
-        view->told_space = space;
-    }
-    view->told[view->told_count++] =
-        (struct imap_told){.first = first, .last = last, .modseq = modseq};
-    return 0;
-}
-
-void imap_view_forget_told(struct imap_view *view)
-{
-    mansio_arena_free(view->told_arena);
-    view->told_arena = NULL;
-    view->told = NULL;
-    view->told_count = view->told_space = 0;
-    view->is_told_unsorted = 0;
+    const struct imap_told *told = &view->told;
+    uint32_t before = told->count > 0 ? told->runs[told->count - 1].last : 0;
+    uint32_t number = imap_view_number(view, uid);
+    int is_next = uid == before + 1 || (number > 1 && imap_view_uid(view, number - 1) == before);
+    return imap_told_add(&view->told, uid, modseq, is_next);
 }
 
 void imap_view_retell(struct imap_session *session)
 {
-    imap_view_forget_told(session->view);
+    imap_told_forget(&session->view->told, UINT64_MAX);
     session->view->must_look = 1;
 }
 
@@ -265,7 +232,7 @@ void imap_view_told(struct imap_session *session, uint32_t uid, uint64_t modseq)
     if (modseq <= session->view->modseq) {
         return;
     }
-    if (imap_view_add_told(session->view, uid, uid, modseq) < 0) {
+    if (imap_view_add_told(session->view, uid, modseq) < 0) {
         imap_view_retell(session); /* then it is told twice */
     }
 }
@@ -464,7 +431,7 @@ static void free_view(void *arg)
     struct imap_view *view = arg;
     mansio_arena_free(view->ranges_arena);
     mansio_arena_free(view->gone_arena);
-    mansio_arena_free(view->told_arena);
+    imap_told_forget(&view->told, UINT64_MAX);
     mansio_arena_free(view->arena);
 }
 

@@ -10,14 +10,9 @@
 #define MANSIO_MODULES_IMAP_VIEW_H
 
 #include "session.h"
+#include "told.h"
 
 struct mansio_subscription;
-
-/* States of messages that the client needn't be told: as many UIDs in a row as have one modseq. */
-struct imap_told {
-    uint32_t first, last;
-    uint64_t modseq;
-};
 
 struct imap_view {
     struct mansio_arena *arena; /* of the view */
@@ -38,10 +33,7 @@ struct imap_view {
     struct mansio_arena *ranges_arena; /* of ranges and before */
     struct imap_set gone;              /* removed from the mailbox, EXPUNGE not told yet */
     struct mansio_arena *gone_arena;
-    struct imap_told *told; /* ascending unless is_told_unsorted */
-    size_t told_count, told_space;
-    struct mansio_arena *told_arena;
-    uint32_t is_told_unsorted;
+    struct imap_told told;
     uint32_t must_look;    /* the store is to be asked, hint or not */
     uint32_t is_removed;   /* the mailbox is */
     uint32_t is_behind;    /* the store could not be asked: said in the log once */

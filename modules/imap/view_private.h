@@ -19,9 +19,8 @@ MANSIO_MUST_CHECK int imap_view_set_gone(struct imap_view *view, const struct im
 /* These are gone too; what isn't in the view is passed over. @return as imap_view_install() */
 MANSIO_MUST_CHECK int imap_view_add_gone(struct imap_view *view, const struct imap_set *uids);
 
-/* As imap_view_told(), of several in a row. @return 0; MANSIO_E_LIMIT */
-MANSIO_MUST_CHECK int imap_view_add_told(struct imap_view *view, uint32_t first, uint32_t last,
-                                         uint64_t modseq);
-void imap_view_forget_told(struct imap_view *view);
+/* As imap_view_told(), whether or not the view knows the message yet.
+ * @return 0; MANSIO_E_LIMIT */
+MANSIO_MUST_CHECK int imap_view_add_told(struct imap_view *view, uint32_t uid, uint64_t modseq);
 
 #endif
