@@ -59,8 +59,8 @@ struct mansio_part {
     size_t size;
     const struct mansio_part *parent; /* NULL for the root */
     const struct mansio_part *first_child, *next;
-    uint32_t kind;     /* enum mansio_part_kind */
-    uint32_t reserved; /* 0 */
+    uint32_t kind;                     /* enum mansio_part_kind */
+    uint32_t reserved;                 /* 0 */
     uint64_t header_start, body_start; /* bytes from the beginning of the message */
     uint64_t body_end;                 /* before the line end that belongs to a boundary */
     uint64_t header_lines, body_lines;
@@ -84,6 +84,21 @@ struct mansio_part {
 MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_structure_read(struct mansio_arena *arena,
                                                           struct mansio_str bytes,
                                                           const struct mansio_part **out);
+
+/**
+ * Read an address list, as header fields have them (RFC 5322 3.4 with the obsolete forms of 4.4,
+ * RFC 6532). What is no address becomes one without a domain, or is passed over.
+ *
+ * @param arena  owns the result; nothing points into @p text
+ * @param text   a field's value, folding undone or not
+ * @param max    most entries; what follows is left out
+ * @param out    the first entry; NULL: there is none
+ * @return 0; 1 if entries were left out; MANSIO_E_LIMIT
+ * @yields no     @since 1.0
+ */
+MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_address_list_read(struct mansio_arena *arena,
+                                                             struct mansio_str text, uint32_t max,
+                                                             const struct mansio_address **out);
 
 /**
  * Append the meaning of a header field's text in UTF-8: encoded words decoded (RFC 2047), folding

@@ -186,6 +186,23 @@ int mansio_structure_read(struct mansio_arena *arena, struct mansio_str bytes,
     return 0;
 }
 
+int mansio_address_list_read(struct mansio_arena *arena, struct mansio_str text, uint32_t max,
+                             const struct mansio_address **out)
+{
+    struct core_mail_address_list list = {.first = NULL};
+    struct giving giving = {.arena = arena};
+    int result = core_mail_address_parse(arena, text, max, &list);
+    const struct mansio_address *first = result >= 0 ? give_addresses(&giving, &list) : NULL;
+
+    if (giving.is_full) {
+        return MANSIO_E_LIMIT;
+    }
+    if (result >= 0) {
+        *out = first;
+    }
+    return result;
+}
+
 void mansio_text_decode(struct mansio_buf *out, struct mansio_str text)
 {
     core_mail_word_decode(out, text);

@@ -158,6 +158,31 @@ static void test_damage(void **state)
     assert_null(root);
 }
 
+static void test_address_list(void **state)
+{
+    struct mail_fixture *fixture = *state;
+    struct mansio_str text = MANSIO_STR("A B <a@x.test>, us: b@x.test;, \"c d\"@y.test (e)");
+    const struct mansio_address *list = NULL;
+
+    assert_int_equal(mansio_address_list_read(fixture->arena, text, 100, &list), 0);
+    assert_int_equal(list->kind, MANSIO_ADDRESS_MAILBOX);
+    assert_true(mansio_str_eq(list->local, MANSIO_STR("a")));
+    assert_true(mansio_str_eq(list->name, MANSIO_STR("A B")));
+    assert_int_equal(list->next->kind, MANSIO_ADDRESS_GROUP_START);
+    assert_int_equal(list->next->next->next->kind, MANSIO_ADDRESS_GROUP_END);
+    list = list->next->next->next->next;
+    assert_true(mansio_str_eq(list->local, MANSIO_STR("c d")));
+    assert_true(mansio_str_eq(list->domain, MANSIO_STR("y.test")));
+    assert_null(list->next);
+    assert_int_equal(mansio_address_list_read(fixture->arena, text, 1, &list), 1);
+    assert_null(list->next);
+    assert_int_equal(mansio_address_list_read(fixture->arena, MANSIO_STR(" "), 1, &list), 0);
+    assert_null(list);
+    struct mansio_arena *small = mansio_arena_new(NULL, "small", 64);
+    assert_int_equal(mansio_address_list_read(small, text, 100, &list), MANSIO_E_LIMIT);
+    mansio_arena_free(small);
+}
+
 static void test_texts(void **state)
 {
     struct mail_fixture *fixture = *state;
@@ -184,10 +209,8 @@ static void test_texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        MAIL_TEST(test_parts),
-        MAIL_TEST(test_full_arena),
-        MAIL_TEST(test_damage),
-        MAIL_TEST(test_texts),
+        MAIL_TEST(test_parts),        MAIL_TEST(test_full_arena), MAIL_TEST(test_damage),
+        MAIL_TEST(test_address_list), MAIL_TEST(test_texts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -187,16 +187,14 @@ static int end_in_failure(struct smtp_session *session, int result)
 
 int smtp_cmd_auth(struct smtp_session *session, const struct smtp_args *args)
 {
-    struct exchange exchange = {.session = session, .initial = args->text};
+    struct exchange exchange = {.session = session};
     struct mansio_str mechanism = MANSIO_STR_NONE;
 
     if (!session->is_extended) {
         return smtp_say_wrong(session, 503, "5.5.1", "AUTH comes after EHLO");
     }
-    (void)mansio_str_split(&exchange.initial, ' ', &mechanism);
-    exchange.initial = mansio_str_trim(exchange.initial);
-    if (mansio_str_find_char(exchange.initial, ' ') >= 0) {
-        return smtp_say_wrong(session, 501, "5.5.4", "AUTH takes two arguments at most");
+    if (smtp_parse_auth(args->text, &mechanism, &exchange.initial) < 0) {
+        return smtp_say_wrong(session, 501, "5.5.4", "%s", mansio_error_detail());
     }
     /* The line goes with the next one that is read: all that is needed of it is taken before. */
     exchange.arena =

@@ -1,7 +1,7 @@
 /*
- * The end of a message: see delivery.h. In order: what is wrong with the text; what filters say of
- * it; what each recipient has against it; the plan; what filters make of it for each recipient;
- * the commit; the replies.
+ * The end of a message: see delivery.h. In order: what is wrong with the text; in submission, whose
+ * it says it is, and what it lacks; what filters say of it; what each recipient has against it; the
+ * plan; what filters make of it for each recipient; the commit; the replies.
  *
  * SMTP has one reply for all recipients. What only some of them refuse now can't be told to the
  * sender any more: a loop is then cut by leaving that recipient out (it has the message already),
@@ -18,6 +18,7 @@
 #include "body.h"
 #include "delivery_plan.h"
 #include "filters.h"
+#include "repair.h"
 #include "trace.h"
 
 enum {
@@ -541,6 +542,10 @@ static int work(struct smtp_delivery *delivery)
     struct smtp_answer answer = {.code = 0};
     int rc = judge_message(delivery, &answer);
 
+    if (rc == 0 && answer.code == 0 && !transaction->is_discarded &&
+        smtp_rules(delivery->session)->repairs) {
+        rc = smtp_repair(delivery->session, &answer);
+    }
     if (rc == 0 && answer.code == 0 && !transaction->is_discarded) {
         rc = ask_about_message(delivery, &answer);
     }

@@ -42,6 +42,8 @@ static const struct mansio_setting SETTINGS[] = {
          .help = "Longest command line, its CRLF included"),
     LIVE("login_failures", MANSIO_SETTING_INT, .unit = "failures", .default_text = "3", .min = 1,
          .max = 1000, .help = "Failed logins of a session before it is ended (submission)"),
+    LIVE("from_check", MANSIO_SETTING_BOOL, .default_text = "true",
+         .help = "The addresses in From and Sender must be one's own, too (submission)"),
     LIVE("shared_senders", MANSIO_SETTING_BOOL, .default_text = "true",
          .help = "An address that leads to several accounts may be the sender of each of them "
                  "(submission)"),
@@ -70,9 +72,10 @@ static const struct mansio_setting SETTINGS[] = {
          .help = "From the greeting to the end of a session; a message under way is finished"),
     LIVE("lookup_timeout", MANSIO_SETTING_DURATION, .default_text = "30s", .min = 1 * MANSIO_SECOND,
          .max = 600 * MANSIO_SECOND, .help = "Finding out about a recipient"),
-    LIVE("delivery_timeout", MANSIO_SETTING_DURATION, .default_text = "2m",
+    LIVE("delivery_timeout", MANSIO_SETTING_DURATION, .default_text = "100s",
          .min = 1 * MANSIO_SECOND, .max = 600 * MANSIO_SECOND,
-         .help = "Committing a message; stay below 10 minutes (RFC 5321 4.5.3.2.6)"),
+         .help = "Committing a message; stay below 10 minutes (RFC 5321 4.5.3.2.6), in submission "
+                 "below two (RFC 6409 5.3)"),
     MANSIO_SETTING(.name = "filters", .type = MANSIO_SETTING_LIST, .max = SMTP_FILTERS_MAX,
                    .help = "Instances that provide the interface filter, in the order of asking"),
     LIVE("filter_timeout", MANSIO_SETTING_DURATION, .default_text = "1m", .min = 1 * MANSIO_SECOND,
@@ -133,6 +136,8 @@ static const struct mansio_metric METRICS[] = {
     [SMTP_SENDERS_REFUSED] =
         MANSIO_METRIC(.name = "senders_refused", .type = MANSIO_METRIC_COUNTER,
                       .help = "Messages refused since their sender is somebody else."),
+    [SMTP_REPAIRS] = MANSIO_METRIC(.name = "messages_repaired", .type = MANSIO_METRIC_COUNTER,
+                                   .help = "Messages whose header was completed or cut."),
     [SMTP_RECEIVED_BYTES] =
         MANSIO_METRIC(.name = "received_bytes", .type = MANSIO_METRIC_COUNTER, .unit = "bytes",
                       .help = "Bytes of messages, accepted or not."),
@@ -194,6 +199,7 @@ int smtp_options_read(struct mansio_instance *instance, struct smtp_options *out
         .unknown_max = read_u32(settings, "unknown_commands_max"),
         .received_max = read_u32(settings, "received_max"),
         .login_failures_max = read_u32(settings, "login_failures"),
+        .is_from_checked = read_u32(settings, "from_check"),
         .may_share_senders = read_u32(settings, "shared_senders"),
         .command_us = mansio_settings_int(settings, "command_timeout"),
         .data_us = mansio_settings_int(settings, "data_timeout"),

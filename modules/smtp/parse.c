@@ -248,6 +248,23 @@ int smtp_parse_mail_params(uint32_t mode, struct mansio_str rest, struct smtp_ma
     return rc;
 }
 
+int smtp_parse_auth(struct mansio_str text, struct mansio_str *out_mechanism,
+                    struct mansio_str *out_initial)
+{
+    struct mansio_str mechanism = MANSIO_STR_NONE;
+
+    if (mansio_str_split(&text, ' ', &mechanism) != 1 || mechanism.len == 0) {
+        return mansio_fail(MANSIO_E_INVALID, "AUTH wants a mechanism");
+    }
+    text = mansio_str_trim(text);
+    if (mansio_str_find_char(text, ' ') >= 0 || mansio_str_find_char(text, '\t') >= 0) {
+        return mansio_fail(MANSIO_E_INVALID, "AUTH takes two arguments at most");
+    }
+    *out_mechanism = mechanism;
+    *out_initial = text;
+    return 0;
+}
+
 int smtp_parse_bdat(struct mansio_str text, uint64_t *out_bytes, uint32_t *out_is_last)
 {
     struct mansio_str rest = text;

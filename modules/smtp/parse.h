@@ -83,6 +83,11 @@ extern const size_t smtp_mail_param_count;
  * smtp_mode); MANSIO_E_INVALID for one that is malformed, or given twice. */
 int smtp_parse_mail_params(uint32_t mode, struct mansio_str rest, struct smtp_mail_params *out);
 
+/* "MECHANISM" or "MECHANISM initial-response" (RFC 4954 4), the response still base64: 0 or
+ * MANSIO_E_INVALID. @p out_initial: empty if there is none */
+int smtp_parse_auth(struct mansio_str text, struct mansio_str *out_mechanism,
+                    struct mansio_str *out_initial);
+
 /* "123" or "123 LAST" (RFC 3030 2): 0 or MANSIO_E_INVALID. */
 int smtp_parse_bdat(struct mansio_str text, uint64_t *out_bytes, uint32_t *out_is_last);
 

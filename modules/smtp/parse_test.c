@@ -170,6 +170,34 @@ static void submitters(void **state)
     }
 }
 
+static const struct {
+    const char *text, *mechanism, *initial; /* NULL: MANSIO_E_INVALID */
+} AUTHS[] = {
+    {"PLAIN", "PLAIN", ""},
+    {"plain =", "plain", "="},
+    {"PLAIN  AGEAYg==", "PLAIN", "AGEAYg=="},
+    {"SCRAM-SHA-256 a ", "SCRAM-SHA-256", "a"},
+    {"", NULL, NULL},
+    {" a", NULL, NULL},
+    {"PLAIN a b", NULL, NULL},
+    {"PLAIN a\tb", NULL, NULL},
+};
+
+static void auths(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < MANSIO_COUNT(AUTHS); i++) {
+        struct mansio_str mechanism = MANSIO_STR_NONE;
+        struct mansio_str initial = MANSIO_STR_NONE;
+        int rc = smtp_parse_auth(core_test_slice(AUTHS[i].text), &mechanism, &initial);
+        assert_int_equal(rc, AUTHS[i].mechanism != NULL ? 0 : MANSIO_E_INVALID);
+        if (rc == 0) {
+            core_test_str(mechanism, AUTHS[i].mechanism);
+            core_test_str(initial, AUTHS[i].initial);
+        }
+    }
+}
+
 static void mail_params(void **state)
 {
     (void)state;
@@ -261,10 +289,10 @@ static void names_of_hosts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(commands),       cmocka_unit_test(paths),
-        cmocka_unit_test(mail_params),    cmocka_unit_test(submitters),
-        cmocka_unit_test(param_table),    cmocka_unit_test(chunks),
-        cmocka_unit_test(names_of_hosts),
+        cmocka_unit_test(commands),    cmocka_unit_test(paths),
+        cmocka_unit_test(mail_params), cmocka_unit_test(submitters),
+        cmocka_unit_test(auths),       cmocka_unit_test(param_table),
+        cmocka_unit_test(chunks),      cmocka_unit_test(names_of_hosts),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,7 +1,8 @@
 /*
  * What SMTP clients send. The first byte chooses: the text of a message, in pieces and whole, with
  * dots and without, against a model that takes it line by line; a command line with what its
- * handler would read; a reply that a filter words. Text that is accepted is what the model says; a
+ * handler would read; a reply that a filter words; a header, in pieces and whole, and once more
+ * without what is cut out of it. Text that is accepted is what the model says; a
  * reply line is one line.
  */
 #include "tests/fuzz/fuzz.h"
@@ -14,6 +15,7 @@
 #include <mansio/mail.h>
 #include <mansio/str.h>
 
+#include "modules/smtp/header.h"
 #include "modules/smtp/mode.h"
 #include "modules/smtp/parse.h"
 #include "modules/smtp/reply.h"
@@ -179,6 +181,12 @@ static void check_command(struct mansio_arena *arena, struct mansio_str line)
     check_path(arena, args.text, SMTP_PATH_FROM);
     check_path(arena, args.text, SMTP_PATH_TO);
     (void)smtp_parse_bdat(args.text, &bytes, &is_last);
+    struct mansio_str mechanism = MANSIO_STR_NONE;
+    struct mansio_str initial = MANSIO_STR_NONE;
+    if (smtp_parse_auth(args.text, &mechanism, &initial) == 0) {
+        MANSIO_ASSERT(mechanism.len > 0 && mechanism.len + initial.len <= args.text.len);
+        MANSIO_ASSERT(mansio_str_find_char(initial, ' ') < 0);
+    }
     if (smtp_parse_is_hello(args.text)) {
         struct mansio_buf *out = mansio_buf_new(arena, 4096);
         const struct smtp_trace trace = {
@@ -205,6 +213,62 @@ static void check_command(struct mansio_arena *arena, struct mansio_str line)
     }
 }
 
+/* ---- headers -------------------------------------------------------------------------------- */
+
+static void look(struct mansio_arena *arena, struct mansio_str in, size_t step,
+                 struct smtp_header *header)
+{
+    smtp_header_begin(header, mansio_buf_new(arena, 256), mansio_buf_new(arena, 256));
+    for (size_t at = 0; at < in.len; at += step < in.len ? step : in.len) {
+        smtp_header_feed(header, mansio_str_sub(in, at, step));
+    }
+    smtp_header_end(header);
+    MANSIO_ASSERT(header->is_over && header->length <= in.len);
+}
+
+/* The message as submission would make it: without the cuts, with an end to its header. */
+static struct mansio_str cut(struct mansio_arena *arena, struct mansio_str in,
+                             const struct smtp_header *header)
+{
+    struct mansio_buf *out = mansio_buf_new(arena, in.len + 2);
+    uint64_t from = 0;
+
+    for (size_t i = 0; i < header->cut_count; i++) {
+        const struct smtp_header_cut *piece = &header->cuts[i];
+        MANSIO_ASSERT(piece->offset >= from && piece->length > 0);
+        MANSIO_ASSERT(piece->offset + piece->length <= header->length);
+        (void)mansio_buf_add(out, mansio_str_sub(in, (size_t)from, (size_t)(piece->offset - from)));
+        from = piece->offset + piece->length;
+    }
+    (void)mansio_buf_add(out, mansio_str_sub(in, (size_t)from, (size_t)(header->length - from)));
+    if (header->is_broken) {
+        (void)mansio_buf_add(out, MANSIO_STR("\r\n"));
+    }
+    (void)mansio_buf_add(out, mansio_str_sub(in, (size_t)header->length, SIZE_MAX));
+    MANSIO_ASSERT(mansio_buf_status(out) == 0);
+    return mansio_buf_str(out);
+}
+
+static void check_header(struct mansio_arena *arena, struct mansio_str in, size_t step)
+{
+    struct smtp_header whole;
+    struct smtp_header pieces;
+    struct smtp_header again;
+
+    look(arena, in, SIZE_MAX, &whole);
+    look(arena, in, step, &pieces);
+    MANSIO_ASSERT(whole.length == pieces.length && whole.seen == pieces.seen &&
+                  whole.is_broken == pieces.is_broken && whole.cut_count == pieces.cut_count);
+    MANSIO_ASSERT(mansio_str_eq(mansio_buf_str(whole.authors), mansio_buf_str(pieces.authors)));
+    MANSIO_ASSERT(mansio_str_eq(mansio_buf_str(whole.senders), mansio_buf_str(pieces.senders)));
+    if (whole.has_too_many_cuts || mansio_str_find(in, MANSIO_STR("\r\n")) < 0) {
+        return;
+    }
+    look(arena, cut(arena, in, &whole), SIZE_MAX, &again);
+    MANSIO_ASSERT(!(again.seen & SMTP_FIELD_BCC));
+    MANSIO_ASSERT(again.seen == (whole.seen & ~(uint32_t)SMTP_FIELD_BCC));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2) {
@@ -218,13 +282,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     MANSIO_ASSERT(copy != NULL);
     memcpy(copy, rest.ptr, rest.len);
     rest.ptr = copy;
-    switch (data[0] % 4) {
+    switch (data[0] % 5) {
     case 0:
     case 1:
-        check_text(arena, rest, data[0] % 4, (size_t)data[1] + 1);
+        check_text(arena, rest, data[0] % 5, (size_t)data[1] + 1);
         break;
     case 2:
         check_command(arena, rest);
+        break;
+    case 4:
+        check_header(arena, rest, (size_t)data[1] + 1);
         break;
     default:
         if (smtp_reply_read(rest, 4 + data[1] % 2, &answer)) {
