@@ -113,6 +113,31 @@ static int find_auths(struct core_ctl_admin *admin, struct core_modules *modules
     return rc;
 }
 
+/* All of them: a tenant's mail may lie in any. */
+static int find_stores(struct mansio_arena *arena, struct core_ctl_admin *admin,
+                       struct core_modules *modules)
+{
+    size_t count = core_modules_count(modules);
+    admin->stores = mansio_arena_try_alloc(arena, (count + 1) * sizeof *admin->stores);
+    admin->store_instances =
+        mansio_arena_try_alloc(arena, (count + 1) * sizeof(*admin->store_instances));
+    if (admin->stores == NULL || admin->store_instances == NULL) {
+        return MANSIO_E_LIMIT;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct mansio_store *store = &admin->stores[admin->store_count];
+        int rc =
+            core_modules_interface(modules, MANSIO_STORE, MANSIO_STORE_VERSION,
+                                   mansio_instance_name(core_modules_instance(modules, i)), store,
+                                   sizeof *store, &admin->store_instances[admin->store_count]);
+        if (rc < 0 && rc != MANSIO_E_NOT_FOUND) { /* it is something else */
+            return rc;
+        }
+        admin->store_count += rc == 0 && store->spool_list != NULL;
+    }
+    return 0;
+}
+
 /* All problems of a configuration, not just the first: the daemon would tell as many. */
 static int say_config(const struct core_ctl *ctl, const struct core_source *source)
 {
@@ -151,12 +176,15 @@ static int find_all(struct run *run, struct core_modules *modules, const struct 
     if (rc == 0) {
         rc = find_auths(admin, modules, &config->login);
     }
+    if (rc == 0) {
+        rc = find_stores(run->ctl->arena, admin, modules);
+    }
     return rc == 0 ? find_user(run->ctl->arena, &admin->user) : rc;
 }
 
 static int in_fiber(void *arg)
 {
-    static const char *const wanted[] = {MANSIO_DIRECTORY, MANSIO_AUTH, NULL};
+    static const char *const wanted[] = {MANSIO_DIRECTORY, MANSIO_AUTH, MANSIO_STORE, NULL};
     struct run *run = arg;
     struct core_modules *modules = NULL;
     const struct core_config *config = NULL;

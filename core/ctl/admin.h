@@ -9,6 +9,7 @@
 #include "core/ctl/ctl.h"
 #include <mansio/auth.h>
 #include <mansio/directory.h>
+#include <mansio/store.h>
 
 enum { CORE_CTL_AUTHS_MAX = 8 };
 
@@ -19,6 +20,10 @@ struct core_ctl_admin {
     struct mansio_auth auths[CORE_CTL_AUTHS_MAX];
     struct mansio_instance *auth_instances[CORE_CTL_AUTHS_MAX];
     size_t auth_count;
+    /* All stores, in the configuration's order. */
+    struct mansio_store *stores;
+    struct mansio_instance **store_instances;
+    size_t store_count;
     struct mansio_str user; /* who runs us */
 };
 

@@ -30,6 +30,21 @@ static const struct core_ctl_option global_options[] = {
         .name = "--no-scram", .help = "without SCRAM-SHA-256 keys beside it"                       \
     }
 
+/* What narrows the queue. */
+#define QUEUE_FILTERS                                                                              \
+    {.name = "--tenant", .argument = "NAME", .help = "only those of this tenant"},                 \
+        {.name = "--sender",                                                                       \
+         .argument = "USER@DOMAIN",                                                                \
+         .help = "only those from there; <> for bounces"},                                         \
+        {.name = "--recipient", .argument = "USER@DOMAIN", .help = "only those to there"},         \
+    {                                                                                              \
+        .name = "--domain", .argument = "DOMAIN", .help = "only those to this domain"              \
+    }
+#define QUEUE_ALL                                                                                  \
+    {                                                                                              \
+        .name = "--all", .help = "the whole queue"                                                 \
+    }
+
 /* Those that are not made from forms. */
 static const struct core_ctl_command fixed_commands[] = {
     {.words = "batch",
@@ -71,6 +86,34 @@ static const struct core_ctl_command fixed_commands[] = {
                  {.name = "--password", .argument = "TEXT", .help = "in a batch alone: this one"},
                  {.name = "--reason", .argument = "TEXT", .help = "why, for the audit log"}},
      .run = core_ctl_cmd_password_set},
+    {.words = "queue delete",
+     .operand = "[ID...]",
+     .help = "take messages out of the queue, and tell nobody",
+     .flags = CORE_CTL_ADMIN,
+     .option_count = 6,
+     .options = {QUEUE_FILTERS,
+                 QUEUE_ALL,
+                 {.name = "--reason", .argument = "TEXT", .help = "why, for the audit log"}},
+     .run = core_ctl_cmd_queue_delete},
+    {.words = "queue list",
+     .help = "show what is to leave, a line a recipient, the oldest first",
+     .flags = CORE_CTL_ADMIN,
+     .option_count = 5,
+     .options = {QUEUE_FILTERS,
+                 {.name = "--limit", .argument = "N", .help = "at most so many; else 10,000"}},
+     .run = core_ctl_cmd_queue_list},
+    {.words = "queue retry",
+     .operand = "[ID...]",
+     .help = "try messages of the queue now",
+     .flags = CORE_CTL_ADMIN,
+     .option_count = 5,
+     .options = {QUEUE_FILTERS, QUEUE_ALL},
+     .run = core_ctl_cmd_queue_retry},
+    {.words = "queue show",
+     .operand = "ID",
+     .help = "show all about one, and the header of its message",
+     .flags = CORE_CTL_ADMIN,
+     .run = core_ctl_cmd_queue_show},
     {.words = "reload",
      .help = "check and use what changed: settings, modules, the daemon itself",
      .flags = CORE_CTL_ALONE,

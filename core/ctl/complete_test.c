@@ -25,7 +25,7 @@ static void offers_what_may_come(void **state)
     } rows[] = {
         {{""},
          "account\naddress\naudit\nbatch\ncompletion\ndomain\nhelp\nmodules\npassword\nplan\n"
-         "platform\nquota\nreload\nschema\nsessions\nstatus\nstop\ntenant\n",
+         "platform\nqueue\nquota\nreload\nschema\nsessions\nstatus\nstop\ntenant\n",
          0},
         {{"s"}, "schema\nsessions\nstatus\nstop\n", 0},
         {{"st"}, "status\nstop\n", 0},
@@ -47,6 +47,8 @@ static void offers_what_may_come(void **state)
         {{"help", "sessions", ""}, "kill\nlist\n", 0},
         {{"status", ""}, "", 0},
         {{"quota", "s"}, "set\nshow\n", 0},
+        {{"queue", ""}, "delete\nlist\nretry\nshow\n", 0},
+        {{"queue", "retry", "--d"}, "--domain\n", 0},
         {{"domain", "add", "--a"}, "--alias-of\n", 0},
         {{"domain", "set", "--no-s"}, "--no-state\n", 0},
         {{"domain", "set", "--n"}, "", 0},

@@ -101,6 +101,10 @@ int core_ctl_cmd_object_show(struct core_ctl *ctl, const struct core_ctl_args *a
 int core_ctl_cmd_object_remove(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_password_make(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_password_set(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_queue_list(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_queue_show(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_queue_retry(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_queue_delete(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_schema_apply(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_schema_status(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_batch(struct core_ctl *ctl, const struct core_ctl_args *args);

@@ -147,7 +147,7 @@ int core_ctl_fields_required(const struct mansio_object_form *form,
 /* ---- shown --------------------------------------------------------------------------------------
  */
 
-static json_t *text_json(struct mansio_arena *arena, struct mansio_str text)
+json_t *core_ctl_text_json(struct mansio_arena *arena, struct mansio_str text)
 {
     json_t *value = json_stringn(text.ptr != NULL ? text.ptr : "", text.len);
     if (value == NULL) {
@@ -173,19 +173,19 @@ static json_t *field_json(struct mansio_arena *arena, uint32_t type, struct mans
         struct mansio_str rest = text, word;
         while (mansio_str_split(&rest, ' ', &word)) {
             if (word.len > 0) {
-                json_array_append_new(list, text_json(arena, word));
+                json_array_append_new(list, core_ctl_text_json(arena, word));
             }
         }
         return list;
     }
-    return text_json(arena, text);
+    return core_ctl_text_json(arena, text);
 }
 
 json_t *core_ctl_object_json(struct mansio_arena *arena, const struct mansio_object_form *form,
                              const struct mansio_object *object)
 {
     json_t *out = json_object();
-    json_object_set_new(out, "key", text_json(arena, object->key));
+    json_object_set_new(out, "key", core_ctl_text_json(arena, object->key));
     for (size_t i = 0; i < object->field_count; i++) {
         const struct mansio_field *field = &object->fields[i];
         const struct mansio_field_form *row = core_ctl_find_field(form, field->name);

@@ -24,6 +24,9 @@ MANSIO_MUST_CHECK int core_ctl_fields(struct mansio_arena *arena, const struct c
 MANSIO_MUST_CHECK int core_ctl_fields_required(const struct mansio_object_form *form,
                                                const struct mansio_field *fields, size_t count);
 
+/* Text as JSON. Never NULL; what isn't UTF-8 is escaped. */
+json_t *core_ctl_text_json(struct mansio_arena *arena, struct mansio_str text);
+
 /* An object as JSON: its key, then its fields, numbers as numbers, lists as arrays. Secrets are
  * left out. Never NULL; what isn't UTF-8 is escaped. */
 json_t *core_ctl_object_json(struct mansio_arena *arena, const struct mansio_object_form *form,
