@@ -1,0 +1,105 @@
+"""Mail that leaves a lab: a zone of DNS, peers, a node that sends."""
+
+import smtplib
+
+from mansio_local.node import HOST
+from mansio_local.yaml import to_yaml
+
+from .dns_zone import Zone
+from .lab import PASSWORD
+from .smtp_peer import Peer
+from .wait import until
+
+# Quick enough for a test to wait for; each attempt is still one of its own.
+SETTINGS = {
+    "hostname": "out.alpha.test",
+    "loopback": True,
+    "retry": ["300ms", "300ms", "600ms"],
+    "give_up": "3s",
+    "delay_report": "0s",
+    "dead_time": "100ms",
+    "dead_time_max": "500ms",
+    "claim_time": "5s",
+    "timeouts": {
+        "connect": "2s", "greeting": "2s", "hello": "2s", "mail": "2s", "recipient": "2s",
+        "data": "2s", "block": "2s", "end": "2s", "quit": "1s",
+    },
+}  # fmt: skip
+
+MESSAGE = (
+    b"From: <user1@alpha.test>\r\nTo: <x@peer.test>\r\nSubject: %s\r\n"
+    b"Date: Sun, 22 Nov 2026 04:30:42 +0000\r\nMessage-ID: <%s@alpha.test>\r\n\r\nHello\r\n"
+)
+
+
+class World:
+    """`lab` is not started yet: its node gets an `outbound` instance that asks this zone."""
+
+    def __init__(self, lab, **settings):
+        self.lab = lab
+        self.zone = Zone()
+        self.peers = []
+        self.settings = {**SETTINGS, **settings}
+        self.extra = lab.directory / "outbound.yaml"
+        self.write()
+        lab.node.extra = self.extra
+
+    def write(self, **settings):
+        """What the node's configuration includes."""
+        self.settings.update(settings)
+        config = {
+            "resolver": {
+                "servers": [self.zone.address], "timeout": "500ms", "tries": 2, "cache": 0,
+            },
+            "instances": {"outbound": {"module": "outbound", "settings": self.settings}},
+        }  # fmt: skip
+        self.extra.parent.mkdir(parents=True, exist_ok=True)
+        self.extra.write_text(to_yaml(config))
+
+    def reload(self, **settings):
+        self.write(**settings)
+        self.lab.node.mansioctl("reload")
+
+    def peer(self, domain, **options):
+        """A peer that takes a domain's mail."""
+        peer = Peer(name=f"mx.{domain}", **options)
+        self.peers.append(peer)
+        self.zone.add(domain, mx=[(10, f"mx.{domain}")])
+        self.zone.add(f"mx.{domain}", a=[peer.host])
+        return peer
+
+    def send(self, *to, sender="user1@alpha.test", text=None, subject="x", **options):
+        """Submit a message to these; its subject is how a test knows it again."""
+        message = text or MESSAGE % (subject.encode(), subject.encode())
+        user = options.pop("user", "user1@alpha.test")
+        with smtplib.SMTP_SSL(
+            HOST, self.lab.port("submissions"), timeout=60, context=self.lab.trusted()
+        ) as client:
+            client.login(user, PASSWORD)
+            client.sendmail(sender, list(to), message, **options)
+
+    def spool(self):
+        """Rows of the spool: (forward path, attempts, last reply)."""
+        return self.lab.sql(
+            "SELECT forward_path, attempts, last_reply FROM mansio.spool ORDER BY spool_id"
+        )
+
+    def until_empty(self, seconds=20):
+        until("the spool is empty", lambda: not self.spool(), seconds)
+
+    def inbox(self, user="user1@alpha.test"):
+        """The messages of a mailbox, whole, oldest first; they are gone then."""
+        box = self.lab.pop3(user)
+        try:
+            count = len(box.list()[1])
+            found = [b"\r\n".join(box.retr(n + 1)[1]) + b"\r\n" for n in range(count)]
+            for n in range(count):
+                box.dele(n + 1)
+            return found
+        finally:
+            box.quit()
+
+    def close(self):
+        for peer in self.peers:
+            peer.close()
+        self.zone.close()
