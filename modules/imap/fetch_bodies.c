@@ -108,7 +108,7 @@ static int flush_line(struct sending *sending)
     return 0;
 }
 
-static int send_bytes(struct sending *sending, struct mansio_str bytes)
+static int send_run(struct sending *sending, struct mansio_str bytes)
 {
     struct imap_fetching *fetching = sending->fetching;
     if (bytes.len <= COPY_MAX) {
@@ -121,6 +121,22 @@ static int send_bytes(struct sending *sending, struct mansio_str bytes)
         fetching->is_broken |= rc < 0;
     }
     return rc;
+}
+
+/* A literal has no NUL (RFC 3501 9: CHAR8); a message that came by other ways may. */
+static int send_bytes(struct sending *sending, struct mansio_str bytes)
+{
+    ptrdiff_t nul = mansio_str_find_char(bytes, '\0');
+    int rc = 0;
+    while (rc == 0 && nul >= 0) {
+        rc = send_run(sending, mansio_str_sub(bytes, 0, (size_t)nul));
+        if (rc == 0) {
+            rc = mansio_buf_add_char(sending->fetching->line, ' ');
+        }
+        bytes = mansio_str_sub(bytes, (size_t)nul + 1, SIZE_MAX);
+        nul = mansio_str_find_char(bytes, '\0');
+    }
+    return rc == 0 ? send_run(sending, bytes) : rc;
 }
 
 /* "BODY[1] {n}": the bytes must follow. */

@@ -72,6 +72,18 @@ static void print_addresses(struct mansio_buf *out, const struct mansio_address 
     (void)mansio_buf_add_char(out, ')');
 }
 
+/* A field that is there and names nobody ("Reply-To: <>") is as good as empty. */
+static const struct mansio_address *or_from(const struct mansio_address *list,
+                                            const struct mansio_address *from)
+{
+    for (const struct mansio_address *at = list; at != NULL; at = at->next) {
+        if (at->kind != MANSIO_ADDRESS_MAILBOX || at->local.len + at->domain.len > 0) {
+            return list;
+        }
+    }
+    return from;
+}
+
 void imap_print_envelope(struct mansio_buf *out, const struct mansio_envelope *envelope)
 {
     if (envelope == NULL) {
@@ -83,8 +95,8 @@ void imap_print_envelope(struct mansio_buf *out, const struct mansio_envelope *e
     imap_reply_nstring(out, envelope->date);
     print_nstring(out, envelope->subject);
     print_addresses(out, from);
-    print_addresses(out, envelope->sender != NULL ? envelope->sender : from);
-    print_addresses(out, envelope->reply_to != NULL ? envelope->reply_to : from);
+    print_addresses(out, or_from(envelope->sender, from));
+    print_addresses(out, or_from(envelope->reply_to, from));
     print_addresses(out, envelope->to);
     print_addresses(out, envelope->cc);
     print_addresses(out, envelope->bcc);

@@ -50,6 +50,9 @@ static void prints_envelopes(void **state)
         {"From: a@x\r\nSender: s@x\r\nReply-To:\r\nSubject:\r\n",
          "(NIL \"\" ((NIL NIL \"a\" \"x\")) ((NIL NIL \"s\" \"x\")) ((NIL NIL \"a\" \"x\")) NIL "
          "NIL NIL NIL NIL)"},
+        {"From: a@x\r\nSender: \"S\" <>\r\nReply-To: g:;\r\n",
+         "(NIL NIL ((NIL NIL \"a\" \"x\")) ((NIL NIL \"a\" \"x\")) ((NIL NIL \"g\" NIL)"
+         "(NIL NIL NIL NIL)) NIL NIL NIL NIL NIL)"},
         /* groups: no host */
         {"To: G: a@x, b@y;, c@z\r\nCc: undisclosed:;\r\n",
          "(NIL NIL NIL NIL NIL ((NIL NIL \"G\" NIL)(NIL NIL \"a\" \"x\")(NIL NIL \"b\" \"y\")"
