@@ -175,11 +175,10 @@ static size_t take_value(struct smtp_header *header, struct mansio_str bytes)
     struct mansio_buf *out = value_of(header);
     size_t used = value.len + (end >= 0);
 
-    if (value.len > 0 && value.ptr[value.len - 1] == '\r') {
-        value.len--;
-    }
-    if (out != NULL) {
-        (void)mansio_buf_add(out, value);
+    while (out != NULL && value.len > 0) { /* but for CRs, wherever they are */
+        ptrdiff_t cr = mansio_str_find_char(value, '\r');
+        (void)mansio_buf_add(out, mansio_str_sub(value, 0, cr < 0 ? SIZE_MAX : (size_t)cr));
+        value = mansio_str_sub(value, cr < 0 ? SIZE_MAX : (size_t)cr + 1, SIZE_MAX);
     }
     header->state = end >= 0 ? AT_LINE : IN_VALUE;
     header->at += used;

@@ -249,6 +249,13 @@ static struct mansio_str cut(struct mansio_arena *arena, struct mansio_str in,
     return mansio_buf_str(out);
 }
 
+/* Up to what they may hold; beyond it both say so. */
+static void check_same(struct mansio_buf *a, struct mansio_buf *b)
+{
+    MANSIO_ASSERT(mansio_buf_status(a) == mansio_buf_status(b));
+    MANSIO_ASSERT(mansio_buf_status(a) < 0 || mansio_str_eq(mansio_buf_str(a), mansio_buf_str(b)));
+}
+
 static void check_header(struct mansio_arena *arena, struct mansio_str in, size_t step)
 {
     struct smtp_header whole;
@@ -259,8 +266,8 @@ static void check_header(struct mansio_arena *arena, struct mansio_str in, size_
     look(arena, in, step, &pieces);
     MANSIO_ASSERT(whole.length == pieces.length && whole.seen == pieces.seen &&
                   whole.is_broken == pieces.is_broken && whole.cut_count == pieces.cut_count);
-    MANSIO_ASSERT(mansio_str_eq(mansio_buf_str(whole.authors), mansio_buf_str(pieces.authors)));
-    MANSIO_ASSERT(mansio_str_eq(mansio_buf_str(whole.senders), mansio_buf_str(pieces.senders)));
+    check_same(whole.authors, pieces.authors);
+    check_same(whole.senders, pieces.senders);
     if (whole.has_too_many_cuts || mansio_str_find(in, MANSIO_STR("\r\n")) < 0) {
         return;
     }
