@@ -8,6 +8,7 @@ import time
 
 import pytest
 from mansio_test.deliveries import (
+    NO_ANSWER,
     TO,
     Try,
     check,
@@ -18,6 +19,7 @@ from mansio_test.deliveries import (
 )
 from mansio_test.invariants import INVARIANTS
 from mansio_test.pgproxy import BACKGROUND, Fault, Proxy
+from mansio_test.submission import Spooled, Submitter
 
 # Sizes on both sides of what decides how a body travels: in the row, in a row of its own, in
 # memory with others, in pieces and alone.
@@ -130,6 +132,88 @@ def test_the_way_to_an_address_fails(faulty, protocol, when):
         assert 400 <= tries[-1].codes[0] < 500
         tries.append(wait_until_taken(faulty, protocol, to))
     check(faulty, tries)
+
+
+class Submitting:
+    """One message after another, to here and elsewhere, of somebody who is logged in."""
+
+    LOCAL = ("user2@alpha.test", "user1@beta.test")
+    REMOTE = ("one@elsewhere.example", "two@elsewhere.example")
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.client = None
+        self.count = 0
+
+    def connect(self):
+        """A session with its login behind it."""
+        deadline = time.monotonic() + 60
+        while self.client is None:
+            assert time.monotonic() < deadline, "nobody can log in again"
+            try:
+                client = Submitter(self.lab.port("submission"))
+                client.hello()
+                if client.scram("user1@alpha.test") == (True, 235):
+                    self.client = client
+            except (OSError, AssertionError, AttributeError):
+                time.sleep(0.05)
+
+    def submit(self, fault=None):
+        """The code, and of how many local and remote recipients there is something."""
+        self.connect()
+        self.count += 1
+        sender = f"user1+{self.count}@alpha.test"
+        mark = f"submitted-{self.count}@example.org"
+        text = f"From: {sender}\r\nMessage-ID: <{mark}>\r\n\r\nbody\r\n"
+        self.lab.proxy.arm(fault)
+        try:
+            code = self.transact(sender, text)
+        except OSError:
+            code, self.client = NO_ANSWER, None
+        return code, stored(self.lab)[mark], len(Spooled.of(self.lab, sender))
+
+    def transact(self, sender, text):
+        reply = self.client.ask(f"MAIL FROM:<{sender}>")
+        for to in (*self.LOCAL, *self.REMOTE):
+            if reply.code == 250:
+                reply = self.client.ask(f"RCPT TO:<{to}>")
+        if reply.code == 250:
+            reply = self.client.data(text)
+        else:
+            self.client.expect("RSET", 250)
+        if reply is None or reply.code == 421:
+            self.client = None
+        return reply.code if reply is not None else NO_ANSWER
+
+
+def test_a_submission_to_here_and_elsewhere_is_whole_or_not_at_all(faulty, record_property):
+    """Two tenants' mailboxes and two rows of the spool: all four, or none."""
+    faulty.proxy.breaks_all = True
+    submitting = Submitting(faulty)
+    while submitting.submit()[0] != 250:
+        pass
+    assert submitting.submit() == (250, 2, 2)
+    steps = len(faulty.proxy.disarm())
+    seen = collections.Counter()
+    fired = 0
+    for step, when in itertools.product(range(steps), ("before", "after")):
+        for attempt in range(100):
+            code, local, remote = submitting.submit(Fault(step, when))
+            struck = faulty.proxy.fired
+            faulty.proxy.disarm()
+            assert (local, remote) in ((0, 0), (2, 2)), f"torn: {step} {when} {struck}"
+            assert code != 250 or local == 2, f"a false 250: {step} {when} {struck}"
+            assert code in (250, NO_ANSWER) or 400 <= code < 500, f"{code}: {step} {when} {struck}"
+            seen[code, local] += 1
+            if struck:
+                break
+            time.sleep(0.02)  # the daemon hasn't found its database again
+        assert struck, f"{step} {when} was never reached"
+        fired += 1
+    assert seen[451, 0] > 0 and seen[451, 2] > 0  # before the commit, and after it
+    faulty.check_invariants()
+    print(f"{steps} steps a submission, {fired} faults fired, 0 torn: {dict(seen)}")
+    record_property("faults", fired)
 
 
 def test_a_group_of_messages_fails_together(faulty, long):
