@@ -1,7 +1,7 @@
 // Sends messages with nodemailer. Reads a job as JSON from standard input: host, port or socket (a
-// path), lmtp, security ("plain", "starttls"), ca (a file), from, to (addresses), letters (files,
-// sent as they are), composed (a message as nodemailer writes it itself: subject, text, file).
-// Writes what it says of each one sent, as JSON.
+// path), lmtp, security ("plain", "starttls", "tls"), auth (user, pass, method), ca (a file), from,
+// to (addresses), letters (files, sent as they are), composed (a message as nodemailer writes it
+// itself: subject, text, file). Writes what it says of each one sent, as JSON.
 
 import dns from 'node:dns';
 import fs from 'node:fs';
@@ -30,6 +30,8 @@ async function send(message) {
     name: 'client.example.org',
     ignoreTLS: job.security === 'plain',
     requireTLS: job.security === 'starttls',
+    secure: job.security === 'tls',
+    ...(job.auth && {auth: {user: job.auth.user, pass: job.auth.pass}, authMethod: job.auth.method}),
     tls: {ca: fs.readFileSync(job.ca)},
   });
   const {accepted, rejected} = await transport.sendMail(message);
