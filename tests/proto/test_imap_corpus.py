@@ -37,7 +37,7 @@ NOT_CUT = {
     "mikel-mail/attachment_emails/attachment_message_rfc822_inline_image.eml",
     "stalwart-mail-parser/malformed/020.eml",
     "stalwart-mail-parser/malformed/021.eml",
-    # "multipart;" is to python no multipart (RFC 2045 5.1: a type ends where its token ends).
+    # More text behind the type: to python it is then none (RFC 2045 5.1: the token ends).
     "mimekit/mbox/content-length-summary.txt",
     "mimekit/mbox/jwz-summary.txt",
 }
@@ -279,9 +279,7 @@ def test_structures_are_those_of_python(mailbox):
         add_structure(facts, "", got[number]["BODYSTRUCTURE"])
         theirs = compare.Theirs(mailbox.data[number - 1])
         as_printed(theirs.facts)
-        theirs.bodies = {
-            section: b"" for section, field in theirs.facts if field == "body-lines"
-        }
+        theirs.bodies = {section: b"" for section, field in theirs.facts if field == "body-lines"}
         for _, place, ours, other in compare.compare(name, b"", facts, theirs):
             if not is_known(name, place):
                 rows.append((name, place, compare.show(ours), compare.show(other)))

@@ -167,9 +167,7 @@ def fields(part, data, names, opposite=False):
     """HEADER.FIELDS of a message's root, or its opposite."""
     wanted = {name.lower() for name in names}
     chosen = b"".join(
-        data[first:behind]
-        for name, first, behind in part.fields
-        if (name in wanted) != opposite
+        data[first:behind] for name, first, behind in part.fields if (name in wanted) != opposite
     )
     if chosen and not chosen.endswith(b"\n"):
         chosen += b"\r\n"
