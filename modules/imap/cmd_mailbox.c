@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "names.h"
+#include "view.h"
 
 /* What a name can't be is no mistake of grammar: NO. Of what isn't worded here, the class decides.
  */
@@ -75,20 +76,18 @@ static int create(struct imap_session *session, struct mansio_str name, uint32_t
                                              imap_store_deadline(session), out_id);
 }
 
-/* The levels above a name that aren't there: RFC 3501 6.3.3 and 6.3.5 want them made. Nobody is
- * hurt where one was made meanwhile, or stays though the rest fails. */
-static int create_above(struct imap_session *session, struct mansio_str name)
+/* The levels above a name that aren't there, as RFC 3501 6.3.3 and 6.3.5 wish it. They come behind
+ * what was asked for, which needs none of them and has been done: so what fails here fails nothing.
+ */
+static void create_above(struct imap_session *session, struct mansio_str name)
 {
     int rc = 0;
-    for (size_t i = 1; rc == 0 && i < name.len; i++) {
+    for (size_t i = 1; (rc == 0 || rc == MANSIO_E_EXISTS) && i < name.len; i++) {
         uint64_t id;
-        if (name.ptr[i] != '/') {
-            continue;
+        if (name.ptr[i] == '/') {
+            rc = create(session, mansio_str_sub(name, 0, i), MANSIO_SPECIAL_NONE, &id);
         }
-        rc = create(session, mansio_str_sub(name, 0, i), MANSIO_SPECIAL_NONE, &id);
-        rc = rc == MANSIO_E_EXISTS ? 0 : rc;
     }
-    return rc;
 }
 
 /* "USE" SP "(" attributes ")". @param out  0: one that can't be given, or more than one */
@@ -155,10 +154,12 @@ int imap_cmd_create(struct imap_session *session, struct imap_cursor *cursor)
     if (use == 0) {
         return imap_end_with(session, IMAP_NO, "[USEATTR] No mailbox can have that use");
     }
-    int rc = create_above(session, name);
-    rc = rc == 0 ? create(session, name, use, &id) : rc;
-    return rc == 0 ? imap_end_with(session, IMAP_OK, "Made")
-                   : refuse_create(session, name, use, rc);
+    int rc = create(session, name, use, &id);
+    if (rc < 0) {
+        return refuse_create(session, name, use, rc);
+    }
+    create_above(session, name);
+    return imap_end_with(session, IMAP_OK, "Made");
 }
 
 /* ---- DELETE --------------------------------------------------------------------------------- */
@@ -178,6 +179,14 @@ static int has_below(struct imap_session *session, struct mansio_str name)
         }
     }
     return 0;
+}
+
+/* What is gone from under the session isn't selected any more. */
+static void deselect(struct imap_session *session, uint64_t id)
+{
+    if (session->view != NULL && session->view->collection_id == id) {
+        imap_view_close(session);
+    }
 }
 
 /* A mailbox with others below it goes, and its name stays as a level of theirs, \Noselect, as long
@@ -200,6 +209,7 @@ int imap_cmd_delete(struct imap_session *session, struct imap_cursor *cursor)
     if (rc < 0) {
         return refuse(session, rc, "The mailbox can't be deleted");
     }
+    deselect(session, there.id);
     return imap_end_with(session, IMAP_OK, "Deleted");
 }
 
@@ -273,10 +283,6 @@ static int rename(struct imap_session *session, struct mansio_str from, struct m
     if (rc != MANSIO_E_NOT_FOUND) {
         return rc == 0 ? MANSIO_E_EXISTS : rc;
     }
-    rc = create_above(session, to);
-    if (rc < 0) {
-        return rc;
-    }
     if (found < 0) {
         return rename_level(session, from, to);
     }
@@ -294,8 +300,11 @@ int imap_cmd_rename(struct imap_session *session, struct imap_cursor *cursor)
         return imap_end_with(session, IMAP_NO, "[CANNOT] A mailbox can't be below itself");
     }
     int rc = rename(session, from, to);
-    return rc == 0 ? imap_end_with(session, IMAP_OK, "Renamed")
-                   : refuse(session, rc, "The mailbox can't be renamed");
+    if (rc < 0) {
+        return refuse(session, rc, "The mailbox can't be renamed");
+    }
+    create_above(session, to);
+    return imap_end_with(session, IMAP_OK, "Renamed");
 }
 
 /* ---- SUBSCRIBE ------------------------------------------------------------------------------ */

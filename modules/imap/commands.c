@@ -43,9 +43,11 @@ static const struct imap_command commands[] = {
     {MANSIO_STR("NAMESPACE"), imap_cmd_namespace, AFTER, IMAP_WITHOUT_SYNC},        /* 2342 5 */
     {MANSIO_STR("NOOP"), imap_cmd_noop, ALWAYS, 0},                                 /* 3501 6.1.2 */
     {MANSIO_STR("RENAME"), imap_cmd_rename, AFTER, 0},                              /* 3501 6.3.5 */
-    {MANSIO_STR("SELECT"), imap_cmd_select, AFTER, 0},                              /* 3501 6.3.1 */
-    {MANSIO_STR("STARTTLS"), imap_cmd_starttls, BEFORE, IMAP_ONLY_BEFORE_TLS},      /* 3501 6.2.1 */
-    {MANSIO_STR("STATUS"), imap_cmd_status, AFTER, 0}, /* 3501 6.3.10 */
+    {MANSIO_STR("SEARCH"), imap_cmd_search, IMAP_SELECTED,
+     IMAP_HAS_UID | IMAP_KEEPS_NUMBERS},                                       /* 3501 6.4.4 */
+    {MANSIO_STR("SELECT"), imap_cmd_select, AFTER, 0},                         /* 3501 6.3.1 */
+    {MANSIO_STR("STARTTLS"), imap_cmd_starttls, BEFORE, IMAP_ONLY_BEFORE_TLS}, /* 3501 6.2.1 */
+    {MANSIO_STR("STATUS"), imap_cmd_status, AFTER, 0},                         /* 3501 6.3.10 */
     {MANSIO_STR("STORE"), imap_cmd_store, IMAP_SELECTED,
      IMAP_HAS_UID | IMAP_KEEPS_NUMBERS | IMAP_WRITES},             /* 3501 6.4.6 */
     {MANSIO_STR("SUBSCRIBE"), imap_cmd_subscribe, AFTER, 0},       /* 3501 6.3.6 */

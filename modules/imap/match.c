@@ -66,7 +66,7 @@ int imap_pattern_read(struct mansio_arena *arena, struct mansio_str text, struct
             set_bit(out->bytes + (size_t)(unsigned char)simple[i] * words, i);
         }
     }
-    out->ends_percent = out->length > 0 && simple[out->length - 1] == '%';
+    out->ends_percent = mansio_str_ends(text, MANSIO_STR("%"));
     return 0;
 }
 

@@ -145,6 +145,8 @@ static void test_last_percent_is_told(void **state)
     struct imap_pattern read;
     assert_int_equal(imap_pattern_read(arena, MANSIO_STR("a/%%"), &read), 0);
     assert_int_equal(read.ends_percent, 1);
+    assert_int_equal(imap_pattern_read(arena, MANSIO_STR("a*%"), &read), 0);
+    assert_int_equal(read.ends_percent, 1);
     assert_int_equal(imap_pattern_read(arena, MANSIO_STR("%/a"), &read), 0);
     assert_int_equal(read.ends_percent, 0);
     assert_int_equal(imap_pattern_read(arena, MANSIO_STR("%*"), &read), 0);
