@@ -67,46 +67,57 @@ static int find_part(const struct imap_section *section, const struct mansio_par
     return 1;
 }
 
+/* Where a message lies. What a structure says beyond its bytes isn't there. */
+struct place {
+    uint64_t prefix_bytes, body_bytes;
+};
+
+static uint64_t at(const struct place *place, uint64_t offset)
+{
+    return place->prefix_bytes + (offset < place->body_bytes ? offset : place->body_bytes);
+}
+
 static struct imap_range between(uint64_t from, uint64_t to)
 {
     return (struct imap_range){from, to - from};
 }
 
 /* The header of a part, or of the message whose root it is: the message's own has the prefix. */
-static struct imap_range header_of(const struct mansio_part *part, uint64_t prefix_bytes)
+static struct imap_range header_of(const struct mansio_part *part, const struct place *place)
 {
-    uint64_t from = part->parent == NULL ? 0 : prefix_bytes + part->header_start;
-    return between(from, prefix_bytes + part->body_start);
+    uint64_t from = part->parent == NULL ? 0 : at(place, part->header_start);
+    return between(from, at(place, part->body_start));
 }
 
-static struct imap_range body_of(const struct mansio_part *part, uint64_t prefix_bytes)
+static struct imap_range body_of(const struct mansio_part *part, const struct place *place)
 {
-    return between(prefix_bytes + part->body_start, prefix_bytes + part->body_end);
+    return between(at(place, part->body_start), at(place, part->body_end));
 }
 
 /* A part's own bytes, or those of the message in it. */
 static int find_in_part(const struct imap_section *section, const struct mansio_part *part,
-                        uint64_t prefix_bytes, struct imap_range *out)
+                        const struct place *place, struct imap_range *out)
 {
     if (section->text == IMAP_SECTION_ALL) {
-        *out = body_of(part, prefix_bytes);
+        *out = body_of(part, place);
         return 1;
     }
     if (section->text == IMAP_SECTION_MIME) {
-        *out = header_of(part, prefix_bytes);
+        *out = header_of(part, place);
         return 1;
     }
     if (part->kind != MANSIO_PART_MESSAGE) {
         return 0; /* only a message has HEADER and TEXT */
     }
-    *out = section->text == IMAP_SECTION_TEXT ? body_of(part->first_child, prefix_bytes)
-                                              : header_of(part->first_child, prefix_bytes);
+    *out = section->text == IMAP_SECTION_TEXT ? body_of(part->first_child, place)
+                                              : header_of(part->first_child, place);
     return 1;
 }
 
 int imap_section_find(const struct imap_section *section, const struct mansio_part *root,
                       uint64_t prefix_bytes, uint64_t body_bytes, struct imap_range *out)
 {
+    const struct place place = {prefix_bytes, body_bytes};
     const struct mansio_part *part = root;
     if (section->depth == 0 && section->text == IMAP_SECTION_ALL) {
         *out = between(0, prefix_bytes + body_bytes);
@@ -114,16 +125,16 @@ int imap_section_find(const struct imap_section *section, const struct mansio_pa
     }
     if (section->depth == 0) {
         *out = section->text == IMAP_SECTION_TEXT
-                   ? between(prefix_bytes + root->body_start, prefix_bytes + body_bytes)
-                   : header_of(root, prefix_bytes);
+                   ? between(at(&place, root->body_start), prefix_bytes + body_bytes)
+                   : header_of(root, &place);
         return 1;
     }
     int found = find_part(section, root, &part);
     if (found == 2) {
-        *out = between(prefix_bytes + part->body_end, prefix_bytes + part->body_end);
+        *out = between(at(&place, part->body_end), at(&place, part->body_end));
         return section->text == IMAP_SECTION_ALL || section->text == IMAP_SECTION_MIME;
     }
-    return found == 1 ? find_in_part(section, part, prefix_bytes, out) : 0;
+    return found == 1 ? find_in_part(section, part, &place, out) : 0;
 }
 
 struct imap_range imap_section_cut(const struct imap_section *section, struct imap_range range)
