@@ -1,6 +1,7 @@
 /*
  * MAIL (RFC 5321 4.1.1.2) with SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531) and, in
- * submission, AUTH (RFC 4954 5); there the sender is judged, too (RFC 6409 6.1).
+ * submission, AUTH (RFC 4954 5), RET and ENVID (RFC 3461 4.3, 4.4); there the sender is judged, too
+ * (RFC 6409 6.1).
  */
 #include "commands.h"
 #include "filters.h"
@@ -73,6 +74,19 @@ static int judge_sender(struct smtp_session *session, const struct mansio_path *
     return rc;
 }
 
+/* ENVID, which lies in the line. Returns 1, 0 if the client was told no, or an error. */
+static int keep_envelope_id(struct smtp_session *session, struct smtp_transaction *transaction)
+{
+    struct mansio_str text = transaction->params.envelope_id;
+    int rc = smtp_parse_xtext(transaction->arena, text, SMTP_ENVID_MAX, &transaction->envelope_id);
+
+    transaction->params.envelope_id = MANSIO_STR_NONE;
+    if (rc == MANSIO_E_LIMIT) {
+        return smtp_say(session, 452, "4.3.1", "no room");
+    }
+    return rc < 0 ? smtp_say_wrong(session, 501, "5.5.4", "%s", mansio_error_detail()) : 1;
+}
+
 /* Path and parameters into the transaction. Returns 1, 0 if the client was told no, or an error. */
 static int read_mail(struct smtp_session *session, struct smtp_transaction *transaction,
                      struct mansio_str text)
@@ -88,6 +102,9 @@ static int read_mail(struct smtp_session *session, struct smtp_transaction *tran
     rc = read_params(session, rest, &transaction->params);
     if (rc == 1) {
         rc = judge_params(session, &path, &transaction->params);
+    }
+    if (rc == 1) {
+        rc = keep_envelope_id(session, transaction);
     }
     if (rc == 1) {
         rc = judge_sender(session, &path);

@@ -157,11 +157,37 @@ static int refuse(struct smtp_session *session, const struct smtp_answer *answer
     return rc;
 }
 
+/* NOTIFY and ORCPT (RFC 3461 4.1, 4.2). Returns 1, 0 if the client was told no, or an error. */
+static int read_params(struct smtp_session *session, struct mansio_str rest,
+                       struct smtp_recipient *recipient)
+{
+    struct smtp_transaction *transaction = session->transaction;
+    struct smtp_rcpt_params params = {.notify = 0};
+    int rc = smtp_parse_rcpt_params(smtp_options(session)->mode, rest, &params);
+
+    if (rc == 0 && !session->is_extended && rest.len > 0) {
+        return smtp_say_wrong(session, 555, "5.5.4", "parameters come after EHLO");
+    }
+    if (rc == 0 && params.original.len > 0) {
+        rc = smtp_parse_orcpt(transaction->arena, params.original, transaction->params.is_utf8,
+                              &recipient->original);
+    }
+    if (rc == MANSIO_E_LIMIT) {
+        return smtp_say(session, 452, "4.5.3", "no room for further recipients");
+    }
+    if (rc < 0) { /* RFC 5321 4.1.1.11 */
+        return smtp_say_wrong(session, rc == MANSIO_E_UNSUPPORTED ? 555 : 501, "5.5.4", "%s",
+                              mansio_error_detail());
+    }
+    recipient->notify = params.notify;
+    return 1;
+}
+
 /* Path and parameters. Returns 1, 0 if the client was told no, or an error. */
-static int read_rcpt(struct smtp_session *session, struct mansio_str text, struct mansio_path *path)
+static int read_rcpt(struct smtp_session *session, struct mansio_str text, struct mansio_path *path,
+                     struct smtp_recipient *recipient)
 {
     struct mansio_str rest = MANSIO_STR_NONE;
-    struct smtp_param param = {.value = MANSIO_STR_NONE};
     int rc = smtp_parse_path(session->transaction->arena, text, SMTP_PATH_TO,
                              (int)smtp_options(session)->may_space_path, path, &rest);
 
@@ -171,12 +197,7 @@ static int read_rcpt(struct smtp_session *session, struct mansio_str text, struc
     if (path->is_utf8 && !session->transaction->params.is_utf8) { /* RFC 6531 3.5 */
         return smtp_say_wrong(session, 553, "5.6.7", "an address beyond ASCII wants SMTPUTF8");
     }
-    rc = smtp_parse_param(&rest, &param);
-    if (rc != 0) { /* none is offered */
-        return smtp_say_wrong(session, rc == 1 ? 555 : 501, "5.5.4",
-                              "RCPT takes no parameter here");
-    }
-    return 1;
+    return read_params(session, rest, recipient);
 }
 
 /* What stands behind the last "@": a local part may have some in quotes. */
@@ -295,7 +316,7 @@ int smtp_cmd_rcpt(struct smtp_session *session, const struct smtp_args *args)
         smtp_count(session, SMTP_RECIPIENTS_DEFERRED, 1);
         return smtp_say(session, 452, "4.5.3", "too many recipients");
     }
-    int rc = read_rcpt(session, args->text, &path);
+    int rc = read_rcpt(session, args->text, &path, &recipient);
     if (rc != 1) {
         return rc;
     }

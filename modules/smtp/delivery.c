@@ -18,6 +18,7 @@
 #include "body.h"
 #include "delivery_plan.h"
 #include "filters.h"
+#include "notify.h"
 #include "repair.h"
 #include "trace.h"
 
@@ -581,6 +582,10 @@ int smtp_message_end(struct smtp_session *session)
     count_end(&delivery, &kept);
     log_end(&delivery, &kept);
     rc = reply(&delivery);
+    if (kept.delivered > 0 && smtp_rules(session)->notifies) {
+        int told = smtp_notify_success(session);
+        rc = rc == 0 ? told : rc;
+    }
     smtp_reset(session);
     return rc;
 }

@@ -103,6 +103,10 @@ static struct smtp_batch *make_batch(struct smtp_delivery *delivery,
         .flags = flags,
         .received_us = mansio_wall_us(),
         .reverse_path = transaction->reverse_path,
+        .envelope_id = transaction->envelope_id,
+        .ret = transaction->params.ret == SMTP_RET_FULL   ? MANSIO_STR("FULL")
+               : transaction->params.ret == SMTP_RET_HDRS ? MANSIO_STR("HDRS")
+                                                          : MANSIO_STR_NONE,
     };
     struct smtp_batch *batch = mansio_arena_alloc(transaction->arena, sizeof *batch);
 
@@ -173,6 +177,8 @@ static int add_sent(struct smtp_delivery *delivery, struct smtp_batch *batch,
         .account = mansio_session_account(delivery->session->session),
         .prefix = mansio_buf_str(prefix),
         .forward_path = path,
+        .notify = smtp_notify_words(recipient->notify),
+        .original_recipient = recipient->original,
     };
     rc = mansio_buf_status(prefix);
     if (rc == 0) { /* nothing that two numbers are begins so */

@@ -24,6 +24,7 @@ static const struct smtp_rules RULES[SMTP_MODE_COUNT] = {
             .greeting = "ESMTP",
             .wants_login = 1,
             .sends = 1,
+            .notifies = 1,
             .repairs = 1,
         },
 };

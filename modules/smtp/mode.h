@@ -32,6 +32,7 @@ struct smtp_rules {
                                  * sent it can't be told of some */
     uint32_t wants_login;       /* mail is taken on somebody's behalf, and from nobody else */
     uint32_t sends;             /* recipients elsewhere are taken, into the spool */
+    uint32_t notifies;          /* DSN (RFC 3461): success is reported to the sender */
     uint32_t repairs;           /* headers are completed (RFC 6409 8) */
     uint32_t keeps_from_port25; /* RFC 2033 5 */
 };

@@ -138,6 +138,10 @@ static const struct mansio_metric METRICS[] = {
                       .help = "Messages refused since their sender is somebody else."),
     [SMTP_REPAIRS] = MANSIO_METRIC(.name = "messages_repaired", .type = MANSIO_METRIC_COUNTER,
                                    .help = "Messages whose header was completed or cut."),
+    [SMTP_REPORTS] = MANSIO_METRIC(.name = "reports", .type = MANSIO_METRIC_COUNTER,
+                                   .help = "Reports of delivery (RFC 3461) given to senders."),
+    [SMTP_REPORTS_LOST] = MANSIO_METRIC(.name = "reports_lost", .type = MANSIO_METRIC_COUNTER,
+                                        .help = "Reports of delivery that could not be given."),
     [SMTP_RECEIVED_BYTES] =
         MANSIO_METRIC(.name = "received_bytes", .type = MANSIO_METRIC_COUNTER, .unit = "bytes",
                       .help = "Bytes of messages, accepted or not."),

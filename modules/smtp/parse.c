@@ -13,6 +13,7 @@ enum {
     HELLO_MAX = 255,          /* RFC 5321 4.5.3.1.2 */
     SIZE_DIGITS_MAX = 20,     /* RFC 1870 4 */
     CHUNK_DIGITS_MAX = 20,    /* RFC 3030 sets none */
+    ORCPT_MAX = 500,          /* RFC 3461 4.2 */
     LITERAL_TEXT_MAX = 255,   /* what is tried as a path */
     PARAM_KEYWORD_FIRST = 33, /* of esmtp-value: printable, no "=" */
 };
@@ -208,9 +209,32 @@ static int read_auth(struct mansio_str value, struct smtp_mail_params *out)
     return 0;
 }
 
+static int read_ret(struct mansio_str value, struct smtp_mail_params *out)
+{
+    if (mansio_str_ieq(value, MANSIO_STR("FULL"))) {
+        out->ret = SMTP_RET_FULL;
+    } else if (mansio_str_ieq(value, MANSIO_STR("HDRS"))) {
+        out->ret = SMTP_RET_HDRS;
+    } else {
+        return mansio_fail(MANSIO_E_INVALID, "RET is FULL or HDRS");
+    }
+    return 0;
+}
+
+static int read_envid(struct mansio_str value, struct smtp_mail_params *out)
+{
+    if (value.len == 0) {
+        return mansio_fail(MANSIO_E_INVALID, "ENVID wants a value");
+    }
+    out->envelope_id = value;
+    return 0;
+}
+
 const struct smtp_mail_param smtp_mail_param_table[] = {
     {MANSIO_STR("AUTH"), SMTP_IN_SUBMISSION, MANSIO_STR(""), read_auth},          /* RFC 4954 5 */
     {MANSIO_STR("BODY"), SMTP_IN_ALL, MANSIO_STR("8BITMIME"), read_body},         /* RFC 6152 2 */
+    {MANSIO_STR("ENVID"), SMTP_IN_SUBMISSION, MANSIO_STR(""), read_envid},        /* RFC 3461 4.4 */
+    {MANSIO_STR("RET"), SMTP_IN_SUBMISSION, MANSIO_STR("DSN"), read_ret},         /* RFC 3461 4.3 */
     {MANSIO_STR("SIZE"), SMTP_IN_ALL, MANSIO_STR("SIZE"), read_size},             /* RFC 1870 4 */
     {MANSIO_STR("SMTPUTF8"), SMTP_IN_ALL, MANSIO_STR("SMTPUTF8"), read_smtputf8}, /* RFC 6531 3.4 */
 };
@@ -241,6 +265,148 @@ int smtp_parse_mail_params(uint32_t mode, struct mansio_str rest, struct smtp_ma
         if ((rc = smtp_mail_param_table[row].read(param.value, &params)) < 0) {
             return rc;
         }
+    }
+    if (rc == 0) {
+        *out = params;
+    }
+    return rc;
+}
+
+/* ---- RFC 3461 -------------------------------------------------------------------------------- */
+
+int smtp_parse_xtext(struct mansio_arena *arena, struct mansio_str text, size_t max,
+                     struct mansio_str *out)
+{
+    char *bytes = text.len <= max ? mansio_arena_try_alloc(arena, text.len + 1) : NULL;
+    size_t length = 0;
+
+    if (text.len > max) {
+        return mansio_fail(MANSIO_E_INVALID, "more than %zu bytes of xtext", max);
+    }
+    if (bytes == NULL) {
+        return MANSIO_E_LIMIT;
+    }
+    while (text.len > 0) {
+        int c = next_xchar(&text);
+        if (c < ' ' || c > '~') {
+            return mansio_fail(MANSIO_E_INVALID, "that is no xtext (RFC 3461 4)");
+        }
+        bytes[length++] = (char)c;
+    }
+    *out = (struct mansio_str){bytes, length};
+    return 0;
+}
+
+/* Is it an address as SMTPUTF8 has it, in UTF-8? */
+static int is_utf8_address(struct mansio_arena *arena, struct mansio_str text)
+{
+    struct mansio_path path = {.size = sizeof path};
+
+    return mansio_mailbox_parse(arena, text, MANSIO_PATH_UTF8, &path) == 0;
+}
+
+int smtp_parse_orcpt(struct mansio_arena *arena, struct mansio_str text, uint32_t may_utf8,
+                     struct mansio_str *out)
+{
+    ptrdiff_t semicolon = mansio_str_find_char(text, ';');
+    struct mansio_str type = mansio_str_sub(text, 0, semicolon > 0 ? (size_t)semicolon : 0);
+    struct mansio_str address = mansio_str_sub(text, type.len + 1, SIZE_MAX);
+    struct mansio_str decoded = MANSIO_STR_NONE;
+
+    for (size_t i = 0; i < type.len; i++) {
+        if (!is_alnum(type.ptr[i]) && type.ptr[i] != '-') {
+            type.len = 0;
+        }
+    }
+    if (type.len == 0 || address.len == 0 || text.len > ORCPT_MAX) {
+        return mansio_fail(MANSIO_E_INVALID, "ORCPT wants a type, \";\" and an address");
+    }
+    if (may_utf8 && mansio_str_ieq(type, MANSIO_STR("utf-8")) && is_utf8_address(arena, address)) {
+        decoded = address;
+    } else {
+        int rc = smtp_parse_xtext(arena, address, ORCPT_MAX, &decoded);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    int rc =
+        mansio_arena_printf(arena, out, "%.*s;%.*s", MANSIO_STR_ARG(type), MANSIO_STR_ARG(decoded));
+    return rc < 0 ? rc : 0;
+}
+
+static const struct {
+    struct mansio_str word;
+    uint32_t bit;
+} NOTIFIES[] = {
+    {MANSIO_STR("SUCCESS"), SMTP_NOTIFY_SUCCESS},
+    {MANSIO_STR("FAILURE"), SMTP_NOTIFY_FAILURE},
+    {MANSIO_STR("DELAY"), SMTP_NOTIFY_DELAY},
+    {MANSIO_STR("NEVER"), SMTP_NOTIFY_NEVER},
+};
+
+struct mansio_str smtp_notify_words(uint32_t notify)
+{
+    static const struct mansio_str WORDS[] = {
+        MANSIO_STR(""),
+        MANSIO_STR("SUCCESS"),
+        MANSIO_STR("FAILURE"),
+        MANSIO_STR("SUCCESS,FAILURE"),
+        MANSIO_STR("DELAY"),
+        MANSIO_STR("SUCCESS,DELAY"),
+        MANSIO_STR("FAILURE,DELAY"),
+        MANSIO_STR("SUCCESS,FAILURE,DELAY"),
+        MANSIO_STR("NEVER"),
+    };
+    return WORDS[notify < MANSIO_COUNT(WORDS) ? notify : 0];
+}
+
+static int read_notify(struct mansio_str value, struct smtp_rcpt_params *out)
+{
+    struct mansio_str word = MANSIO_STR_NONE;
+    uint32_t bits = 0;
+
+    while (mansio_str_split(&value, ',', &word)) {
+        uint32_t bit = 0;
+        for (size_t i = 0; i < MANSIO_COUNT(NOTIFIES); i++) {
+            bit |= mansio_str_ieq(word, NOTIFIES[i].word) ? NOTIFIES[i].bit : 0;
+        }
+        if (bit == 0 || (bits & bit) || ((bits | bit) > SMTP_NOTIFY_NEVER)) {
+            bits = 0;
+            break;
+        }
+        bits |= bit;
+    }
+    if (bits == 0) {
+        return mansio_fail(MANSIO_E_INVALID, "NOTIFY is NEVER, or some of SUCCESS, FAILURE, DELAY");
+    }
+    out->notify = bits;
+    return 0;
+}
+
+int smtp_parse_rcpt_params(uint32_t mode, struct mansio_str rest, struct smtp_rcpt_params *out)
+{
+    struct smtp_rcpt_params params = {.notify = 0};
+    struct smtp_param param = {.value = MANSIO_STR_NONE};
+    int rc;
+
+    while ((rc = smtp_parse_param(&rest, &param)) == 1) {
+        int is_notify = mansio_str_ieq(param.keyword, MANSIO_STR("NOTIFY"));
+        int is_original = mansio_str_ieq(param.keyword, MANSIO_STR("ORCPT"));
+        if (mode != SMTP_MODE_SUBMISSION || (!is_notify && !is_original)) {
+            return mansio_fail(MANSIO_E_UNSUPPORTED, "parameter %.*s isn't offered",
+                               MANSIO_STR_ARG(param.keyword));
+        }
+        if ((is_notify && params.notify != 0) || (is_original && params.original.len > 0)) {
+            return mansio_fail(MANSIO_E_INVALID, "parameter %.*s is given twice",
+                               MANSIO_STR_ARG(param.keyword));
+        }
+        if (is_original && param.value.len == 0) {
+            return mansio_fail(MANSIO_E_INVALID, "ORCPT wants a value");
+        }
+        if (is_notify && (rc = read_notify(param.value, &params)) < 0) {
+            return rc;
+        }
+        params.original = is_original ? param.value : params.original;
     }
     if (rc == 0) {
         *out = params;

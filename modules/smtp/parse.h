@@ -60,12 +60,24 @@ enum smtp_body {
     SMTP_BODY_8BITMIME = 2,
 };
 
+enum smtp_ret {
+    SMTP_RET_UNSAID = 0,
+    SMTP_RET_FULL = 1,
+    SMTP_RET_HDRS = 2,
+};
+
+enum {
+    SMTP_ENVID_MAX = 100, /* RFC 3461 4.4 */
+};
+
 /* What the parameters of MAIL say. */
 struct smtp_mail_params {
-    uint64_t declared_bytes; /* SIZE (RFC 1870 3); 0: not told */
-    uint32_t body;           /* enum smtp_body (RFC 6152 2) */
-    uint32_t is_utf8;        /* SMTPUTF8 (RFC 6531 3.4) */
-    uint32_t seen;           /* which were given, a bit a row */
+    uint64_t declared_bytes;       /* SIZE (RFC 1870 3); 0: not told */
+    uint32_t body;                 /* enum smtp_body (RFC 6152 2) */
+    uint32_t is_utf8;              /* SMTPUTF8 (RFC 6531 3.4) */
+    uint32_t ret;                  /* enum smtp_ret (RFC 3461 4.3) */
+    struct mansio_str envelope_id; /* ENVID (RFC 3461 4.4), still xtext; in the line */
+    uint32_t seen;                 /* which were given, a bit a row */
 };
 
 /* The parameters that MAIL takes, and what EHLO says of them. */
@@ -82,6 +94,41 @@ extern const size_t smtp_mail_param_count;
 /* Read all parameters of MAIL: 0; MANSIO_E_UNSUPPORTED for one that isn't offered in a mode (enum
  * smtp_mode); MANSIO_E_INVALID for one that is malformed, or given twice. */
 int smtp_parse_mail_params(uint32_t mode, struct mansio_str rest, struct smtp_mail_params *out);
+
+/* RFC 3461 4.1, bits; 0: not said. */
+enum smtp_notify {
+    SMTP_NOTIFY_SUCCESS = 1,
+    SMTP_NOTIFY_FAILURE = 2,
+    SMTP_NOTIFY_DELAY = 4,
+    SMTP_NOTIFY_NEVER = 8, /* alone */
+};
+
+/* What the parameters of RCPT say. */
+struct smtp_rcpt_params {
+    uint32_t notify;            /* enum smtp_notify, or-ed */
+    struct mansio_str original; /* ORCPT (RFC 3461 4.2): "rfc822;xtext"; in the line */
+};
+
+/* Read all parameters of RCPT, as smtp_parse_mail_params() does MAIL's. */
+int smtp_parse_rcpt_params(uint32_t mode, struct mansio_str rest, struct smtp_rcpt_params *out);
+
+/* NOTIFY's value in its one spelling: "SUCCESS,DELAY"; empty for 0. Static text. */
+struct mansio_str smtp_notify_words(uint32_t notify);
+
+/*
+ * Decode an xtext (RFC 3461 4) of printable ASCII, as ENVID and ORCPT have it.
+ *
+ * @param max  most bytes of @p text
+ * @param out  in @p arena
+ * @return 0; MANSIO_E_INVALID; MANSIO_E_LIMIT
+ */
+int smtp_parse_xtext(struct mansio_arena *arena, struct mansio_str text, size_t max,
+                     struct mansio_str *out);
+
+/* Decode ORCPT's value: "rfc822;user@example.org". As smtp_parse_xtext(). @p may_utf8: SMTPUTF8 was
+ * given, and an address of type utf-8 may stand as it is (RFC 6533 3) */
+int smtp_parse_orcpt(struct mansio_arena *arena, struct mansio_str text, uint32_t may_utf8,
+                     struct mansio_str *out);
 
 /* "MECHANISM" or "MECHANISM initial-response" (RFC 4954 4), the response still base64: 0 or
  * MANSIO_E_INVALID. @p out_initial: empty if there is none */

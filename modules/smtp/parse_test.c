@@ -170,6 +170,125 @@ static void submitters(void **state)
     }
 }
 
+/* RFC 3461 */
+static const struct {
+    const char *text;
+    int result;
+    uint32_t ret;
+    const char *envelope_id;
+} RETS[] = {
+    {"RET=FULL ENVID=QQ314159", 0, SMTP_RET_FULL, "QQ314159"},
+    {"ret=hdrs", 0, SMTP_RET_HDRS, ""},
+    {"ENVID=a+2Bb", 0, 0, "a+2Bb"},
+    {"RET=BODY", MANSIO_E_INVALID, 0, ""},
+    {"RET", MANSIO_E_INVALID, 0, ""},
+    {"ENVID", MANSIO_E_INVALID, 0, ""},
+    {"RET=FULL RET=FULL", MANSIO_E_INVALID, 0, ""},
+};
+
+static void rets(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < MANSIO_COUNT(RETS); i++) {
+        struct smtp_mail_params params = {.declared_bytes = 0};
+        struct mansio_str text = core_test_slice(RETS[i].text);
+        assert_int_equal(smtp_parse_mail_params(SMTP_MODE_SUBMISSION, text, &params),
+                         RETS[i].result);
+        assert_int_equal(params.ret, RETS[i].ret);
+        core_test_str(params.envelope_id, RETS[i].envelope_id);
+        if (RETS[i].result == 0) {
+            assert_int_equal(smtp_parse_mail_params(SMTP_MODE_LMTP, text, &params),
+                             MANSIO_E_UNSUPPORTED);
+        }
+    }
+}
+
+static const struct {
+    const char *text;
+    int result;
+    const char *notify, *original;
+} RCPTS[] = {
+    {"", 0, "", ""},
+    {"NOTIFY=NEVER", 0, "NEVER", ""},
+    {"notify=delay,Success ORCPT=rfc822;a+2Bb@c", 0, "SUCCESS,DELAY", "rfc822;a+2Bb@c"},
+    {"NOTIFY=SUCCESS,FAILURE,DELAY", 0, "SUCCESS,FAILURE,DELAY", ""},
+    {"NOTIFY=FAILURE,DELAY", 0, "FAILURE,DELAY", ""},
+    {"NOTIFY=", MANSIO_E_INVALID, "", ""},
+    {"NOTIFY", MANSIO_E_INVALID, "", ""},
+    {"NOTIFY=NEVER,SUCCESS", MANSIO_E_INVALID, "", ""},
+    {"NOTIFY=SUCCESS,NEVER", MANSIO_E_INVALID, "", ""},
+    {"NOTIFY=SUCCESS,SUCCESS", MANSIO_E_INVALID, "", ""},
+    {"NOTIFY=SUCCESS,", MANSIO_E_INVALID, "", ""},
+    {"NOTIFY=ALWAYS", MANSIO_E_INVALID, "", ""},
+    {"NOTIFY=NEVER NOTIFY=NEVER", MANSIO_E_INVALID, "", ""},
+    {"ORCPT", MANSIO_E_INVALID, "", ""},
+    {"ORCPT=rfc822;a ORCPT=rfc822;a", MANSIO_E_INVALID, "", ""},
+    {"X=1", MANSIO_E_UNSUPPORTED, "", ""},
+    {"=", MANSIO_E_INVALID, "", ""},
+};
+
+static void rcpt_params(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < MANSIO_COUNT(RCPTS); i++) {
+        struct smtp_rcpt_params params = {.notify = 0};
+        struct mansio_str text = core_test_slice(RCPTS[i].text);
+        int rc = smtp_parse_rcpt_params(SMTP_MODE_SUBMISSION, text, &params);
+        if (rc != RCPTS[i].result) {
+            print_error("%s: %d\n", RCPTS[i].text, rc);
+            fail();
+        }
+        core_test_str(smtp_notify_words(params.notify), RCPTS[i].notify);
+        core_test_str(params.original, RCPTS[i].original);
+        if (rc == 0 && text.len > 0) {
+            assert_int_equal(smtp_parse_rcpt_params(SMTP_MODE_MX, text, &params),
+                             MANSIO_E_UNSUPPORTED);
+        }
+    }
+}
+
+static const struct {
+    const char *text;
+    uint32_t may_utf8;
+    const char *wanted; /* NULL: MANSIO_E_INVALID */
+} ORCPTS[] = {
+    {"rfc822;Joe+2BWork@x.test", 0, "rfc822;Joe+Work@x.test"},
+    {"RFC822;a+20b", 0, "RFC822;a b"},
+    {"X-400;c+3Dus", 0, "X-400;c=us"},
+    {"utf-8;a@x.test", 0, "utf-8;a@x.test"},
+    {"utf-8;j\xc3\xb6@x.test", 1, "utf-8;j\xc3\xb6@x.test"},
+    {"utf-8;j\xc3\xb6@x.test", 0, NULL},
+    {"utf-8;j\xc3@x.test", 1, NULL},
+    {"rfc822;j\xc3\xb6@x.test", 1, NULL},
+    {"rfc822;", 0, NULL},
+    {"rfc822", 0, NULL},
+    {";a@x.test", 0, NULL},
+    {"rfc/822;a@x.test", 0, NULL},
+    {"rfc822;a+00b", 0, NULL},
+    {"rfc822;a+0Ab", 0, NULL},
+    {"rfc822;a+80b", 0, NULL},
+    {"rfc822;a+2", 0, NULL},
+};
+
+static void orcpts(void **state)
+{
+    (void)state;
+    struct mansio_arena *own = mansio_arena_new(NULL, "orcpt", 0);
+    for (size_t i = 0; i < MANSIO_COUNT(ORCPTS); i++) {
+        struct mansio_str out = MANSIO_STR_NONE;
+        int rc = smtp_parse_orcpt(own, core_test_slice(ORCPTS[i].text), ORCPTS[i].may_utf8, &out);
+        if (rc != (ORCPTS[i].wanted != NULL ? 0 : MANSIO_E_INVALID)) {
+            print_error("%s: %d\n", ORCPTS[i].text, rc);
+            fail();
+        }
+        core_test_str(out, ORCPTS[i].wanted != NULL ? ORCPTS[i].wanted : "");
+    }
+    struct mansio_str text = MANSIO_STR("12345");
+    assert_int_equal(smtp_parse_xtext(own, text, 5, &text), 0);
+    assert_int_equal(smtp_parse_xtext(own, text, 4, &text), MANSIO_E_INVALID);
+    mansio_arena_free(own);
+}
+
 static const struct {
     const char *text, *mechanism, *initial; /* NULL: MANSIO_E_INVALID */
 } AUTHS[] = {
@@ -222,7 +341,8 @@ static void param_table(void **state)
     (void)state;
     for (size_t i = 0; i < smtp_mail_param_count; i++) {
         assert_true(smtp_mail_param_table[i].capability.len > 0 ||
-                    mansio_str_eq(smtp_mail_param_table[i].keyword, MANSIO_STR("AUTH")));
+                    mansio_str_eq(smtp_mail_param_table[i].keyword, MANSIO_STR("AUTH")) ||
+                    mansio_str_eq(smtp_mail_param_table[i].keyword, MANSIO_STR("ENVID")));
         assert_true(smtp_mail_param_table[i].modes != 0);
         assert_true(i == 0 || mansio_str_cmp(smtp_mail_param_table[i - 1].keyword,
                                              smtp_mail_param_table[i].keyword) < 0);
@@ -289,10 +409,12 @@ static void names_of_hosts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(commands),    cmocka_unit_test(paths),
-        cmocka_unit_test(mail_params), cmocka_unit_test(submitters),
-        cmocka_unit_test(auths),       cmocka_unit_test(param_table),
-        cmocka_unit_test(chunks),      cmocka_unit_test(names_of_hosts),
+        cmocka_unit_test(commands),       cmocka_unit_test(paths),
+        cmocka_unit_test(mail_params),    cmocka_unit_test(submitters),
+        cmocka_unit_test(auths),          cmocka_unit_test(rets),
+        cmocka_unit_test(rcpt_params),    cmocka_unit_test(orcpts),
+        cmocka_unit_test(param_table),    cmocka_unit_test(chunks),
+        cmocka_unit_test(names_of_hosts),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -16,9 +16,11 @@ struct smtp_recipient {
     struct mansio_recipient *resolved;
     const struct mansio_store *store; /* that it is committed to */
     struct mansio_instance *pool;
-    uint32_t is_sent;          /* it goes to the spool, and on from there */
-    uint32_t is_discarded;     /* a filter said so: 250, and nothing is kept */
-    struct smtp_answer answer; /* at the end of the message */
+    uint32_t notify;            /* enum smtp_notify (RFC 3461 4.1) */
+    struct mansio_str original; /* ORCPT, decoded: "rfc822;user@example.org"; may be empty */
+    uint32_t is_sent;           /* it goes to the spool, and on from there */
+    uint32_t is_discarded;      /* a filter said so: 250, and nothing is kept */
+    struct smtp_answer answer;  /* at the end of the message */
 };
 
 struct smtp_transaction {
@@ -26,8 +28,9 @@ struct smtp_transaction {
     struct mansio_str id;           /* session id and number: in replies, logs and Received */
     struct mansio_str reverse_path; /* "user@example.org"; empty: the null path */
     struct smtp_mail_params params;
-    uint32_t is_discarded; /* the whole message: a filter said so */
-    uint32_t refused;      /* recipients that were refused */
+    struct mansio_str envelope_id; /* ENVID, decoded; may be empty */
+    uint32_t is_discarded;         /* the whole message: a filter said so */
+    uint32_t refused;              /* recipients that were refused */
 
     struct smtp_recipient *recipients;
     const struct mansio_recipient **resolved; /* of the same index; as filters see them */

@@ -161,6 +161,17 @@ static void check_path(struct mansio_arena *arena, struct mansio_str text, uint3
     MANSIO_ASSERT(rest.len == 0 || (rest.ptr >= text.ptr && rest.ptr <= text.ptr + text.len));
     (void)smtp_parse_mail_params(text.len % 2 == 0 ? SMTP_MODE_MX : SMTP_MODE_SUBMISSION, rest,
                                  &params);
+    struct smtp_rcpt_params rcpt = {.notify = 0};
+    struct mansio_str decoded = MANSIO_STR_NONE;
+    if (smtp_parse_rcpt_params(SMTP_MODE_SUBMISSION, rest, &rcpt) == 0) {
+        MANSIO_ASSERT(rcpt.notify == 0 || smtp_notify_words(rcpt.notify).len > 0);
+        if (rcpt.original.len > 0 &&
+            smtp_parse_orcpt(arena, rcpt.original, text.len % 2, &decoded) == 0) {
+            MANSIO_ASSERT(mansio_str_find_char(decoded, ';') > 0);
+            MANSIO_ASSERT(mansio_str_find_char(decoded, '\r') < 0 &&
+                          mansio_str_find_char(decoded, '\n') < 0);
+        }
+    }
     while (smtp_parse_param(&rest, &param) == 1) {
         MANSIO_ASSERT(param.keyword.len > 0 && (param.value.ptr == NULL || param.value.len > 0));
     }

@@ -1,10 +1,12 @@
 """Submission, clause by clause: RFC 6409, RFC 4954, and whose addresses one may send as."""
 
+import email
 import email.utils
 import re
 
 import pytest
 from mansio_test.submission import Spooled, Submitter, b64
+from mansio_test.wait import until
 
 USER = "user1@alpha.test"
 ELSEWHERE = "somebody@elsewhere.example"
@@ -554,3 +556,78 @@ def test_authors_that_are_somebody_else(lab, user, row):
     reply = user.submit(sender, "user7@alpha.test", ELSEWHERE, text=header + "\r\nbody\r\n")
     assert reply.code == code
     assert Spooled.of(lab, sender) == []
+
+
+# ---- RFC 3461
+
+
+def test_rfc3461_what_goes_elsewhere_takes_its_wishes_along(lab, user):
+    assert "DSN" in capabilities(user.hello())
+    sender = "user1+wishes@alpha.test"
+    user.expect(f"MAIL FROM:<{sender}> RET=hdrs ENVID=QQ+2B314", 250)
+    user.expect(f"RCPT TO:<one@x.example> NOTIFY=delay,success ORCPT=rfc822;A+2BB@x.example", 250)
+    user.expect(f"RCPT TO:<two@x.example> NOTIFY=NEVER", 250)
+    user.expect(f"RCPT TO:<three@x.example>", 250)
+    assert user.data("Subject: x\r\n\r\n").code == 250
+    spooled = {one.forward_path.split("@")[0]: one for one in Spooled.of(lab, sender)}
+    assert {(one.ret, one.envelope_id) for one in spooled.values()} == {("HDRS", "QQ+314")}
+    assert spooled["one"].notify == "SUCCESS,DELAY"
+    assert spooled["one"].original_recipient == "rfc822;A+B@x.example"
+    assert spooled["two"].notify == "NEVER"
+    assert spooled["three"].notify == spooled["three"].original_recipient == ""
+
+
+def test_rfc3461_4_parameters_that_are_none(lab, user):
+    for bad in ("RET=X", "RET", "ENVID=", "ENVID=a+0Ab", "ENVID=" + "x" * 101, "RET=FULL RET=FULL"):
+        user.expect(f"MAIL FROM:<{USER}> {bad}", 501, "5.5.4")
+    user.expect(f"MAIL FROM:<{USER}>", 250)
+    for bad in ("NOTIFY=X", "NOTIFY=NEVER,DELAY", "ORCPT=x", "ORCPT=rfc822;a+0Ab"):
+        user.expect(f"RCPT TO:<{ELSEWHERE}> {bad}", 501, "5.5.4")
+    user.expect(f"RCPT TO:<{ELSEWHERE}> X=Y", 555, "5.5.4")
+    with Submitter(lab.port("smtp")) as client:
+        assert "DSN" not in capabilities(client.hello())
+        client.expect("MAIL FROM:<x@example.org> RET=FULL", 555)
+        client.expect("MAIL FROM:<x@example.org>", 250)
+        client.expect(f"RCPT TO:<{USER}> NOTIFY=NEVER", 555)
+
+
+def test_rfc3461_5_2_1_success_here_is_reported(lab, secure):
+    secure.login("user8@alpha.test")
+    sender = "user8+dsn@alpha.test"
+    secure.expect(f"MAIL FROM:<{sender}> ENVID=mark", 250)
+    secure.expect("RCPT TO:<user7+x@alpha.test> NOTIFY=SUCCESS ORCPT=rfc822;Seven@alpha.test", 250)
+    secure.expect("RCPT TO:<user7@beta.test> NOTIFY=SUCCESS,FAILURE", 250)
+    secure.expect("RCPT TO:<user6@beta.test> NOTIFY=FAILURE", 250)
+    secure.expect("RCPT TO:<user6@alpha.test> NOTIFY=NEVER", 250)
+    assert secure.data("Subject: told\r\n\r\nbody\r\n").code == 250
+
+    def report():
+        box = lab.pop3("user8@alpha.test")
+        found = [b"\r\n".join(box.retr(n + 1)[1]) for n in range(box.stat()[0])]
+        box.quit()
+        return found
+
+    (text,) = until("the report", report)
+    message = email.message_from_bytes(text)
+    assert message["Return-Path"] == "<>" and message["Delivered-To"].startswith("user8")
+    assert message.get_content_type() == "multipart/report"
+    _, status, header = message.get_payload()
+    whole, *each = status.get_payload()
+    assert whole["Original-Envelope-Id"] == "mark"
+    assert [(one["Action"], one["Status"], one["Final-Recipient"]) for one in each] == [
+        ("delivered", "2.0.0", "rfc822; user7+x@alpha.test"),
+        ("delivered", "2.0.0", "rfc822; user7@beta.test"),
+    ]
+    assert each[0]["Original-Recipient"] == "rfc822; Seven@alpha.test"
+    assert "Subject: told" in header.as_string() and "body" not in header.as_string()
+
+
+def test_nobody_is_told_of_what_the_null_path_sent(lab, secure):
+    secure.login("user5@beta.test")
+    secure.expect("MAIL FROM:<>", 250)
+    secure.expect("RCPT TO:<user5@beta.test> NOTIFY=SUCCESS", 250)
+    assert secure.data("Subject: x\r\n\r\n").code == 250
+    assert secure.submit("user5@beta.test", "user5@beta.test").code == 250
+    box = lab.pop3("user5@beta.test")
+    assert box.stat()[0] == 2
+    box.quit()
