@@ -2,9 +2,12 @@
  * How a client learns what happened to its mailbox (RFC 3501 5.2, 5.5, 7.4.1; RFC 2180).
  *
  * The store is asked in the order of what it costs: what came (by UID, an index), then, unless
- * those changes and the session's own explain every modseq since, the change log. modseqs of an
- * account are given without gaps, in the order of commits: so if the next after view->modseq is
- * known to be one that was told, nothing else happened in between.
+ * that and the session's own changes explain every modseq since, the change log. A modseq belongs
+ * to one change, and changes are committed in the order of their modseqs. So if the one after
+ * view->modseq is known to be the session's own change, which it has told, or an arrival, nothing
+ * else happened in between. An arrival has that modseq only if no later change has touched it. Of
+ * several with modseqs one after another only the first is sure: the second may have come with the
+ * first, and got its modseq by a change that other messages have part in.
  *
  * First everything is gathered, then told: EXPUNGE by the old numbers, EXISTS, FETCH by the new.
  * view->modseq moves last. So a failure anywhere only means that something is told once more.
@@ -42,6 +45,7 @@ struct look {
     uint64_t modseq;            /* highest seen */
     uint32_t highest;           /* UID seen */
     uint32_t known;             /* UIDs up to here are in the view, in arrived or gone */
+    uint32_t has_next;          /* the change after since was an arrival */
     uint32_t is_renamed;
 };
 
@@ -89,9 +93,10 @@ static int add_arrived(void *arg, const struct mansio_message *message)
     }
     int rc = imap_gather_add(&look->arrived, message->uid, message->uid);
     if (rc == 0 && message->modseq > look->since) {
-        rc = imap_view_add_told(look->view, message->uid, message->modseq);
+        rc = imap_view_add_told(look->view, message->uid, message->modseq, 0);
     }
     look->known = message->uid;
+    look->has_next |= message->modseq == look->since + 1;
     return rc;
 }
 
@@ -168,6 +173,9 @@ static int resync(struct look *look)
     }
     if (rc == 0) {
         imap_gather_end(&look->present);
+        rc = imap_set_unite(look->arena, &own, &look->arrived.set, &own);
+    }
+    if (rc == 0) {
         rc = imap_set_subtract(look->arena, &own, &look->present.set, &look->removed.set);
     }
     look->modseq = collection.modseq;
@@ -222,13 +230,14 @@ static int read_changes(struct look *look)
     return rc;
 }
 
-/* @param target  from a hint: UINT64_MAX if it has no modseq; 0: no hint */
+/* @param target  from a hint: UINT64_MAX if it has no modseq; 0: how far there is to go is asked */
 static int ask_store(struct look *look, uint64_t target)
 {
     int rc = target == 0 ? read_target(look, &target) : 0;
     look->since = look->view->modseq;
     if (rc == 0 && target > look->since && target != UINT64_MAX) {
         rc = read_arrived(look);
+        look->since += look->has_next;
         look->since = imap_told_advance(&look->view->told, look->since);
     }
     if (rc == 0 && target > look->since) {
@@ -277,17 +286,22 @@ static int expunge(struct imap_session *session)
     return rc; /* told, but not noted: the session can't go on */
 }
 
+/* What came and went again in the same look is never told. */
 static int tell_arrived(struct look *look)
 {
     struct imap_session *session = look->session;
     struct imap_view *view = look->view;
-    const struct imap_set *arrived = &look->arrived.set;
-    if (arrived->count == 0) {
+    struct imap_set arrived;
+    int rc = imap_set_subtract(look->arena, &look->arrived.set, &look->removed.set, &arrived);
+    if (rc < 0) {
+        return rc;
+    }
+    view->uid_next = look->known + 1;
+    if (arrived.count == 0) {
         return 0;
     }
-    int rc = imap_view_append(view, arrived);
+    rc = imap_view_append(view, &arrived);
     if (rc == 0) {
-        view->uid_next = arrived->ranges[2 * arrived->count - 1] + 1;
         imap_reply_untagged(session->out, "%" PRIu32 " EXISTS", view->count);
         imap_reply_untagged(session->out, "%" PRIu32 " RECENT", imap_view_recent(view));
     }
@@ -425,8 +439,8 @@ int imap_view_catch_up(struct imap_session *session, uint32_t flags)
     view->modseq = imap_told_advance(&view->told, view->modseq);
     int64_t poll_us = imap_setting(session, "idle_poll");
     if (view->must_look || mansio_now_us() - view->looked_us >= poll_us) {
-        target = target > view->modseq ? target : 0;
-        return look_and_tell(session, flags, target);
+        /* A hint with a modseq says that there is something, not that there is no more. */
+        return look_and_tell(session, flags, target == UINT64_MAX ? target : 0);
     }
     if (target > view->modseq) {
         return look_and_tell(session, flags, target);

@@ -1,9 +1,9 @@
 /*
  * STORE (RFC 3501 6.4.6), UID STORE, and UNCHANGEDSINCE (RFC 7162 3.1.3).
  *
- * A silent STORE must hide the client's own change and nothing else. So it goes in two steps: what
- * nobody else has changed since the client was told is changed silently; of the rest, changed
- * then, the catch-up tells the flags as they are.
+ * It goes in two steps: first what nobody else has changed since the client was told, then the
+ * rest. So a silent STORE hides the client's own change and nothing else (of the rest the catch-up
+ * tells the flags as they are), and of the first step it is certain which modseqs are its own.
  */
 #include "commands.h"
 #include "ranges.h"
@@ -32,7 +32,7 @@ struct storing {
     uint64_t unchanged_since;    /* the client's; UINT64_MAX: none */
     uint64_t stored;             /* messages that have the flags now */
     uint32_t is_silent;
-    uint32_t is_told;     /* what this step changes, the client knows or is told here */
+    uint32_t is_own;      /* whatever has a new modseq after this step has it by this step */
     uint32_t is_too_much; /* replies that the catch-up must give */
 };
 
@@ -103,7 +103,7 @@ static int show_stored(void *arg, const struct mansio_message *message)
     struct storing *storing = arg;
     struct imap_session *session = storing->session;
     storing->stored++;
-    if (!storing->is_told) {
+    if (storing->is_silent && !storing->is_own) {
         return 0;
     }
     if (mansio_buf_str(session->out).len > IMAP_OUT_MAX - OUT_ROOM) {
@@ -115,7 +115,11 @@ static int show_stored(void *arg, const struct mansio_message *message)
     } else if ((session->enabled & IMAP_ENABLED_CONDSTORE) != 0) {
         imap_view_reply_modseq(session, message->uid, message->modseq, (int)session->is_uid);
     }
-    imap_view_told(session, message->uid, message->modseq);
+    if (storing->is_own) {
+        imap_view_changed(session, message->uid, message->modseq);
+    } else {
+        imap_view_told(session, message->uid, message->modseq);
+    }
     return 0;
 }
 
@@ -130,11 +134,11 @@ static int note_refused(void *arg, uint32_t uid)
 
 /* One call: what has a modseq up to @p unchanged_since. */
 static int store_step(struct storing *storing, const struct imap_set *uids,
-                      uint64_t unchanged_since, int is_told)
+                      uint64_t unchanged_since, int is_own)
 {
     struct imap_session *session = storing->session;
     storing->refused = (struct imap_gather){.arena = storing->arena};
-    storing->is_told = is_told != 0;
+    storing->is_own = is_own != 0;
     storing->change.size = sizeof storing->change;
     storing->change.uid_ranges = uids->ranges;
     storing->change.range_count = uids->count;
@@ -150,15 +154,10 @@ static int store_piece(struct storing *storing, const struct imap_set *uids)
 {
     uint64_t known = storing->session->view->modseq;
     uint64_t since = storing->unchanged_since;
-    int rc;
-    if (!storing->is_silent || since <= known) {
-        rc = store_step(storing, uids, since, 1);
-    } else {
-        rc = store_step(storing, uids, known, 1);
-        if (rc == 0 && storing->refused.set.count > 0) {
-            struct imap_set others = storing->refused.set;
-            rc = store_step(storing, &others, since, 0);
-        }
+    int rc = store_step(storing, uids, since < known ? since : known, 1);
+    if (rc == 0 && since > known && storing->refused.set.count > 0) {
+        struct imap_set others = storing->refused.set;
+        rc = store_step(storing, &others, since, 0);
     }
     const struct imap_set *refused = &storing->refused.set;
     for (size_t i = 0; rc == 0 && i < refused->count; i++) {

@@ -32,10 +32,11 @@ static int grow(struct imap_told *told)
     return 0;
 }
 
-int imap_told_add(struct imap_told *told, uint32_t uid, uint64_t modseq, int is_next)
+int imap_told_add(struct imap_told *told, uint32_t uid, uint64_t modseq, int is_whole, int is_next)
 {
     struct imap_told_run *last = told->count > 0 ? &told->runs[told->count - 1] : NULL;
-    if (last != NULL && is_next && last->modseq == modseq && last->last < uid) {
+    if (last != NULL && is_next && last->modseq == modseq && last->last < uid &&
+        (int)last->is_whole == is_whole) {
         last->last = uid;
         return 0;
     }
@@ -46,12 +47,16 @@ int imap_told_add(struct imap_told *told, uint32_t uid, uint64_t modseq, int is_
         }
     }
     told->is_by_uid = 0;
-    told->runs[told->count++] = (struct imap_told_run){.first = uid, .last = uid, .modseq = modseq};
+    told->runs[told->count++] = (struct imap_told_run){
+        .first = uid,
+        .last = uid,
+        .modseq = modseq,
+        .is_whole = (uint32_t)is_whole,
+    };
     return 0;
 }
 
-/* By modseq and UID: runs of one modseq don't overlap, so the last that begins at or before a UID
- * is the only one that may have it. */
+/* By modseq and UID. Runs of one modseq may overlap, where a message was told twice. */
 static int compare(const void *a, const void *b)
 {
     const struct imap_told_run *left = a, *right = b;
@@ -65,6 +70,11 @@ static void sort(struct imap_told *told)
 {
     if (!told->is_by_uid && told->count > 0) {
         qsort(told->runs, told->count, sizeof *told->runs, compare);
+        told->has_overlaps = 0;
+        for (size_t i = 1; i < told->count; i++) {
+            const struct imap_told_run *run = &told->runs[i - 1];
+            told->has_overlaps |= run->modseq == run[1].modseq && run[1].first <= run->last;
+        }
     }
     told->is_by_uid = 1;
 }
@@ -82,14 +92,23 @@ int imap_told_has(struct imap_told *told, uint32_t uid, uint64_t modseq)
             high = middle;
         }
     }
-    return low > 0 && told->runs[low - 1].modseq == modseq && told->runs[low - 1].last >= uid;
+    /* The last that begins at or before it, or one that it overlaps with. */
+    for (; low > 0 && told->runs[low - 1].modseq == modseq; low--) {
+        if (told->runs[low - 1].last >= uid) {
+            return 1;
+        }
+        if (!told->has_overlaps) {
+            return 0;
+        }
+    }
+    return 0;
 }
 
 uint64_t imap_told_advance(struct imap_told *told, uint64_t modseq)
 {
     sort(told);
     for (size_t i = 0; i < told->count && told->runs[i].modseq <= modseq + 1; i++) {
-        if (told->runs[i].modseq == modseq + 1) {
+        if (told->runs[i].modseq == modseq + 1 && told->runs[i].is_whole) {
             modseq++;
         }
     }

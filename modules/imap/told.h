@@ -11,25 +11,28 @@
 struct imap_told_run {
     uint32_t first, last; /* what lies between and isn't in the view matters to nobody */
     uint64_t modseq;
+    uint32_t is_whole, reserved;
 };
 
 struct imap_told {
     struct mansio_arena *arena; /* NULL while there are none */
     struct imap_told_run *runs;
     size_t count, space;
-    uint32_t is_by_uid;
+    uint32_t is_by_uid;    /* sorted */
+    uint32_t has_overlaps; /* some were told twice */
 };
 
-/* @param is_next  1 if no message of the view lies between @p uid and the one added before
+/* @param is_whole  1 if every message of this change is among them
+ * @param is_next   1 if no message of the view lies between @p uid and the one added before
  * @return 0; MANSIO_E_LIMIT */
 MANSIO_MUST_CHECK int imap_told_add(struct imap_told *told, uint32_t uid, uint64_t modseq,
-                                    int is_next);
+                                    int is_whole, int is_next);
 
 /* 1 if this state is among them. */
 int imap_told_has(struct imap_told *told, uint32_t uid, uint64_t modseq);
 
-/* The modseq up to which all is told, from @p modseq on. A modseq belongs to one change, and a
- * change is told whole: so if the next is among them, nothing else happened in between. */
+/* The modseq up to which all is told, from @p modseq on. A modseq belongs to one change: so if the
+ * next one was told whole, nothing else happened in between. */
 uint64_t imap_told_advance(struct imap_told *told, uint64_t modseq);
 
 /* Forget those up to @p modseq; UINT64_MAX: all, and give the memory back. */

@@ -25,10 +25,7 @@ static void remembers_each_state(void **state)
             uint32_t uid = draw(&seed, 2) ? draw(&seed, UIDS) : (last + 1) % UIDS;
             uint32_t modseq = draw(&seed, MODSEQS);
             int is_next = uid == last + 1;
-            if (table[uid][modseq]) {
-                continue;
-            }
-            assert_int_equal(imap_told_add(&told, uid, modseq, is_next), 0);
+            assert_int_equal(imap_told_add(&told, uid, modseq, 0, is_next), 0);
             table[uid][modseq] = 1;
             last = told.runs[told.count - 1].last;
             if (draw(&seed, 8) == 0) { /* sorts: what came last need not be the last */
@@ -56,12 +53,12 @@ static void keeps_a_row_as_one(void **state)
     struct imap_told told = {.arena = NULL};
     (void)state;
     for (uint32_t uid = 1; uid <= 1000; uid++) {
-        assert_int_equal(imap_told_add(&told, 3 * uid, 5, uid > 1), 0);
+        assert_int_equal(imap_told_add(&told, 3 * uid, 5, 1, uid > 1), 0);
     }
     assert_int_equal(told.count, 1);
-    assert_int_equal(imap_told_add(&told, 3003, 6, 1), 0); /* another change */
+    assert_int_equal(imap_told_add(&told, 3003, 6, 1, 1), 0); /* another change */
     assert_int_equal(told.count, 2);
-    assert_int_equal(imap_told_add(&told, 3000, 6, 1), 0); /* back again */
+    assert_int_equal(imap_told_add(&told, 3000, 6, 1, 1), 0); /* back again */
     assert_int_equal(told.count, 3);
     assert_true(imap_told_has(&told, 3000, 6) && !imap_told_has(&told, 2997, 6));
     imap_told_forget(&told, UINT64_MAX);
@@ -74,12 +71,15 @@ static void advances_while_nothing_is_missing(void **state)
     (void)state;
     assert_int_equal(imap_told_advance(&told, 10), 10);
     for (uint32_t i = 0; i < MANSIO_COUNT(modseqs); i++) {
-        assert_int_equal(imap_told_add(&told, 7 * i + 1, modseqs[i], 0), 0);
+        assert_int_equal(imap_told_add(&told, 7 * i + 1, modseqs[i], 1, 0), 0);
     }
     assert_int_equal(imap_told_advance(&told, 10), 12); /* 13 was somebody else's */
     assert_int_equal(imap_told_advance(&told, 13), 14);
     assert_int_equal(imap_told_advance(&told, 20), 20);
     assert_int_equal(imap_told_advance(&told, 2), 2);
+    assert_int_equal(imap_told_add(&told, 50, 13, 0, 0), 0); /* a part of somebody else's change */
+    assert_int_equal(imap_told_advance(&told, 10), 12);
+    assert_true(imap_told_has(&told, 50, 13));
     imap_told_forget(&told, 13);
     assert_int_equal(told.count, 1);
     imap_told_forget(&told, UINT64_MAX);

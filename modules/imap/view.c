@@ -212,13 +212,13 @@ void imap_view_gone(struct imap_session *session, const struct imap_set *uids)
 /* ---- what was told ------------------------------------------------------------------------------
  */
 
-int imap_view_add_told(struct imap_view *view, uint32_t uid, uint64_t modseq)
+int imap_view_add_told(struct imap_view *view, uint32_t uid, uint64_t modseq, int is_whole)
 {
     const struct imap_told *told = &view->told;
     uint32_t before = told->count > 0 ? told->runs[told->count - 1].last : 0;
     uint32_t number = imap_view_number(view, uid);
     int is_next = uid == before + 1 || (number > 1 && imap_view_uid(view, number - 1) == before);
-    return imap_told_add(&view->told, uid, modseq, is_next);
+    return imap_told_add(&view->told, uid, modseq, is_whole, is_next);
 }
 
 void imap_view_retell(struct imap_session *session)
@@ -227,14 +227,22 @@ void imap_view_retell(struct imap_session *session)
     session->view->must_look = 1;
 }
 
-void imap_view_told(struct imap_session *session, uint32_t uid, uint64_t modseq)
+static void add_told(struct imap_session *session, uint32_t uid, uint64_t modseq, int is_whole)
 {
-    if (modseq <= session->view->modseq) {
-        return;
-    }
-    if (imap_view_add_told(session->view, uid, modseq) < 0) {
+    if (modseq > session->view->modseq &&
+        imap_view_add_told(session->view, uid, modseq, is_whole) < 0) {
         imap_view_retell(session); /* then it is told twice */
     }
+}
+
+void imap_view_told(struct imap_session *session, uint32_t uid, uint64_t modseq)
+{
+    add_told(session, uid, modseq, 0);
+}
+
+void imap_view_changed(struct imap_session *session, uint32_t uid, uint64_t modseq)
+{
+    add_told(session, uid, modseq, 1);
 }
 
 void imap_view_look(struct imap_session *session)

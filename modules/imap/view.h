@@ -93,8 +93,12 @@ void imap_view_gone(struct imap_session *session, const struct imap_set *uids);
 /* 1 if a message of the view is known to be gone from the mailbox. */
 int imap_view_is_gone(const struct imap_view *view, uint32_t uid);
 
-/* The running command has told, or by .SILENT need not tell, this state of a message. */
+/* The running command has told this state of a message, its flags among it. */
 void imap_view_told(struct imap_session *session, uint32_t uid, uint64_t modseq);
+
+/* The running command has brought about this state of a message, and tells it or, by .SILENT, need
+ * not. It says so of every message that it changed, or calls imap_view_retell(). */
+void imap_view_changed(struct imap_session *session, uint32_t uid, uint64_t modseq);
 
 /* What the running command has told counts for nothing: something of it could not be said. */
 void imap_view_retell(struct imap_session *session);

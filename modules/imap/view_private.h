@@ -21,6 +21,7 @@ MANSIO_MUST_CHECK int imap_view_add_gone(struct imap_view *view, const struct im
 
 /* As imap_view_told(), whether or not the view knows the message yet.
  * @return 0; MANSIO_E_LIMIT */
-MANSIO_MUST_CHECK int imap_view_add_told(struct imap_view *view, uint32_t uid, uint64_t modseq);
+MANSIO_MUST_CHECK int imap_view_add_told(struct imap_view *view, uint32_t uid, uint64_t modseq,
+                                         int is_whole);
 
 #endif

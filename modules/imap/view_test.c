@@ -143,11 +143,11 @@ static void tells_neighbours_as_one(void **state)
     (void)state;
     open_view(&view, seven, 3);
     for (uint32_t number = 1; number <= view.count; number++) {
-        assert_int_equal(imap_view_add_told(&view, imap_view_uid(&view, number), 8), 0);
+        assert_int_equal(imap_view_add_told(&view, imap_view_uid(&view, number), 8, 1), 0);
     }
     assert_int_equal(view.told.count, 1);
-    assert_int_equal(imap_view_add_told(&view, 3, 9), 0);
-    assert_int_equal(imap_view_add_told(&view, 9, 9), 0); /* 4 and 5 lie between */
+    assert_int_equal(imap_view_add_told(&view, 3, 9, 1), 0);
+    assert_int_equal(imap_view_add_told(&view, 9, 9, 1), 0); /* 4 and 5 lie between */
     assert_int_equal(view.told.count, 3);
     assert_false(imap_told_has(&view.told, 4, 9));
     close_view(&view);

@@ -17,11 +17,19 @@ class Closed(Exception):
     """The server closed the connection; what it said before is in the client's lines."""
 
 
+def stripped(flags):
+    """What a modseq tells of: without \\Recent, which is a session's own; keywords without case."""
+    return frozenset(flag.lower() for flag in flags if flag.lower() != "\\recent")
+
+
 class Message:
     """What the client knows of a message; None: not told yet."""
 
-    def __init__(self):
+    def __init__(self, floor=0):
         self.uid = self.flags = self.modseq = None
+        self.floor = floor  # a UID that was told before this one came
+        self.told = None  # modseq and flags as they were told last, whatever was guessed since
+        self.fetched = 0  # how often its flags were told
 
     def __repr__(self):
         return f"<{self.uid} {sorted(self.flags) if self.flags is not None else None} {self.modseq}>"
@@ -69,7 +77,7 @@ class View:
             raise ViewError(f"{count} EXISTS where {len(self.messages)} are known (7.3.1)")
         self.exists = count
         while len(self.messages) < count:
-            self.messages.append(Message())
+            self.messages.append(Message(self.highest_uid))
 
     def _recent(self, count, command):
         if count > len(self.messages):
@@ -103,6 +111,7 @@ class View:
             self._note_modseq(message, int(modseq[1]), flags)
         if flags:
             message.flags = frozenset(flags[1].split())
+            message.fetched += 1
 
     def _note_uid(self, number, uid):
         message = self.messages[number - 1]
@@ -110,22 +119,21 @@ class View:
             raise ViewError(f"message {number} was UID {message.uid} and is {uid} (2.3.1.1)")
         before = next((m.uid for m in reversed(self.messages[: number - 1]) if m.uid), 0)
         behind = next((m.uid for m in self.messages[number:] if m.uid), 1 << 32)
+        before = max(before, message.floor)
         if not before < uid < behind:
             raise ViewError(f"UID {uid} of {number} between {before} and {behind} (2.3.1.1)")
         message.uid = uid
         self.highest_uid = max(self.highest_uid, uid)
 
     def _note_modseq(self, message, modseq, flags):
-        if message.modseq is None:
-            message.modseq = modseq
-            return
-        if modseq < message.modseq:
+        if message.modseq is not None and modseq < message.modseq:
             raise ViewError(f"modseq {message.modseq} of UID {message.uid} fell to {modseq}")
-        known = message.flags is not None and flags is not None
-        own = frozenset(flags[1].split()) if flags else None
-        if known and modseq == message.modseq and own != message.flags:
-            raise ViewError(f"flags of UID {message.uid} changed, modseq {modseq} didn't (3.1)")
         message.modseq = modseq
+        if flags:
+            told = (modseq, stripped(flags[1].split()))
+            if message.told and message.told[0] == modseq and message.told != told:
+                raise ViewError(f"flags of UID {message.uid} changed, modseq {modseq} didn't (3.1)")
+            message.told = told
 
     def _code(self, code):
         name, _, value = code.partition(" ")
