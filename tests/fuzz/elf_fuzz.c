@@ -23,7 +23,9 @@ static int is_inside(struct mansio_str whole, struct mansio_str part)
 
 static void check_facts(struct mansio_str bytes, const struct core_elf *elf)
 {
+    char name[CORE_ELF_MACHINE_NAME_MAX];
     MANSIO_ASSERT(elf->bits == 32 || elf->bits == 64);
+    MANSIO_ASSERT(core_elf_machine_name(elf->machine, name)[0] != '\0');
     MANSIO_ASSERT(is_inside(bytes, elf->note) && is_inside(bytes, elf->build_id));
     MANSIO_ASSERT((elf->note_count > 0) == (elf->note.ptr != NULL));
     MANSIO_ASSERT(elf->needed_count <= CORE_ELF_NEEDED_MAX);

@@ -3,7 +3,8 @@
  * them. A key that is accepted, written out and read again is the same; a notification publishes at
  * most one hint a line.
  *
- * The first byte chooses the kind of object, the rest is the key, and the notification.
+ * The first byte chooses the kind of object, the rest is the key, a stored credential, and the
+ * notification.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -36,6 +37,15 @@ static void check_key(struct mansio_arena *arena, uint32_t kind, struct mansio_s
     check_same(once.c, again.c);
 }
 
+/* The same bytes as a stored credential: its scheme lies within them. */
+static void check_stored(struct mansio_str text)
+{
+    struct mansio_str scheme = pg_stored_scheme(text);
+    MANSIO_ASSERT(scheme.len == 0 || (scheme.ptr == text.ptr + 1 && scheme.len < text.len &&
+                                      scheme.ptr[scheme.len] == '}'));
+    MANSIO_ASSERT(!mansio_str_eq(scheme, MANSIO_STR("SCRAM-SHA-256")) || pg_stored_has_scram(text));
+}
+
 static void check_hints(struct mansio_str text)
 {
     size_t lines = 0;
@@ -54,7 +64,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     struct mansio_arena *arena = mansio_arena_new(NULL, "fuzz", 0);
     struct mansio_str text = {(const char *)data + 1, size - 1};
-    check_key(arena, data[0] % (MANSIO_OBJECT_AUDIT + 1), text);
+    uint32_t kind = data[0] % (MANSIO_OBJECT_AUDIT + 1);
+    MANSIO_ASSERT((pg_form_of(kind) != NULL) == (kind != 0));
+    check_key(arena, kind, text);
+    check_stored(text);
     check_hints(text);
     mansio_arena_free(arena);
     return 0;
