@@ -16,15 +16,19 @@ NODE = pathlib.Path(__file__).resolve().parent / "node"
 @pytest.fixture(scope="session")
 def house(install, tmp_path_factory):
     lab = Lab(install.prefix, tmp_path_factory.mktemp("clients"), accounts=USERS)
-    strict = lab.free_port()
+    strict = {protocol: lab.free_port() for protocol in ("pop3", "imap")}
     extra = lab.directory / "extra.yaml"
     extra.write_text(
-        f"listeners: {{strict: {{address: ['127.0.0.1:{strict}'], serve: pop3, tls: starttls}}}}\n"
+        "listeners:\n"
+        + "".join(
+            f"  strict-{protocol}: {{address: ['127.0.0.1:{port}'], serve: {protocol}, tls: starttls}}\n"
+            for protocol, port in strict.items()
+        )
     )
     lab.node.extra = extra
     try:
         lab.up()
-        yield House(lab, strict)
+        yield House(lab, strict["pop3"], strict["imap"])
     finally:
         lab.down()
 

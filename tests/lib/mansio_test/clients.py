@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import re
 import ssl
 import subprocess
 
@@ -32,6 +33,7 @@ class House:
 
     lab: Lab
     strict: int  # a port of POP3 that wants STLS before a password
+    strict_imap: int  # likewise
     numbers: itertools.count = dataclasses.field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -72,4 +74,19 @@ class House:
         count = box.stat()[0]
         messages = [b"".join(line + b"\r\n" for line in box.retr(n + 1)[1]) for n in range(count)]
         box.quit()
+        return messages
+
+    def mailbox(self, user, name):
+        """All of a mailbox over IMAP, which stays as it is: UIDs, sets of flags, bytes."""
+        imap = self.lab.imap(user)
+        status, answer = imap.select(name, readonly=True)
+        assert status == "OK", answer
+        status, answer = imap.fetch("1:*", "(UID FLAGS BODY.PEEK[])") if answer != [b"0"] else ("OK", [])
+        assert status == "OK", answer
+        imap.logout()
+        messages = []
+        for head, data in (part for part in answer if isinstance(part, tuple)):
+            uid = re.search(rb"UID (\d+)", head)[1]
+            flags = re.search(rb"FLAGS \(([^)]*)\)", head)[1].decode().split()
+            messages.append((int(uid), set(flags) - {r"\Recent"}, data))
         return messages
