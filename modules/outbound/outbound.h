@@ -164,11 +164,12 @@ struct ob_pool {
     struct mansio_event *wake;   /* the claiming fiber: there is room, or it ends */
     struct mansio_event *ending; /* the ending fiber */
     struct mansio_subscription *hints;
-    int64_t next_us;  /* wall clock: when there is something to claim */
-    int64_t renew_us; /* monotonic: when claims are renewed */
-    int64_t look_us;  /* monotonic: when the spool is looked at though nothing was said */
-    int is_away;      /* the store has been: it was logged */
-    int is_claiming;  /* items may come any time */
+    int64_t next_us;     /* wall clock: when there is something to claim */
+    int64_t own_next_us; /* of what was ended since the last claim began: it is due then */
+    int64_t renew_us;    /* monotonic: when claims are renewed */
+    int64_t look_us;     /* monotonic: when the spool is looked at though nothing was said */
+    int is_away;         /* the store has been: it was logged */
+    int is_claiming;     /* items may come any time */
 };
 
 struct ob_module {

@@ -85,6 +85,11 @@ void ob_item_free(struct ob_item *item)
     struct ob_pool *pool = item->pool;
     struct ob_batch *batch = item->batch;
 
+    if (item->state == OB_ENDING && item->verdict != MANSIO_SPOOL_DONE) {
+        /* When the store was asked for what is next, this was in hand. */
+        pool->own_next_us = item->next_us < pool->own_next_us ? item->next_us : pool->own_next_us;
+        pool->next_us = item->next_us < pool->next_us ? item->next_us : pool->next_us;
+    }
     let_go(item);
     item->state = OB_GONE;
     pool->held_count--;
@@ -198,6 +203,7 @@ static int claim(struct ob_pool *pool)
     int64_t next_us = INT64_MAX;
 
     batch->arena = arena;
+    pool->own_next_us = INT64_MAX;
     int rc = pool->store.spool_claim(pool->instance, ob_holder(pool), room(pool), options->claim_us,
                                      arena, ob_store_deadline(options), &spooled, &count, &next_us);
     ob_options_leave(options);
@@ -215,7 +221,7 @@ static int claim(struct ob_pool *pool)
         return rc;
     }
     store_back(pool);
-    pool->next_us = next_us;
+    pool->next_us = next_us < pool->own_next_us ? next_us : pool->own_next_us;
     pool->look_us = mansio_deadline_in(LOOK_US);
     mansio_metric_add(module->instance, OB_METRIC_CLAIMED, (int64_t)count);
     show_held(pool);

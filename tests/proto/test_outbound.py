@@ -1,8 +1,19 @@
-"""Mail that leaves: from the spool to servers of the world outside, which behave as they like."""
+"""Mail that leaves: from the spool to servers of the world outside, which behave as they like.
+
+Each test has domains of its own, and ends with a spool without them.
+"""
+
+import email
+import email.policy
 
 import pytest
+from mansio_local import certificates
 from mansio_test.outbound import World
+from mansio_test.smtp_peer import CLOSE, GARBAGE, LOSE, RESET, STALL
 from mansio_test.wait import until
+
+ANN = "user1@alpha.test"
+BERT = "user2@alpha.test"
 
 
 @pytest.fixture(scope="module")
@@ -13,13 +24,439 @@ def world(make_lab):
     world.close()
 
 
+@pytest.fixture(autouse=True)
+def clean(world):
+    yield
+    assert not world.spool()
+    for peer in world.peers:
+        assert not peer.violations
+    for user in (ANN, BERT):
+        world.inbox(user)
+
+
+@pytest.fixture(scope="module")
+def keys(world):
+    """(authority, {name: (chain, key)})"""
+    folder = world.lab.directory / "world-tls"
+    folder.mkdir()
+    certificates.make_authority(folder)
+    made = {}
+
+    def make(name, *hosts):
+        certificates.make_certificate(folder, name, list(hosts))
+        made[name] = (folder / f"{name}.pem", folder / f"{name}.key")
+        return made[name]
+
+    return folder / "ca.pem", make
+
+
+def deliver(world, peer, *to, seconds=20, **options):
+    """Send to these, and wait until the spool is empty; what the peer took for them."""
+    world.send(*to, **options)
+    world.until_empty(seconds)
+    return [m for m in peer.messages if set(m.recipients) & set(to)]
+
+
+def bounces(world, count=1, user=ANN):
+    """Reports in a mailbox: [(message, {recipient: its fields})]."""
+    found = until(f"{count} reports", lambda: len(now := world.inbox(user)) >= count and now)
+    assert len(found) == count
+    reports = []
+    for raw in found:
+        message = email.message_from_bytes(raw, policy=email.policy.default)
+        assert message.get_content_type() == "multipart/report", raw
+        assert raw.startswith(b"Return-Path: <>\r\n")
+        (status,) = [p for p in message.walk() if p.get_content_type() == "message/delivery-status"]
+        blocks = status.get_payload()[1:]
+        reports.append((message, {b["Final-Recipient"].split(";")[1].strip(): b for b in blocks}))
+    return reports
+
+
+def bounce(world, user=ANN):
+    return bounces(world, 1, user)[0][1]
+
+
+# ---- the ordinary way
+
+
 def test_what_is_in_the_spool_is_delivered(world):
     peer = world.peer("first.test")
-    world.send("somebody@first.test", "other@first.test", subject="first")
-    until("it is there", lambda: peer.messages)
-    (message,) = peer.messages
-    assert sorted(message.recipients) == ["other@first.test", "somebody@first.test"]
-    assert message.sender == "user1@alpha.test" and message.hello == "out.alpha.test"
+    (message,) = deliver(world, peer, "a@first.test", "b@first.test", subject="first")
+    assert sorted(message.recipients) == ["a@first.test", "b@first.test"]
+    assert message.sender == ANN and message.hello == "out.alpha.test"
     assert b"Subject: first\r\n" in message.data and message.data.endswith(b"Hello\r\n")
+    assert peer.sessions[0][-1] == "QUIT"
+    assert not world.inbox()
+
+
+def test_rfc5321_4_5_2_dots_and_long_bodies(world):
+    peer = world.peer("dots.test")
+    lines = [b".", b"..", b".x", b"x.", b"", b"." * 900] + [b".%d" % n for n in range(60000)]
+    text = b"Subject: dots\r\nFrom: <user1@alpha.test>\r\n\r\n" + b"\r\n".join(lines) + b"\r\n"
+    (message,) = deliver(world, peer, "a@dots.test", text=text)
+    assert message.data.endswith(text.split(b"\r\n\r\n", 1)[1])
+
+
+def test_a_connection_serves_many_messages(world):
+    peer = world.peer("many.test")
+    for n in range(12):
+        world.send("a@many.test", subject=f"many{n}")
     world.until_empty()
-    assert not peer.violations
+    assert len(peer.messages) == 12
+    # The first may be alone, and two connections may be open at first.
+    assert len(peer.sessions) < 12
+
+
+def test_recipients_of_two_domains_go_two_ways(world):
+    one, two = world.peer("one.test"), world.peer("two.test")
+    world.send("a@one.test", "b@two.test")
+    world.until_empty()
+    assert [m.recipients for m in one.messages] == [["a@one.test"]]
+    assert [m.recipients for m in two.messages] == [["b@two.test"]]
+
+
+def test_pipelining_off(world):
+    peer = world.peer("slow.test", extensions={"8BITMIME": ""})
+    (message,) = deliver(world, peer, "a@slow.test", "b@slow.test", "c@slow.test")
+    assert len(message.recipients) == 3
+
+
+def test_rfc5321_3_2_helo_where_ehlo_is_unknown(world):
+    peer = world.peer("old.test")
+    peer.esmtp = False
+    (message,) = deliver(world, peer, "a@old.test")
+    assert peer.sessions[0][:2] == ["EHLO out.alpha.test", "HELO out.alpha.test"]
+    assert not message.sender_parameters
+
+
+def test_rfc3461_wishes_are_passed_on(world):
+    peer = world.peer("wishes.test")
+    world.insert(
+        "a@wishes.test", ret="HDRS", envelope_id="a+b", notify="SUCCESS,DELAY",
+        original_recipient="rfc822;x+y@wishes.test",
+    )  # fmt: skip
+    world.until_empty()
+    (message,) = peer.messages
+    assert {"RET=HDRS", "ENVID=a+2Bb"} <= set(message.sender_parameters)
+    assert message.recipient_parameters == [
+        ["NOTIFY=SUCCESS,DELAY", "ORCPT=rfc822;x+2By@wishes.test"]
+    ]
+    assert not world.inbox()  # success is that server's to report
+
+
+def test_rfc3461_5_2_2_relayed_to_who_reports_nothing(world):
+    peer = world.peer("nodsn.test", extensions={"PIPELINING": ""})
+    world.insert("a@nodsn.test", "b@nodsn.test", notify="SUCCESS")
+    world.until_empty()
+    told = bounce(world)
+    assert {name: block["Action"] for name, block in told.items()} == {
+        "a@nodsn.test": "relayed", "b@nodsn.test": "relayed",
+    }  # fmt: skip
+    assert len(peer.messages) == 1
+
+
+# ---- refusals
+
+
+def test_some_recipients_are_refused(world):
+    peer = world.peer("some.test")
+    peer.say("rcpt", "550 5.1.1 no such user here", to="nobody@some.test")
+    (message,) = deliver(world, peer, "a@some.test", "nobody@some.test", "b@some.test")
+    assert sorted(message.recipients) == ["a@some.test", "b@some.test"]
+    told = bounce(world)
+    (name,) = told
+    assert name == "nobody@some.test"
+    assert told[name]["Status"] == "5.1.1" and told[name]["Action"] == "failed"
+    assert "no such user here" in told[name]["Diagnostic-Code"]
+
+
+def test_all_recipients_are_refused_in_one_report(world):
+    peer = world.peer("all.test")
+    peer.say("rcpt", "550 5.7.1 go away")
+    deliver(world, peer, "a@all.test", "b@all.test")
+    assert sorted(bounce(world)) == ["a@all.test", "b@all.test"]
+    assert not peer.messages
+
+
+@pytest.mark.parametrize("pipelining", [True, False])
+@pytest.mark.parametrize("step", ["mail", "data", "body"])
+def test_refused_at(world, step, pipelining):
+    domain = f"{step}-{pipelining}.test".lower()
+    peer = world.peer(domain, extensions=None if pipelining else {})
+    peer.say(step, "554 5.6.0 not that")
+    deliver(world, peer, f"a@{domain}")
+    assert bounce(world)[f"a@{domain}"]["Status"] == "5.6.0"
+    assert not peer.messages
+
+
+def test_a_reset_follows_a_refusal(world):
+    """The connection serves the next message."""
+    peer = world.peer("reset.test")
+    peer.say("rcpt", "550 5.1.1 no", to="nobody@reset.test")
+    world.send("nobody@reset.test")
+    world.send("a@reset.test")
+    world.until_empty()
+    assert len(peer.messages) == 1
+    bounce(world)
+
+
+def test_notify_never_is_never(world):
+    peer = world.peer("never.test")
+    peer.say("rcpt", "550 5.1.1 no")
+    world.insert("a@never.test", notify="NEVER")
+    world.until_empty()
+    assert not world.inbox()
+
+
+def test_rfc5321_6_1_no_report_of_a_report(world):
+    """A report to somebody elsewhere who doesn't take it ends there."""
+    peer = world.peer("double.test")
+    peer.say("rcpt", "550 5.1.1 no")
+    world.insert("a@double.test", sender="gone@double.test")
+    world.until_empty()
+    mail = [line.split(" SIZE")[0] for s in peer.sessions for line in s if line[:4] == "MAIL"]
+    assert mail == ["MAIL FROM:<gone@double.test>", "MAIL FROM:<>"]
+    assert not world.inbox()
+
+
+def test_rfc1870_too_large_is_not_even_tried(world):
+    peer = world.peer("small.test", extensions={"SIZE": "1000", "PIPELINING": ""})
+    deliver(world, peer, "a@small.test", text=b"Subject: big\r\n\r\n" + b"x\r\n" * 1000)
+    assert bounce(world)["a@small.test"]["Status"] == "5.3.4"
+    assert not any(line.startswith("MAIL") for session in peer.sessions for line in session)
+
+
+def test_rfc6152_3_eight_bits_for_who_takes_seven(world):
+    peer = world.peer("seven.test", extensions={"PIPELINING": ""})
+    deliver(world, peer, "a@seven.test", text="Subject: x\r\n\r\nGrüße\r\n".encode())
+    assert bounce(world)["a@seven.test"]["Status"] == "5.6.3"
+    assert not peer.messages
+
+
+def test_rfc6531_3_2_internationalized_mail(world):
+    peer = world.peer("ascii.test", extensions={"PIPELINING": "", "8BITMIME": ""})
+    both = world.peer("utf8.test")
+    text = "Subject: Grüße\r\n\r\nHello\r\n".encode()
+    options = {"mail_options": ["SMTPUTF8", "BODY=8BITMIME"], "text": text}
+    world.send("a@ascii.test", **options)
+    world.send("ü@utf8.test", **options)
+    world.until_empty()
+    assert bounce(world)["a@ascii.test"]["Status"] == "5.6.7"
+    assert not peer.messages and len(both.messages) == 1
+    assert "SMTPUTF8" in both.messages[0].sender_parameters
+    # A header that doesn't need it goes everywhere.
+    world.send("b@ascii.test", mail_options=["SMTPUTF8"])
+    world.until_empty()
+    assert len(peer.messages) == 1 and not world.inbox()
+
+
+# ---- not now
+
+
+def test_greylisting(world):
+    peer = world.peer("grey.test")
+    peer.say("rcpt", "451 4.7.1 greylisted", once_each=True)
+    world.send("a@grey.test", "b@grey.test")
+    world.until_empty()
+    assert sorted(r for m in peer.messages for r in m.recipients) == ["a@grey.test", "b@grey.test"]
+    assert not world.inbox()
+
+
+def test_trouble_passes(world):
+    """Whatever happens once, at whatever step: each message arrives, and arrives once."""
+    peers = {}
+    for step in ("connect", "ehlo", "mail", "rcpt", "data", "body"):
+        for answer in (RESET, CLOSE, STALL, "451 4.3.0 later", "421 4.3.2 bye"):
+            domain = f"{step}-{answer.split()[0]}.test".lower()
+            peers[domain] = world.peer(domain).say(step, answer, times=1)
+    for domain in peers:
+        world.insert(f"a@{domain}", f"b@{domain}")
+    world.until_empty()
+    for domain, peer in peers.items():
+        taken = sorted(r for m in peer.messages for r in m.recipients)
+        assert taken == [f"a@{domain}", f"b@{domain}"], domain
+    assert not world.inbox()
+
+
+def test_broken_in_the_midst_of_a_message(world):
+    peer = world.peer("halfway.test")
+    peer.say("halfway", RESET, times=1)
+    text = b"Subject: x\r\n\r\n" + b"0123456789\r\n" * 100000
+    (message,) = deliver(world, peer, "a@halfway.test", text=text)
+    assert message.data.endswith(text[-1000:]) and len(message.data) >= len(text)
+
+
+def test_a_reply_that_is_lost_may_double_but_never_lose(world):
+    peer = world.peer("lost.test")
+    peer.say("body", LOSE, times=1)
+    deliver(world, peer, "a@lost.test")
+    assert 1 <= len(peer.messages) <= 2
+    assert not world.inbox()
+
+
+def test_given_up_after_a_time(world):
+    peer = world.peer("late.test")
+    peer.say("rcpt", "451 4.2.1 come back later")
+    world.send("a@late.test")
+    world.until_empty()
+    told = bounce(world)["a@late.test"]
+    assert told["Action"] == "failed" and told["Status"] == "4.4.7"
+    assert "come back later" in told["Diagnostic-Code"]
+    assert len([s for s in peer.sessions if any("RCPT" in line for line in s)]) >= 3
+
+
+def test_nobody_there(world):
+    peer = world.peer("away.test")
+    peer.stop_listening()
+    for n in range(5):
+        world.send("a@away.test", subject=f"away{n}")
+    world.until_empty()
+    reports = bounces(world, 5)
+    assert all(told["a@away.test"]["Status"] == "4.4.7" for _, told in reports)
+    assert "refused" in str(reports[0][0])
+
+
+def test_back_again(world):
+    """A destination that was left alone is found alive."""
+    peer = world.peer("back.test")
+    peer.stop_listening()
+    for n in range(5):
+        world.send("a@back.test", subject=f"back{n}")
+    until("it was tried", lambda: any("refused" in reply for _, _, reply in world.spool()))
+    peer.port = 25
+    peer.listen()
+    world.until_empty()
+    assert len(peer.messages) == 5 and not world.inbox()
+
+
+def test_rfc5321_4_5_3_1_10_too_many_recipients(world):
+    peer = world.peer("few.test")
+    peer.say("rcpt", "452 4.5.3 too many recipients", to="d@few.test", times=1)
+    peer.say("rcpt", "452 4.5.3 too many recipients", to="c@few.test", times=1)
+    world.send("a@few.test", "b@few.test", "c@few.test", "d@few.test")
+    world.until_empty()
+    taken = sorted(r for m in peer.messages for r in m.recipients)
+    assert taken == ["a@few.test", "b@few.test", "c@few.test", "d@few.test"]
+
+
+# ---- routes
+
+
+def test_rfc5321_5_1_the_next_host_takes_over(world):
+    first, second = world.peer("mx1.test"), world.peer("mx2.test")
+    world.zone.add("fail.test", mx=[(10, "mx.mx1.test"), (20, "mx.mx2.test")])
+    first.stop_listening()
+    (message,) = deliver(world, second, "a@fail.test")
+    assert message.recipients == ["a@fail.test"]
+    first.port = 25
+    first.listen()
+    first.say("connect", "554 5.3.2 no mail here")  # RFC 7504
+    assert len(deliver(world, second, "b@fail.test")) == 1
+    first.forget()
+    first.say("mail", "421 4.3.2 shutting down")
+    assert len(deliver(world, second, "c@fail.test")) == 1
+    first.forget()
+    assert len(deliver(world, first, "d@fail.test")) == 1
+
+
+def test_rfc5321_5_1_equals_share_the_load(world):
+    hosts = [world.peer(f"equal{n}.test") for n in range(2)]
+    world.zone.add("equals.test", mx=[(10, "mx.equal0.test"), (10, "mx.equal1.test")])
+    for _ in range(12):
+        world.insert("a@equals.test")
+        world.until_empty()
+    assert all(peer.messages for peer in hosts)
+
+
+def test_rfc5321_5_1_without_mx_the_domain_itself(world):
+    peer = world.peer("implicit-mx.test")
+    world.zone.add("implicit.test", a=[peer.host])
+    assert len(deliver(world, peer, "a@implicit.test")) == 1
+
+
+def test_rfc7505_null_mx(world):
+    world.zone.null_mx("null.test")
+    world.send("a@null.test")
+    world.until_empty()
+    assert bounce(world)["a@null.test"]["Status"] == "5.1.10"
+
+
+def test_no_such_domain(world):
+    world.send("a@nowhere.test")
+    world.until_empty()
+    assert bounce(world)["a@nowhere.test"]["Status"] == "5.1.2"
+
+
+def test_dns_that_fails_is_asked_again(world):
+    peer = world.peer("dns.test")
+    world.zone.fail("dns.test", "servfail", "mx")
+    world.send("a@dns.test")
+    until("it was tried", lambda: "DNS" in world.spool()[0][2])
+    world.zone.fail("dns.test", None, "mx")
+    world.until_empty()
+    assert len(peer.messages) == 1 and not world.inbox()
+
+
+def test_mail_that_would_come_back(world):
+    world.zone.add("loops.test", mx=[(10, "out.alpha.test"), (20, "mx.first.test")])
+    world.send("a@loops.test")
+    world.until_empty()
+    assert bounce(world)["a@loops.test"]["Status"] == "5.4.6"
+
+
+def test_an_address_literal(world):
+    peer = world.peer("literal.test")
+    assert len(deliver(world, peer, f"a@[{peer.host}]")) == 1
+
+
+def test_a_name_that_is_another_name(world):
+    peer = world.peer("alias-target.test")
+    world.zone.add("alias.test", cname="alias-target.test")
+    assert len(deliver(world, peer, "a@alias.test")) == 1
+
+
+# ---- TLS
+
+
+def test_tls_where_it_is_offered(world, keys):
+    peer = world.peer("tls.test", tls=keys[1]("tls", "elsewhere.test"))
+    (message,) = deliver(world, peer, "a@tls.test")
+    assert message.tls and message.hello == "out.alpha.test"
+
+
+def test_rfc7435_broken_tls_is_no_tls(world, keys):
+    peer = world.peer("broken-tls.test", tls=keys[1]("broken", "elsewhere.test"))
+    peer.say("starttls", GARBAGE)
+    (message,) = deliver(world, peer, "a@broken-tls.test")
+    assert message.tls is None
+    refusing = world.peer("refused-tls.test", tls=keys[1]("refused", "elsewhere.test"))
+    refusing.say("starttls", "454 4.7.0 not available")
+    (message,) = deliver(world, refusing, "a@refused-tls.test")
+    assert message.tls is None
+
+
+def test_ways_that_the_settings_name(world, keys):
+    authority, make = keys
+    smart = world.peer("smart.test", tls=make("smart", "mx.smart.test"), users={"us": "secret"})
+    strict = world.peer("strict.test", tls=make("strict", "mx.strict.test"))
+    wrong = world.peer("wrong.test", tls=make("wrong", "mx.other.test"))
+    naked = world.peer("naked.test")
+    routes = {
+        "smart": {
+            "domains": ["via.test", ".via.test"], "host": "mx.smart.test", "tls": "verify",
+            "user": "us", "password": "secret",
+        },
+        "strict": {"domains": ["strict.test", "wrong.test"], "tls": "verify"},
+        "encrypt": {"domains": ["naked.test"], "tls": "encrypt"},
+    }  # fmt: skip
+    world.reload(routes=routes, ca_file=str(authority))
+    (message,) = deliver(world, smart, "a@via.test", "b@below.via.test")
+    assert message.user == "us" and message.tls and len(message.recipients) == 2
+    assert deliver(world, strict, "a@strict.test")[0].tls
+    world.send("a@wrong.test")
+    world.send("a@naked.test")
+    world.until_empty()
+    told = {name: block for _, one in bounces(world, 2) for name, block in one.items()}
+    assert set(told) == {"a@wrong.test", "a@naked.test"}
+    assert not wrong.messages and not naked.messages
+    world.reload(routes={})

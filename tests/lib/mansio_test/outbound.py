@@ -1,7 +1,9 @@
 """Mail that leaves a lab: a zone of DNS, peers, a node that sends."""
 
+import itertools
 import smtplib
 
+import psycopg2
 from mansio_local.node import HOST
 from mansio_local.yaml import to_yaml
 
@@ -21,8 +23,8 @@ SETTINGS = {
     "dead_time_max": "500ms",
     "claim_time": "5s",
     "timeouts": {
-        "connect": "2s", "greeting": "2s", "hello": "2s", "mail": "2s", "recipient": "2s",
-        "data": "2s", "block": "2s", "end": "2s", "quit": "1s",
+        "connect": "1s", "greeting": "1s", "hello": "1s", "mail": "1s", "recipient": "1s",
+        "data": "1s", "block": "1s", "end": "1s", "quit": "1s",
     },
 }  # fmt: skip
 
@@ -39,6 +41,8 @@ class World:
         self.lab = lab
         self.zone = Zone()
         self.peers = []
+        self.database = None
+        self.numbers = itertools.count(1)
         self.settings = {**SETTINGS, **settings}
         self.extra = lab.directory / "outbound.yaml"
         self.write()
@@ -60,6 +64,15 @@ class World:
         self.write(**settings)
         self.lab.node.mansioctl("reload")
 
+    def sql(self, text):
+        """Rows of a query as the superuser, over a connection that lasts: tests ask often."""
+        if self.database is None:
+            self.database = psycopg2.connect(self.lab.cluster.dsn())
+            self.database.autocommit = True
+        with self.database.cursor() as cursor:
+            cursor.execute(text)
+            return cursor.fetchall()
+
     def peer(self, domain, **options):
         """A peer that takes a domain's mail."""
         peer = Peer(name=f"mx.{domain}", **options)
@@ -78,9 +91,33 @@ class World:
             client.login(user, PASSWORD)
             client.sendmail(sender, list(to), message, **options)
 
+    def insert(self, *to, text=None, sender="user1@alpha.test", tenant="alpha", prefix=b"", flags=0,
+               age=0, **columns):  # fmt: skip
+        """Put a message into the spool by hand, with what no protocol takes as yet: ret, notify,
+        envelope_id, original_recipient; and `age` seconds old."""
+        text = text or MESSAGE % (b"inserted", b"inserted")
+        first = next(self.numbers) << 24
+        number = f"(SELECT tenant_id FROM mansio.tenant WHERE name = '{tenant}')"
+        more = {"ret": "", "notify": "", "envelope_id": "", "original_recipient": "", **columns}
+        rows = ", ".join(
+            f"({number}, {first + n}, {first}, 0, {flags}, {len(prefix) + len(text)}, '{tenant}',"
+            f" '{sender}', '{path}', {', '.join(repr(value) for value in more.values())},"
+            f" now() - interval '{age} s')"
+            for n, path in enumerate(to)
+        )
+        self.sql(
+            f"INSERT INTO mansio.blob (tenant_id, blob_id, size, storage, body) VALUES"
+            f" ({number}, {first}, {len(text)}, 1, '\\x{text.hex()}');"
+            f" INSERT INTO mansio.message (tenant_id, message_id, blob_id, holders, prefix,"
+            f" structure) VALUES ({number}, {first}, {first}, 1, '\\x{prefix.hex()}', '');"
+            f" INSERT INTO mansio.spool (tenant_id, spool_id, message_id, prefix_no, flags,"
+            f" message_bytes, tenant, reverse_path, forward_path, {', '.join(more)}, spooled_at)"
+            f" VALUES {rows}; SELECT pg_notify('mansio', 'spool {b'due'.hex()}')"
+        )
+
     def spool(self):
         """Rows of the spool: (forward path, attempts, last reply)."""
-        return self.lab.sql(
+        return self.sql(
             "SELECT forward_path, attempts, last_reply FROM mansio.spool ORDER BY spool_id"
         )
 
@@ -103,3 +140,5 @@ class World:
         for peer in self.peers:
             peer.close()
         self.zone.close()
+        if self.database is not None:
+            self.database.close()
