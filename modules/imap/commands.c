@@ -74,15 +74,6 @@ static int refuses_passwords(const struct imap_session *session)
            !mansio_session_may_use_password(session->session);
 }
 
-/* Every command that it changes is there. */
-static int has_all_of_condstore(const struct imap_session *session)
-{
-    (void)session;
-    return imap_find_command(MANSIO_STR("FETCH"), 0) != NULL &&
-           imap_find_command(MANSIO_STR("SEARCH"), 0) != NULL &&
-           imap_find_command(MANSIO_STR("STATUS"), 0) != NULL;
-}
-
 /* A capability holds if its function says so, and if the command that it stands for has a row. */
 static const struct {
     const char *name;
@@ -90,24 +81,23 @@ static const struct {
     int (*holds)(const struct imap_session *session);
     uint32_t enabled; /* enum imap_enabled: what ENABLE does with it */
 } capabilities[] = {
-    {"IMAP4rev1", NULL, NULL, 0},                  /* 3501 */
-    {"LITERAL+", NULL, NULL, 0},                   /* 7888 */
-    {"SASL-IR", "AUTHENTICATE", NULL, 0},          /* 4959 */
-    {"STARTTLS", "STARTTLS", offers_tls, 0},       /* 3501 6.2.1 */
-    {"LOGINDISABLED", NULL, refuses_passwords, 0}, /* 3501 6.2.3 */
-    {"ID", "ID", NULL, 0},                         /* 2971 */
-    {"ENABLE", "ENABLE", NULL, 0},                 /* 5161 */
-    {"NAMESPACE", "NAMESPACE", NULL, 0},           /* 2342 */
-    {"CHILDREN", "LIST", NULL, 0},                 /* 3348 */
-    {"LIST-EXTENDED", "LIST", NULL, 0},            /* 5258 */
-    {"SPECIAL-USE", "LIST", NULL, 0},              /* 6154 2 */
-    {"CREATE-SPECIAL-USE", "CREATE", NULL, 0},     /* 6154 3 */
-    {"IDLE", "IDLE", NULL, 0},                     /* 2177 */
-    {"UNSELECT", "UNSELECT", NULL, 0},             /* 3691 */
-    {"UIDPLUS", "EXPUNGE", NULL, 0},               /* 4315 */
-    {"MOVE", "MOVE", NULL, 0},                     /* 6851 */
-    /* 7162 3.1 */
-    {"CONDSTORE", "STORE", has_all_of_condstore, IMAP_ENABLED_CONDSTORE},
+    {"IMAP4rev1", NULL, NULL, 0},                         /* 3501 */
+    {"LITERAL+", NULL, NULL, 0},                          /* 7888 */
+    {"SASL-IR", "AUTHENTICATE", NULL, 0},                 /* 4959 */
+    {"STARTTLS", "STARTTLS", offers_tls, 0},              /* 3501 6.2.1 */
+    {"LOGINDISABLED", NULL, refuses_passwords, 0},        /* 3501 6.2.3 */
+    {"ID", "ID", NULL, 0},                                /* 2971 */
+    {"ENABLE", "ENABLE", NULL, 0},                        /* 5161 */
+    {"NAMESPACE", "NAMESPACE", NULL, 0},                  /* 2342 */
+    {"CHILDREN", "LIST", NULL, 0},                        /* 3348 */
+    {"LIST-EXTENDED", "LIST", NULL, 0},                   /* 5258 */
+    {"SPECIAL-USE", "LIST", NULL, 0},                     /* 6154 2 */
+    {"CREATE-SPECIAL-USE", "CREATE", NULL, 0},            /* 6154 3 */
+    {"IDLE", "IDLE", NULL, 0},                            /* 2177 */
+    {"UNSELECT", "UNSELECT", NULL, 0},                    /* 3691 */
+    {"UIDPLUS", "EXPUNGE", NULL, 0},                      /* 4315 */
+    {"MOVE", "MOVE", NULL, 0},                            /* 6851 */
+    {"CONDSTORE", "STORE", NULL, IMAP_ENABLED_CONDSTORE}, /* 7162 3.1 */
 };
 
 void imap_print_capabilities(const struct imap_session *session, struct mansio_buf *out)

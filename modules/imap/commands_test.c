@@ -82,6 +82,19 @@ static void has_each_row_as_its_rfc_says(void **state)
     }
 }
 
+static void has_every_command(void **state)
+{
+    size_t count = 0;
+    (void)state;
+    (void)imap_commands(&count);
+    assert_int_equal(count, MANSIO_COUNT(known));
+    for (size_t i = 0; i < MANSIO_COUNT(known); i++) {
+        struct mansio_str verb = core_test_slice(known[i].verb);
+        assert_non_null(imap_find_command(verb, 0));
+        assert_int_equal(imap_find_command(verb, 1) != NULL, known[i].has_uid);
+    }
+}
+
 /* RFC 3501 7.4.1: no EXPUNGE while FETCH, STORE or SEARCH run. */
 static void keeps_numbers_where_it_must(void **state)
 {
@@ -114,9 +127,8 @@ static void finds_in_any_case(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(is_sorted_and_well_formed),
-        cmocka_unit_test(has_each_row_as_its_rfc_says),
-        cmocka_unit_test(keeps_numbers_where_it_must),
+        cmocka_unit_test(is_sorted_and_well_formed), cmocka_unit_test(has_each_row_as_its_rfc_says),
+        cmocka_unit_test(has_every_command),         cmocka_unit_test(keeps_numbers_where_it_must),
         cmocka_unit_test(finds_in_any_case),
     };
     return cmocka_run_group_tests_name("imap_commands", tests, NULL, NULL);

@@ -2,6 +2,7 @@
 lines and literals, login, TLS, ends. What concerns mailboxes is tested beside this file."""
 
 import base64
+import hashlib
 import random
 import re
 
@@ -66,6 +67,8 @@ def test_capabilities_before_and_after_login(imap, user):
     after = imap.capabilities()
     assert end == f"OK [CAPABILITY {' '.join(after)}] Logged in".encode()
     assert not [name for name in after if name.startswith("AUTH=") or name == "STARTTLS"]
+    extensions = "UIDPLUS IDLE NAMESPACE UNSELECT CHILDREN SPECIAL-USE MOVE CONDSTORE"
+    assert set(extensions.split()) <= set(after)
 
 
 def test_commands_in_the_wrong_state_are_bad(imap, user):
@@ -308,6 +311,16 @@ def test_scram(imap, user, initial):
     assert scram(imap, user, "wrong", initial).startswith(b"NO [AUTHENTICATIONFAILED] ")
     assert scram(imap, user, PASSWORD, initial).startswith(b"OK ")
     imap.ok("NAMESPACE")
+
+
+def test_scram_bound_to_its_channel(box, user):
+    """RFC 5929 4: the hash of the certificate. Somebody in between has another one."""
+    with box.dialogue("imaps") as imap:
+        assert "AUTH=SCRAM-SHA-256-PLUS" in imap.capabilities()
+        binding = hashlib.sha256(imap.socket.getpeercert(binary_form=True)).digest()
+        assert scram(imap, user, PASSWORD, binding=binding[::-1]).startswith(b"NO ")
+        assert scram(imap, user, PASSWORD, binding=binding).startswith(b"OK ")
+        imap.ok("NAMESPACE")
 
 
 def test_login_mechanism(box, user):

@@ -118,14 +118,18 @@ def _base64(data):
     return base64.b64encode(data)
 
 
-def scram(dialogue, user, password, initial=True):
-    """AUTHENTICATE SCRAM-SHA-256 (RFC 7677), the server's signature checked; the tagged reply."""
+def scram(dialogue, user, password, initial=True, binding=None):
+    """AUTHENTICATE SCRAM-SHA-256 (RFC 7677), the server's signature checked; the tagged reply.
+    @binding: data of tls-server-end-point (RFC 5929 4), for SCRAM-SHA-256-PLUS."""
+    header, name = b"n,,", b"SCRAM-SHA-256"
+    if binding is not None:
+        header, name = b"p=tls-server-end-point,,", b"SCRAM-SHA-256-PLUS"
     bare = f"n={user},r={base64.b64encode(os.urandom(12)).decode()}".encode()
-    first = _base64(b"n,," + bare)
+    first = _base64(header + bare)
     if initial:
-        tag = dialogue.begin(b"AUTHENTICATE SCRAM-SHA-256 " + first)
+        tag = dialogue.begin(b"AUTHENTICATE " + name + b" " + first)
     else:
-        tag = dialogue.begin(b"AUTHENTICATE SCRAM-SHA-256")
+        tag = dialogue.begin(b"AUTHENTICATE " + name)
         assert dialogue.reply() == b"+ "
         dialogue.send(first + b"\r\n")
     answer = dialogue.reply()
@@ -136,7 +140,7 @@ def scram(dialogue, user, password, initial=True):
     salted = hashlib.pbkdf2_hmac(
         "sha256", password.encode(), base64.b64decode(parts[b"s"]), int(parts[b"i"])
     )
-    final = b"c=biws,r=" + parts[b"r"]
+    final = b"c=" + _base64(header + (binding or b"")) + b",r=" + parts[b"r"]
     message = b",".join([bare, server_first, final])
 
     def sign(key, data):
