@@ -361,7 +361,7 @@ HOLD(mansio_spool_outcome, reserved, 20);
 HOLD(mansio_spool_outcome, next_us, 24);
 HOLD(mansio_spool_outcome, reply, 32);
 
-HOLD_SIZE(mansio_store, 248);
+HOLD_SIZE(mansio_store, 256);
 HOLD(mansio_store, size, 0);
 HOLD(mansio_store, collection_list, 8);
 HOLD(mansio_store, collection_find, 16);
@@ -393,6 +393,14 @@ HOLD(mansio_store, spool_remove, 216);
 HOLD(mansio_store, message_read_many, 224);
 HOLD(mansio_store, message_search, 232);
 HOLD(mansio_store, spool_look, 240);
+HOLD(mansio_store, message_read_slices, 248);
+
+HOLD_SIZE(mansio_slice, 40);
+HOLD(mansio_slice, size, 0);
+HOLD(mansio_slice, offset, 8);
+HOLD(mansio_slice, uid, 16);
+HOLD(mansio_slice, max, 20);
+HOLD(mansio_slice, bytes, 24);
 
 HOLD_SIZE(mansio_search_key, 48);
 HOLD(mansio_search_key, size, 0);

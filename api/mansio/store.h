@@ -30,7 +30,7 @@
 
 /* ---- collections ---------------------------------------------------------------------------- */
 
-/** Most messages of one message_read_many(). @since 1.0 */
+/** Most messages of one message_read_many() or message_read_slices(). @since 1.0 */
 #define MANSIO_READ_MANY_MAX 64
 
 enum mansio_collection_kind {
@@ -120,6 +120,14 @@ enum mansio_flag_operation {
 enum mansio_copy_flags {
     MANSIO_COPY_MOVE = 1,  /* and take them out where they were (RFC 6851) */
     MANSIO_COPY_WHOLE = 2, /* nothing at all if one of the UIDs of the ranges isn't there */
+};
+
+/** Bytes of a message that are wanted, among those of others. */
+struct mansio_slice {
+    size_t size;             /* sizeof(struct mansio_slice): also the array's stride */
+    uint64_t offset;         /* from the first byte of the prefix */
+    uint32_t uid, max;       /* whose, and how many bytes at most */
+    struct mansio_str bytes; /* out */
 };
 
 /** A change of flags. */
@@ -443,6 +451,17 @@ struct mansio_store {
      * spool_read() otherwise. @return 0; MANSIO_E_NOT_FOUND @yields yes @since 1.0 */
     int (*spool_look)(struct mansio_instance *pool, uint64_t id, uint64_t offset, size_t max,
                       struct mansio_arena *arena, int64_t deadline_us, struct mansio_str *out);
+
+    /** A slice of each of several messages, in one go: for who reads headers, or other parts whose
+     * place is known. NULL in a table: no store of this provider can.
+     * @param slices  ascending by UID, each UID once, at most MANSIO_READ_MANY_MAX; together at
+     *                most 1 MiB. Their bytes are filled in: empty for one that isn't there, or past
+     *                the end, and for any that the store would rather give by message_read()
+     * @param arena   owns the bytes
+     * @return 0 @yields yes @since 1.0 */
+    int (*message_read_slices)(struct mansio_instance *pool, struct mansio_account *account,
+                               uint64_t collection_id, struct mansio_slice *slices, size_t count,
+                               struct mansio_arena *arena, int64_t deadline_us);
 };
 
 #endif

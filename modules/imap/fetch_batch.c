@@ -123,32 +123,37 @@ static void fit(struct imap_batch *batch)
     }
 }
 
-/* Whole messages at once, where that is what is wanted. */
-static int read_whole(struct imap_batch *batch)
+/* What they need, all at once. Whatever isn't as long as it is listed is judged where it is read
+ * singly. */
+static int read_spans(struct imap_batch *batch)
 {
     struct imap_session *session = batch->fetching->session;
-    uint32_t uids[IMAP_BATCH_MESSAGES];
+    struct mansio_slice slices[IMAP_BATCH_MESSAGES];
     size_t places[IMAP_BATCH_MESSAGES];
-    struct mansio_str bytes[IMAP_BATCH_MESSAGES];
     size_t count = 0;
     for (size_t i = 0; i < batch->count; i++) {
-        const struct mansio_message *message = &batch->messages[i].message;
-        uint64_t size = message->prefix_bytes + message->body_bytes;
-        if (is_read_ahead(&batch->messages[i]) && batch->messages[i].span.length == size) {
+        const struct imap_fetched *fetched = &batch->messages[i];
+        if (is_read_ahead(fetched)) {
             places[count] = i;
-            uids[count++] = message->uid;
+            slices[count++] = (struct mansio_slice){
+                .size = sizeof slices[0],
+                .uid = fetched->message.uid,
+                .offset = fetched->span.offset,
+                .max = (uint32_t)fetched->span.length,
+            };
         }
     }
-    if (count < 2 || session->store->message_read_many == NULL) {
+    if (count == 0 || session->store->message_read_slices == NULL) {
         return 0;
     }
-    int rc = session->store->message_read_many(
-        session->pool, session->account, session->view->collection_id, uids, count,
-        IMAP_BATCH_BYTES, batch->arena, imap_store_deadline(session), bytes);
+    int rc = session->store->message_read_slices(session->pool, session->account,
+                                                 session->view->collection_id, slices, count,
+                                                 batch->arena, imap_store_deadline(session));
     for (size_t i = 0; rc == 0 && i < count; i++) {
         struct imap_fetched *fetched = &batch->messages[places[i]];
-        /* What isn't as long as it is listed is judged where it is read singly. */
-        fetched->bytes = bytes[i].len == fetched->span.length ? bytes[i] : MANSIO_STR_NONE;
+        if (slices[i].bytes.len == fetched->span.length) {
+            fetched->bytes = slices[i].bytes;
+        }
     }
     return rc;
 }
@@ -175,5 +180,5 @@ int imap_batch_read(struct imap_batch *batch, size_t wanted)
     if (batch->is_cut) {
         imap_walk_behind(&batch->fetching->walk, batch->messages[batch->count - 1].message.uid);
     }
-    return read_whole(batch);
+    return read_spans(batch);
 }

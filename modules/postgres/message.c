@@ -6,6 +6,7 @@
  */
 #include "store_private.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 enum { PACE_ROWS = 256 };
@@ -90,9 +91,11 @@ static int list_page(struct listing *l, struct mansio_arena *scratch, int is_pro
 
 static int list(struct listing *l)
 {
-    /* Without ranges the probe only says whether the collection is there: it goes along. */
+    /* Where no range wants the last UID the probe only says whether the collection is there: it
+     * goes along with the first page. */
     struct pg_probe probe = {.last_uid = INT64_MAX};
-    int is_probing = l->query->uid_ranges == NULL;
+    int has_page = l->query->uid_ranges == NULL || l->query->range_count > 0;
+    int is_probing = has_page && !pg_walk_needs_probe(l->query->uid_ranges, l->query->range_count);
     int rc = is_probing ? 0 : pg_probe(&l->op, l->collection, &probe);
     if (rc < 0) {
         return rc;
@@ -242,6 +245,74 @@ int pg_message_read_many(struct mansio_instance *pool, struct mansio_account *ac
     rc = pg_op_end(&op, rc);
     MANSIO_SCRATCH_END(scratch);
     return rc;
+}
+
+/* Rows come in the order of the UIDs; some may be missing. */
+static int give_slices(const struct pg_result *result, struct mansio_slice *slices, size_t count,
+                       struct mansio_arena *arena)
+{
+    int rc = 0;
+    size_t at = 0;
+    for (size_t row = 0; rc == 0 && row < pg_rows(result); row++) {
+        int64_t uid = pg_get_int64(result, row, 0);
+        while (at < count && slices[at].uid < uid) {
+            at++;
+        }
+        if (at < count && slices[at].uid == uid) {
+            rc = give_bytes(result, row, 1, arena, &slices[at].bytes);
+        }
+    }
+    return rc;
+}
+
+/* All that is wanted, or nothing if that is too much. */
+static int send_slices(struct pg_op *op, uint64_t collection_id, struct mansio_slice *slices,
+                       size_t count, const struct pg_result **out)
+{
+    int64_t uids[MANSIO_READ_MANY_MAX], firsts[MANSIO_READ_MANY_MAX], mosts[MANSIO_READ_MANY_MAX];
+    struct pg_params params;
+    uint64_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        uids[i] = slices[i].uid;
+        firsts[i] = slices[i].offset > INT64_MAX / 2 ? INT64_MAX / 2 : (int64_t)slices[i].offset;
+        mosts[i] = slices[i].max;
+        total += slices[i].max;
+    }
+    if (total > PG_READ_MAX) {
+        return mansio_fail(MANSIO_E_INVALID, "%" PRIu64 " bytes at once", total);
+    }
+    MANSIO_SCRATCH_BEGIN(scratch);
+    pg_params_init(&params);
+    pg_op_params(op, &params);
+    pg_add_int64(&params, (int64_t)collection_id);
+    pg_add_int64s(&params, scratch, uids, count);
+    pg_add_int64s(&params, scratch, firsts, count);
+    pg_add_int64s(&params, scratch, mosts, count);
+    int rc = pg_ask(op->conn, PG_SQL_MESSAGE_READ_SLICES, &params, op->deadline_us, out);
+    MANSIO_SCRATCH_END(scratch);
+    return rc;
+}
+
+int pg_message_read_slices(struct mansio_instance *pool, struct mansio_account *account,
+                           uint64_t collection_id, struct mansio_slice *slices, size_t count,
+                           struct mansio_arena *arena, int64_t deadline_us)
+{
+    struct pg_op op;
+    const struct pg_result *result = NULL;
+    if (count > MANSIO_READ_MANY_MAX) {
+        return mansio_fail(MANSIO_E_INVALID, "%zu messages at once", count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        slices[i].bytes = MANSIO_STR_NONE;
+    }
+    int rc = pg_op_begin(&op, pool, account, deadline_us);
+    if (rc == 0) {
+        rc = send_slices(&op, collection_id, slices, count, &result);
+    }
+    if (rc == 0) {
+        rc = give_slices(result, slices, count, arena);
+    }
+    return pg_op_end(&op, rc);
 }
 
 int pg_message_text(struct mansio_instance *pool, struct mansio_account *account,

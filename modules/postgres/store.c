@@ -37,6 +37,7 @@ const struct mansio_store pg_store_table = {
     .message_read_many = pg_message_read_many,
     .message_text = pg_message_text,
     .message_search = pg_message_search,
+    .message_read_slices = pg_message_read_slices,
     .message_flag = pg_message_flag,
     .message_append = pg_message_append,
     .message_copy = pg_message_copy,

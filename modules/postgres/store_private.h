@@ -200,6 +200,9 @@ int pg_message_list(struct mansio_instance *pool, struct mansio_account *account
 int pg_message_read_many(struct mansio_instance *pool, struct mansio_account *account,
                          uint64_t collection_id, const uint32_t *uids, size_t count, size_t max,
                          struct mansio_arena *arena, int64_t deadline_us, struct mansio_str *out);
+int pg_message_read_slices(struct mansio_instance *pool, struct mansio_account *account,
+                           uint64_t collection_id, struct mansio_slice *slices, size_t count,
+                           struct mansio_arena *arena, int64_t deadline_us);
 int pg_message_read(struct mansio_instance *pool, struct mansio_account *account,
                     uint64_t collection_id, uint32_t uid, uint64_t offset, size_t max,
                     struct mansio_arena *arena, int64_t deadline_us, struct mansio_str *out);
@@ -217,8 +220,8 @@ int pg_message_append(struct mansio_instance *pool, struct mansio_account *accou
                       uint64_t collection_id, struct mansio_append *messages, size_t count,
                       int64_t deadline_us, uint32_t *out_uid_validity);
 int pg_message_copy(struct mansio_instance *pool, struct mansio_account *account, uint64_t from_id,
-                    const uint32_t *uid_ranges, size_t range_count, uint64_t to_id,
-                    uint32_t flags, mansio_copied_fn visit, void *arg, int64_t deadline_us,
+                    const uint32_t *uid_ranges, size_t range_count, uint64_t to_id, uint32_t flags,
+                    mansio_copied_fn visit, void *arg, int64_t deadline_us,
                     uint32_t *out_uid_validity);
 int pg_message_expunge(struct mansio_instance *pool, struct mansio_account *account,
                        uint64_t collection_id, const uint32_t *uid_ranges, size_t range_count,

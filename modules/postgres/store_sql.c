@@ -326,6 +326,28 @@ const struct pg_statement pg_store_statements[] = {
                 " AND b.storage = 1 OFFSET 0) b WHERE s.total <= $5 ORDER BY s.uid",
         .params = "lllLl", .columns = "lbb", .scope = PG_SCOPE_TENANT,
     },
+    /* Slices of messages whose bytes lie in one place: $5 first bytes, $6 lengths. */
+    ROW(MESSAGE_READ_SLICES) = {
+        .name = "message_read_slices",
+        .text =
+            "SELECT s.uid, substring(CASE WHEN s.prefix_no = 0 THEN m.prefix ELSE (SELECT p.bytes"
+                " FROM message_prefix p WHERE p.tenant_id = $1 AND p.message_id = s.message_id"
+                " AND p.prefix_no = s.prefix_no) END"
+                " FROM least(s.first, s.prefix_bytes)::int4 + 1 FOR s.most::int4), b.body"
+                " FROM (SELECT e.*, i.first, i.most"
+                " FROM unnest($4::int8[], $5::int8[], $6::int8[]) AS i(uid, first, most)"
+                " CROSS JOIN LATERAL (SELECT e.uid, e.message_id, e.prefix_no, e.prefix_bytes"
+                " FROM message_state e WHERE e.tenant_id = $1 AND e.account_id = $2"
+                " AND e.collection_id = $3 AND e.uid = i.uid OFFSET 0) e) s"
+                " CROSS JOIN LATERAL (SELECT m.blob_id, m.prefix FROM message m"
+                " WHERE m.tenant_id = $1 AND m.message_id = s.message_id OFFSET 0) m"
+                " CROSS JOIN LATERAL (SELECT substring(b.body"
+                " FROM least(greatest(s.first - s.prefix_bytes, 0), b.size)::int4 + 1"
+                " FOR greatest(s.most - greatest(s.prefix_bytes - s.first, 0), 0)::int4) AS body"
+                " FROM blob b WHERE b.tenant_id = $1 AND b.blob_id = m.blob_id"
+                " AND b.storage = 1 OFFSET 0) b ORDER BY s.uid",
+        .params = "lllLLL", .columns = "lbb", .scope = PG_SCOPE_TENANT,
+    },
     ROW(MESSAGE_TEXT) = {
         .name = "message_text",
         .text =

@@ -97,6 +97,58 @@ static void many_at_once(struct sc *sc)
     SC_WANT(sc, out[0].len == 0 && out[4].len == 0);
 }
 
+/* A slice of each is what message_read() gives of it, wherever it begins and ends. */
+static void slices_of_many(struct sc *sc)
+{
+    enum { COUNT = 6 };
+    static const struct {
+        uint64_t offset;
+        uint32_t max;
+    } rows[] = {
+        {0, 1},  {0, 8},    {0, 9},     {3, 2},     {3, 100},        {8, 50},
+        {9, 50}, {500, 10}, {990, 400}, {99999, 5}, {UINT64_MAX, 5}, {0, 100000},
+    };
+    uint64_t id = sc_create(sc, &sc->one, "Slices");
+    struct mansio_slice slices[COUNT];
+    uint32_t uids[COUNT];
+
+    for (size_t i = 0; i < COUNT; i++) {
+        uids[i] = append(sc, id, sc_noise(sc, 1000 * (i + 1), 1), i % 2 == 1 ? "X-A: b\r\n" : "");
+    }
+    SC_WANT(sc, sc->one.store->message_read_slices != NULL);
+    if (sc->failed) {
+        return;
+    }
+    uint32_t gone[2] = {uids[2], uids[2]};
+    (void)sc_expunge(sc, &sc->one, id, gone, 1, 0);
+    for (size_t row = 0; row < MANSIO_COUNT(rows) && !sc->failed; row++) {
+        for (size_t i = 0; i < COUNT; i++) {
+            size_t turn = (row + i) % MANSIO_COUNT(rows);
+            slices[i] = (struct mansio_slice){.size = sizeof slices[i],
+                                              .uid = uids[i],
+                                              .offset = rows[turn].offset,
+                                              .max = rows[turn].max,
+                                              .bytes = MANSIO_STR("?")};
+        }
+        SC_CODE(sc,
+                sc->one.store->message_read_slices(SC_SIDE(sc->one), id, slices, COUNT, sc->arena,
+                                                   sc_deadline()),
+                0);
+        for (size_t i = 0; i < COUNT; i++) {
+            SC_WANT(sc,
+                    i == 2 ? slices[i].bytes.len == 0
+                           : mansio_str_eq(slices[i].bytes, slice(sc, id, uids[i], slices[i].offset,
+                                                                  slices[i].max)));
+        }
+    }
+    /* None of the first account's in a collection of another's. */
+    SC_CODE(sc,
+            sc->foreign.store->message_read_slices(SC_SIDE(sc->foreign), id, slices, COUNT,
+                                                   sc->arena, sc_deadline()),
+            0);
+    SC_WANT(sc, slices[0].bytes.len == 0 && slices[5].bytes.len == 0);
+}
+
 /* Sizes about the edges at which a store may change its way of storing. */
 static void sizes_about_edges(struct sc *sc)
 {
@@ -231,6 +283,7 @@ static const struct sc_case cases[] = {
     {"a_body_of_nothing", a_body_of_nothing, 0},
     {"bytes_of_any_value", bytes_of_any_value, 0},
     {"many_at_once", many_at_once, 0},
+    {"slices_of_many", slices_of_many, 0},
     {"sizes_about_edges", sizes_about_edges, 0},
     {"a_big_body_in_slices", a_big_body_in_slices, 0},
     {"a_read_respects_its_arena", a_read_respects_its_arena, 0},

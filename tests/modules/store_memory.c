@@ -181,6 +181,7 @@ const struct mansio_store memory_store_table = {
     .message_read_many = memory_message_read_many,
     .message_text = memory_message_text,
     .message_search = memory_message_search,
+    .message_read_slices = memory_message_read_slices,
     .message_flag = memory_message_flag,
     .message_append = memory_message_append,
     .message_copy = memory_message_copy,

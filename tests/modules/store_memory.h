@@ -217,6 +217,8 @@ int memory_recent_claim(struct mansio_instance *, struct mansio_account *, uint6
                         uint32_t *);
 int memory_message_list(struct mansio_instance *, struct mansio_account *, uint64_t,
                         const struct mansio_message_query *, mansio_message_fn, void *, int64_t);
+int memory_message_read_slices(struct mansio_instance *, struct mansio_account *, uint64_t,
+                               struct mansio_slice *, size_t, struct mansio_arena *, int64_t);
 int memory_message_read_many(struct mansio_instance *, struct mansio_account *, uint64_t,
                              const uint32_t *, size_t, size_t, struct mansio_arena *, int64_t,
                              struct mansio_str *);

@@ -267,6 +267,21 @@ int memory_message_read_many(struct mansio_instance *pool, struct mansio_account
     return rc;
 }
 
+int memory_message_read_slices(struct mansio_instance *pool, struct mansio_account *handle,
+                               uint64_t collection_id, struct mansio_slice *slices, size_t count,
+                               struct mansio_arena *arena, int64_t deadline_us)
+{
+    for (size_t i = 0; i < count; i++) {
+        slices[i].bytes = MANSIO_STR_NONE;
+        int rc = memory_message_read(pool, handle, collection_id, slices[i].uid, slices[i].offset,
+                                     slices[i].max, arena, deadline_us, &slices[i].bytes);
+        if (rc < 0 && rc != MANSIO_E_NOT_FOUND) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
 int memory_message_text(struct mansio_instance *pool, struct mansio_account *handle,
                         uint64_t collection_id, uint32_t uid, struct mansio_arena *arena,
                         int64_t deadline_us, struct mansio_str *out)
