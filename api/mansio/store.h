@@ -50,7 +50,8 @@ enum mansio_special_use {
     MANSIO_SPECIAL_ARCHIVE = 7,
 };
 
-/** A mailbox. Names are UTF-8, levels separated by '/'; "INBOX" always exists. */
+/** A mailbox. Names are UTF-8, levels separated by '/'; "INBOX" always exists. What else a provider
+ * makes for an account by itself is subscribed to. */
 struct mansio_collection {
     size_t size;
     uint64_t id;                /* never used again */

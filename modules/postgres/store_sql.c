@@ -55,7 +55,9 @@ const struct pg_statement pg_store_statements[] = {
                 " name)),"
             " c AS (INSERT INTO collection (tenant_id, account_id, collection_id, modseq, kind,"
                 " special_use, name) SELECT $1, $2, n.id, n.modseq, 1, n.special_use, n.name"
-                " FROM n)"
+                " FROM n),"
+            " u AS (INSERT INTO subscription (tenant_id, account_id, name)"
+                " SELECT $1, $2, n.name FROM n)"
             " INSERT INTO collection_counters (tenant_id, account_id, collection_id, modseq,"
                 " uid_validity)"
             " SELECT $1, $2, n.id, n.modseq, $6 FROM n",

@@ -45,6 +45,8 @@ def imap(box, user):
         dialogue.login(user)
         for name in SPECIAL - set(listed(dialogue, '"" *')):
             dialogue.ok(f"CREATE {name} (USE (\\{name}))")  # a store may begin without
+        for name in rows(dialogue.ok('LSUB "" *')):
+            dialogue.ok(f"UNSUBSCRIBE {name}")
         yield dialogue
 
 
@@ -391,6 +393,13 @@ def test_rename_of_inbox_moves_its_messages(box):
 
 
 # ---- subscriptions
+
+
+def test_what_an_account_begins_with_is_subscribed_to(postgres):
+    """Mail programs show what LSUB lists: what nobody subscribed to would be hidden."""
+    with postgres.dialogue() as imap:
+        imap.login(postgres.user())
+        assert set(rows(imap.ok('LSUB "" *'))) == {"INBOX"} | SPECIAL
 
 
 def test_subscriptions(imap):
