@@ -12,6 +12,7 @@
 #include "transaction.h"
 
 #include <mansio/error.h>
+#include <mansio/fiber.h>
 #include <mansio/log.h>
 #include <mansio/mail.h>
 #include <mansio/str.h>
@@ -50,6 +51,8 @@ static int read_header(struct repair *repair)
         if (rc > 0) {
             smtp_header_feed(&repair->header, slice);
             at += slice.len;
+            int paced = mansio_fiber_pace();
+            rc = paced < 0 ? paced : rc;
         }
     }
     smtp_header_end(&repair->header);
@@ -113,6 +116,7 @@ static int copy(struct repair *repair, uint64_t from, uint64_t to)
         if (rc > 0) {
             from += slice.len;
             rc = write_bytes(repair, slice);
+            rc = rc < 0 ? rc : mansio_fiber_pace();
         }
     }
     return rc < 0 ? rc : 0;

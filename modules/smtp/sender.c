@@ -8,6 +8,7 @@
 
 #include <mansio/account.h>
 #include <mansio/error.h>
+#include <mansio/str.h>
 
 static int is_same(const struct mansio_account *a, const struct mansio_account *b)
 {
@@ -15,6 +16,15 @@ static int is_same(const struct mansio_account *a, const struct mansio_account *
     const struct mansio_account_facts *y = mansio_account_facts(b);
 
     return x->tenant_id == y->tenant_id && x->account_id == y->account_id;
+}
+
+/* Did the address lead there only as there is none of that name: by a catch-all, or as every
+ * domain's postmaster leads to somebody (RFC 5321 4.5.1)? */
+static int is_fallback(struct mansio_str found, struct mansio_str local)
+{
+    return mansio_str_starts(found, MANSIO_STR("@")) ||
+           (mansio_str_ieq(local, MANSIO_STR("postmaster")) &&
+            !mansio_str_istarts(found, MANSIO_STR("postmaster@")));
 }
 
 int smtp_sender_is_own(struct smtp_session *session, struct mansio_arena *arena,
@@ -35,7 +45,7 @@ int smtp_sender_is_own(struct smtp_session *session, struct mansio_arena *arena,
         return rc;
     }
     size_t count = mansio_recipient_count(leads);
-    if (mansio_recipient_address(leads).ptr[0] == '@' || /* a catch-all */
+    if (is_fallback(mansio_recipient_address(leads), local) ||
         (count > 1 && !smtp_options(session)->may_share_senders)) {
         return 0;
     }

@@ -2,6 +2,7 @@
 
 import email
 import email.utils
+import json
 import re
 
 import pytest
@@ -27,6 +28,8 @@ def lab(make_lab):
             f"address add team@alpha.test --accounts '{USER} user2@alpha.test'",
             "address add others@alpha.test --accounts 'user2@alpha.test user3@alpha.test'",
             f"address add @other.test --accounts {USER}",
+            f"tenant set alpha --postmaster {USER}",
+            "address add postmaster@other.test --accounts user2@alpha.test",
         ]
     )
     lab.start()
@@ -276,6 +279,19 @@ def test_senders_that_are_somebody_elses(user, sender):
     user.expect(f"RCPT TO:<{ELSEWHERE}>", 503)
 
 
+def test_postmaster_is_whose_it_is_by_an_address(secure):
+    secure.login("user2@alpha.test")
+    secure.expect("MAIL FROM:<postmaster@other.test>", 250)
+    secure.expect("RSET", 250)
+    secure.expect("MAIL FROM:<postmaster@alpha.test>", 553)
+
+
+def test_policy_knows_the_service(lab, user):
+    listed = json.loads(lab.node.mansioctl("--json", "sessions", "list"))
+    rows = listed["sessions"] if isinstance(listed, dict) else listed
+    assert ("submission", USER) in {(row["service"], row["account"]) for row in rows}
+
+
 def test_a_tenants_user_is_nobody_in_another(secure):
     secure.login("user1@beta.test")
     secure.expect(f"MAIL FROM:<{USER}>", 553, "5.7.1")
@@ -348,6 +364,7 @@ def test_recipients_that_are_refused(user):
         user.expect(f"RCPT TO:<{to}>", code, status)
     user.expect("RCPT TO:<user2@[192.0.2.1]>", 250)
     user.expect("RCPT TO:<Postmaster>", 550)
+    user.expect("RCPT TO:<postmaster@alpha.test>", 250)
 
 
 def test_the_mx_stays_closed(lab):

@@ -165,6 +165,13 @@ class Post:
     def with_filters(self, **settings):
         return self.set(filters=["sifter"], **settings)
 
+    def with_submission(self, **settings):
+        """A third listener, that takes passwords in the clear."""
+        self.instance("passwords", module="auth-password")
+        self.submission = self.daemon.add("submission", module="smtp", mode="submission", **settings)
+        self.daemon.config["listeners"]["submission"]["plaintext_login"] = True
+        return self
+
     def start(self):
         self.daemon.start()
         return self

@@ -14,6 +14,8 @@
  *   closed, away        mail is refused for now; the directory is away
  *   split               accounts on two stores
  *
+ * The accounts of user1 to user999@alpha.test log in with the password "correct-horse".
+ *
  * Domains: alpha.test, and beta.test, whose accounts are on the instance that `second` names.
  */
 #include <errno.h>
@@ -140,13 +142,32 @@ static int route(struct mansio_instance *instance, struct mansio_str local,
                         MANSIO_STR_ARG(domain.len > 0 ? domain : MANSIO_STR("alpha.test")));
 }
 
-/* Nobody logs in here. */
+/* The same password for all: what is stored says so. */
 static int login(struct mansio_instance *instance, struct mansio_str local,
                  struct mansio_str domain, struct mansio_arena *arena, int64_t deadline_us,
                  struct mansio_login *out)
 {
-    (void)instance, (void)local, (void)domain, (void)arena, (void)deadline_us, (void)out;
-    return mansio_fail(MANSIO_E_UNAVAILABLE, "no logins here");
+    static const struct mansio_credential credential = {
+        .size = sizeof credential,
+        .id = 1,
+        .kind = MANSIO_CREDENTIAL_MAIN,
+        .stored = {"{PLAIN}correct-horse", 20},
+    };
+    static const struct mansio_credential *const credentials[] = {&credential};
+    struct mansio_route found = {.size = sizeof found};
+    int is_somebody = mansio_str_starts(local, MANSIO_STR("user")) &&
+                      mansio_str_eq(domain, MANSIO_STR("alpha.test")) &&
+                      route(instance, local, domain, arena, deadline_us, &found) == 0;
+
+    *out = (struct mansio_login){
+        .size = out->size,
+        .account = is_somebody ? found.accounts[0] : NULL,
+        .credentials = is_somebody ? credentials : NULL,
+        .credential_count = is_somebody,
+        .decoy = MANSIO_STR("thirty-two bytes of a decoy, yes"),
+        .is_ours = 1,
+    };
+    return 0;
 }
 
 static int login_defaults(struct mansio_instance *instance, struct mansio_str domain,
@@ -190,12 +211,13 @@ static int keep(struct mansio_instance *pool, const struct mansio_plan *plan, si
     }
     fprintf(file,
             "pool=%.*s tenant=%llu account=%llu recipient=%u action=%u collection=%.*s flags=%u "
-            "from=<%.*s>\n",
+            "from=<%.*s> to=<%.*s>\n",
             MANSIO_STR_ARG(mansio_instance_name(pool)),
             (unsigned long long)mansio_account_facts(entry->account)->tenant_id,
             (unsigned long long)mansio_account_facts(entry->account)->account_id, entry->recipient,
             entry->action, MANSIO_STR_ARG(entry->collection), mansio_plan_facts(plan)->flags,
-            MANSIO_STR_ARG(mansio_plan_facts(plan)->reverse_path));
+            MANSIO_STR_ARG(mansio_plan_facts(plan)->reverse_path),
+            MANSIO_STR_ARG(entry->forward_path));
     fwrite(entry->prefix.ptr, 1, entry->prefix.len, file);
     while ((rc = mansio_content_read(content, at, 65536, deadline_us, &bytes)) > 0) {
         fwrite(bytes.ptr, 1, bytes.len, file);
