@@ -81,7 +81,9 @@ class House:
         imap = self.lab.imap(user)
         status, answer = imap.select(name, readonly=True)
         assert status == "OK", answer
-        status, answer = imap.fetch("1:*", "(UID FLAGS BODY.PEEK[])") if answer != [b"0"] else ("OK", [])
+        status, answer = (
+            imap.fetch("1:*", "(UID FLAGS BODY.PEEK[])") if answer != [b"0"] else ("OK", [])
+        )
         assert status == "OK", answer
         imap.logout()
         messages = []

@@ -57,7 +57,9 @@ class Dialogue:
         """Send a command; its tag."""
         self.tags += 1
         tag = b"t%d" % self.tags
-        self.send(tag + b" " + (command.encode() if isinstance(command, str) else command) + b"\r\n")
+        self.send(
+            tag + b" " + (command.encode() if isinstance(command, str) else command) + b"\r\n"
+        )
         return tag
 
     def finish(self, tag):
