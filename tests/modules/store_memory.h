@@ -34,6 +34,7 @@ enum memory_mistake {
     MISTAKE_UNCHANGED_IGNORED,   /* unchanged_since holds nothing back */
     MISTAKE_MOVE_LEAVES,         /* what was moved stays where it was */
     MISTAKE_COPY_FORGETS,        /* a copy has no keywords */
+    MISTAKE_COPY_IN_PART,        /* what isn't there any more is left out of a whole copy */
     MISTAKE_EXPUNGE_ALL,         /* messages without MANSIO_FLAG_DELETED go too */
     MISTAKE_NUL_ENDS,            /* a body ends at its first NUL */
     MISTAKE_PREFIX_SHARED,       /* all recipients get the first one's prefix */

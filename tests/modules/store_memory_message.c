@@ -525,7 +525,8 @@ int memory_message_copy(struct mansio_instance *pool, struct mansio_account *han
     struct memory_entry **chosen = memory_alloc(state, (from->count + 1) * sizeof(*chosen));
     size_t count = gather(from, uid_ranges, range_count, chosen, &bytes);
     int is_move = (flags & MANSIO_COPY_MOVE) != 0;
-    if ((flags & MANSIO_COPY_WHOLE) != 0 && count < count_wanted(uid_ranges, range_count)) {
+    if ((flags & MANSIO_COPY_WHOLE) != 0 && state->mistake != MISTAKE_COPY_IN_PART &&
+        count < count_wanted(uid_ranges, range_count)) {
         return mansio_fail(MANSIO_E_INVALID, "some of the messages aren't there");
     }
     if (!is_move && !memory_has_room(account, bytes, count)) {

@@ -29,6 +29,7 @@ MISTAKES = {
     "unchanged-ignored": "unchanged_since_holds_back",
     "move-leaves": "moved_is_there_and_no_longer_here",
     "copy-forgets": "copies_are_like_the_first",
+    "copy-in-part": "copied_whole_or_not_at_all",
     "expunge-all": "expunge_takes_what_it_should",
     "nul-ends": "bytes_of_any_value",
     "prefix-shared": "several_recipients_of_two_tenants",
