@@ -7,8 +7,8 @@
         ... resolver: {servers: [zone.address]} ...
 
 It knows nothing but what it was told (all else doesn't exist), may be told more at any time, and
-records what it was asked. `python3 dns_zone.py FILE ADDRESS PORT` serves a zone from JSON: a list of
-[name, {mx: ...}], for other network namespaces.
+records what it was asked. `python3 dns_zone.py FILE ADDRESS PORT` serves a zone from JSON, a list
+of [name, {mx: ...}].
 """
 
 import ipaddress

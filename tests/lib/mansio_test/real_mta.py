@@ -2,8 +2,8 @@
 
 They can't be installed together, nor beside what a machine has: so their packages are downloaded,
 and unpacked over a view of this system's files that only they see (an overlay in a mount namespace,
-its upper layer in memory). Each has process ids and a network of its own, joined by a bridge to ours,
-where `Zone` serves the names. Root is needed. All of it ends with the process that runs it.
+its upper layer in memory). Each has process ids and a network of its own, joined by a bridge to
+ours, where `Zone` serves the names. Root is needed. All of it ends with the process that runs it.
 """
 
 import mailbox
@@ -86,8 +86,8 @@ class Network:
         name, address = f"{self.bridge}n{self.number}", f"{self.prefix}.{self.number}"
         inner, outer = f"{self.bridge}i{self.number}", f"{self.bridge}o{self.number}"
         run("ip", "netns", "add", name)
-        self.made.append(name)
         run("ip", "link", "add", outer, "type", "veth", "peer", "name", inner)
+        self.made.append((name, outer))
         run("ip", "link", "set", inner, "netns", name)
         run("ip", "link", "set", outer, "master", self.bridge, "up")
         for words in (
@@ -100,8 +100,9 @@ class Network:
         return name, address
 
     def close(self):
-        for name in self.made:
-            run("ip", "netns", "del", name)  # its end of the pair, and so ours, goes with it
+        for name, link in self.made:
+            run("ip", "link", "del", link)  # with the end that is inside
+            run("ip", "netns", "del", name)
         run("ip", "link", "del", self.bridge)
 
 
@@ -127,51 +128,64 @@ exec chroot root /bin/sh /box/start
 """
 
 
+# The first thing that runs inside: names that packages' scripts would have made.
+NAMES = """
+set -e
+number={uid}
+for name in {users}; do
+    grep -q "^$name:" /etc/passwd && continue
+    echo "$name:x:$number:$number::/var/mail:/bin/false" >>/etc/passwd
+    echo "$name:x:$number:" >>/etc/group
+    number=$((number + 1))
+done
+for name in {groups}; do
+    grep -q "^$name:" /etc/group || echo "$name:x:$number:" >>/etc/group
+    number=$((number + 1))
+done
+echo nameserver {nameserver} >/etc/resolv.conf
+echo 127.0.0.1 localhost {hostname} >/etc/hosts
+echo {hostname} >/etc/mailname
+chown {uid}:{uid} /var/mail
+"""
+
+
 class Mta:
     """One server. Mail to ok-...@DOMAIN is taken into a Maildir, all else is refused."""
 
-    package = None
+    package, more = None, ()  # what is downloaded
+    users, groups = (), ()  # what the package would have made
+    queues = ()  # folders of messages that are not delivered yet
 
-    def __init__(self, network, packages, domain):
-        self.domain = domain
+    def __init__(self, network, packages, domain, certificate=None):
+        """@certificate: (chain, key) to offer STARTTLS with, if it can be had."""
+        self.domain, self.name = domain, f"mx.{domain}"
         self.box = pathlib.Path(tempfile.mkdtemp(prefix="mansio-mta.", dir="/var/tmp"))
+        self.box.chmod(0o755)
         for name in ("view", "mail", "box"):
             (self.box / name).mkdir()
-        (self.box).chmod(0o755)
-        (self.box / "mail").chmod(0o777)
-        self.namespace, self.host = network.namespace()
-        self.name = f"mx.{domain}"
-        for name, text in self.files().items():
+        for path, name in zip(certificate or (), ("tls.pem", "tls.key")):
+            shutil.copy(path, self.box / "box" / name)
+            (self.box / "box" / name).chmod(0o644)
+        self.is_tls = certificate is not None
+        names = NAMES.format(
+            uid=UID, users=" ".join((USER, *self.users)), groups=" ".join(self.groups),
+            nameserver=network.ours, hostname=self.name,
+        )  # fmt: skip
+        for name, text in {**self.files(), "start": names + self.start}.items():
             (self.box / "box" / name).write_text(text)
-        (self.box / "box" / "start").write_text(
-            "set -e\n"
-            f"echo nameserver {network.ours} > /etc/resolv.conf\n"
-            f"echo '127.0.0.1 localhost {self.name}' > /etc/hosts\n"
-            f"echo {self.name} > /etc/mailname\n"
-            f"for name in {USER} {' '.join(self.users)}; do\n"
-            f'  grep -q "^$name:" /etc/passwd && continue\n'
-            f'  n=$((${{n:-{UID - 1}}} + 1))\n  echo "$name:x:$n:$n::/var/mail:/bin/false" >>/etc/passwd\n'
-            '  echo "$name:x:$n:" >>/etc/group\ndone\n'
-            f"for name in {' '.join(self.groups)}; do\n"
-            '  grep -q "^$name:" /etc/group || { g=$((${g:-6999} + 1)); echo "$name:x:$g:" >>/etc/group; }\n'
-            f"done\nchown {USER}: /var/mail\n" + self.start_script()
-        )
+        self.namespace, self.host = network.namespace()
+        files = [path for name in (self.package, *self.more) for path in packages.get(name)]
         self.log = open(self.box / "log", "wb")
         self.process = subprocess.Popen(
             ["ip", "netns", "exec", self.namespace,
              "unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child",
-             "/bin/sh", "-c", VIEW, "view", *map(str, packages.get(self.package)),
-             *(str(path) for name in self.more for path in packages.get(name))],
+             "/bin/sh", "-c", VIEW, "view", *map(str, files)],
             env={**os.environ, "BOX": str(self.box)}, stdin=subprocess.DEVNULL,
             stdout=self.log, stderr=subprocess.STDOUT,
         )  # fmt: skip
 
-    users, groups, more = (), (), ()
-
     def files(self):
-        return {}
-
-    def start_script(self):
+        """Found in /box."""
         raise NotImplementedError
 
     def said(self):
@@ -186,8 +200,6 @@ class Mta:
 
         until(f"{self.package} to greet", greets, 30)
         return self
-
-    queues = ()  # folders of messages that are not delivered yet
 
     def waiting(self):
         """How many files its queues hold, seen from outside."""
@@ -233,7 +245,9 @@ mydestination =
 mynetworks = 127.0.0.0/8
 inet_protocols = ipv4
 smtpd_peername_lookup = no
-smtpd_tls_security_level = none
+smtpd_tls_security_level = {"may" if self.is_tls else "none"}
+smtpd_tls_cert_file = /box/tls.pem
+smtpd_tls_key_file = /box/tls.key
 virtual_mailbox_domains = {self.domain}
 virtual_mailbox_maps = regexp:/etc/postfix/boxes
 virtual_mailbox_base = /var/mail
@@ -246,17 +260,13 @@ anvil_status_update_time = 60s
 """
         return {"main.cf": main, "boxes": "/^ok-/ box/\n"}
 
-    def start_script(self):
-        # The master as the first process of its namespace ("-i"), as in a container.
-        return """
+    start = """
 cp /box/main.cf /box/boxes /etc/postfix/
 cp /usr/share/postfix/master.cf.dist /etc/postfix/master.cf
 mkdir -p /var/lib/postfix /var/spool/postfix
 touch /etc/aliases
 postfix post-install create-missing
 chown postfix: /var/lib/postfix
-
-
 exec postfix start-fg
 """
 
@@ -279,7 +289,9 @@ smtp_accept_queue_per_connection = 1000
 queue_run_max = 5
 log_file_path = /var/log/exim4/%slog
 acl_smtp_rcpt = check_rcpt
-tls_advertise_hosts =
+tls_advertise_hosts = {"*" if self.is_tls else ""}
+tls_certificate = /box/tls.pem
+tls_privatekey = /box/tls.key
 pipelining_advertise_hosts = *
 chunking_advertise_hosts = *
 dsn_advertise_hosts = *
@@ -309,8 +321,7 @@ begin retry
 * * F,2h,15s
 """}
 
-    def start_script(self):
-        return """
+    start = """
 mkdir -p /etc/exim4 /var/log/exim4 /var/spool/exim4 /run/exim4
 cp /box/exim.conf /etc/exim4/exim4.conf
 chown root:root /etc/exim4/exim4.conf
@@ -322,13 +333,14 @@ exec /usr/sbin/exim4 -bdf -q1m
 
 
 class OpenSmtpd(Mta):
+    """In the clear alone."""
+
     package = "opensmtpd"
     queues = ("/var/spool/smtpd/queue", "/var/spool/smtpd/incoming")
     users = ("opensmtpd", "opensmtpq")
 
     def files(self):
         return {"smtpd.conf": f"""
-smtp max-message-size 35M
 table boxes {{ "@{self.domain}" = {USER} }}
 action "box" maildir "/var/mail/box" virtual <boxes>
 listen on 0.0.0.0 hostname {self.name}
@@ -336,8 +348,7 @@ match from any for domain "{self.domain}" rcpt-to regex "^ok-" action "box"
 match from any for any reject
 """}
 
-    def start_script(self):
-        return """
+    start = """
 mkdir -p /var/spool/smtpd /run/smtpd /var/empty /var/lib/opensmtpd/empty
 chmod 711 /var/spool/smtpd
 mkdir -p /var/lib/opensmtpd

@@ -7,11 +7,11 @@
         ... send ...
         peer.messages[0].recipients, peer.messages[0].data
 
-A step is where something is said: "connect", the name of a command in lower case, "body" for
-what follows the data, and "halfway", for RESET in the midst of them. An answer is a reply's text (lines
-separated by LF; "{rcpt}" is the recipient)
-or one of RESET, CLOSE, STALL and, at "body", LOSE: the message is taken, and the reply never comes.
-Of several that fit the one said last holds. `messages` has what was taken, `sessions` what was said.
+A step is where something is said: "connect", the name of a command in lower case, "body" for what
+follows the data, and "halfway", for RESET in the midst of them. An answer is a reply's text (lines
+separated by LF; "{rcpt}" is the recipient) or one of RESET, CLOSE, STALL and, at "body", LOSE: the
+message is taken, and the reply never comes. Of several that fit the one said last holds. `messages`
+has what was taken, `sessions` what was said.
 """
 
 import base64
