@@ -379,6 +379,7 @@ const struct pg_statement pg_store_statements[] = {
         .name = "message_search_field",
         .text = SEARCH("CASE WHEN position($7 in t.content) > 0"
                 " AND position(E'\\n' || $10 in t.content) > 0"
+                " AND (starts_with(t.content, 'H') OR starts_with(t.content, 'C'))"
                 " AND " IN_FIELD("split_part(t.content, 'B', 1)", "$7") " THEN 1"
                 " ELSE (SELECT CASE WHEN position(E'\\n' || $10 in x.prefix) > 0"
                 " AND " IN_FIELD("x.prefix", "$8") " THEN 1"
