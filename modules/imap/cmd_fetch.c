@@ -8,8 +8,6 @@
  */
 #include "commands.h"
 
-#include <inttypes.h>
-
 #include <mansio/error.h>
 #include <mansio/fiber.h>
 #include <mansio/str.h>
@@ -31,55 +29,63 @@ _Static_assert(LIST_OUT_MAX + IMAP_FETCH_LINE_MAX <= IMAP_OUT_MAX, "one line mor
 /* ---- one message ------------------------------------------------------------------------------
  */
 
-static void begin_item(struct mansio_buf *out, const char **space)
+/* "NAME ", with a space before it but for the first. */
+static void begin_item(struct mansio_buf *out, struct mansio_str name, int *is_first)
 {
-    mansio_buf_printf(out, "%s", *space);
-    *space = " ";
+    if (!*is_first) {
+        mansio_buf_add_char(out, ' ');
+    }
+    *is_first = 0;
+    mansio_buf_add(out, name);
+}
+
+/* What the store has of a message beside its structure. */
+static void print_entry(struct mansio_buf *out, uint32_t what, const struct mansio_message *message,
+                        int is_recent, int *is_first)
+{
+    if (what & IMAP_FETCH_UID) {
+        begin_item(out, MANSIO_STR("UID "), is_first);
+        imap_print_number(out, message->uid);
+    }
+    if (what & IMAP_FETCH_FLAGS) {
+        begin_item(out, MANSIO_STR("FLAGS "), is_first);
+        imap_reply_flags(out, message->flags, is_recent, message->keywords);
+    }
+    if (what & IMAP_FETCH_INTERNALDATE) {
+        begin_item(out, MANSIO_STR("INTERNALDATE "), is_first);
+        imap_reply_date_time(out, message->received_us);
+    }
+    if (what & IMAP_FETCH_SIZE) {
+        begin_item(out, MANSIO_STR("RFC822.SIZE "), is_first);
+        imap_print_number(out, message->body_bytes + message->prefix_bytes);
+    }
+    if (what & IMAP_FETCH_MODSEQ) {
+        begin_item(out, MANSIO_STR("MODSEQ ("), is_first);
+        imap_print_number(out, message->modseq);
+        mansio_buf_add_char(out, ')');
+    }
 }
 
 void imap_fetch_print(struct imap_fetching *fetching, uint32_t number, uint32_t what,
                       const struct mansio_message *message, const struct mansio_part *root)
 {
     struct mansio_buf *out = fetching->line;
-    const char *space = "";
-    mansio_buf_printf(out, "* %" PRIu32 " FETCH (", number);
-    if (what & IMAP_FETCH_UID) {
-        begin_item(out, &space);
-        mansio_buf_printf(out, "UID %" PRIu32, message->uid);
-    }
-    if (what & IMAP_FETCH_FLAGS) {
-        begin_item(out, &space);
-        mansio_buf_add(out, MANSIO_STR("FLAGS "));
-        imap_reply_flags(out, message->flags,
-                         imap_view_is_recent(fetching->session->view, message->uid),
-                         message->keywords);
-    }
-    if (what & IMAP_FETCH_INTERNALDATE) {
-        begin_item(out, &space);
-        mansio_buf_add(out, MANSIO_STR("INTERNALDATE "));
-        imap_reply_date_time(out, message->received_us);
-    }
-    if (what & IMAP_FETCH_SIZE) {
-        begin_item(out, &space);
-        mansio_buf_printf(out, "RFC822.SIZE %" PRIu64, message->body_bytes + message->prefix_bytes);
-    }
-    if (what & IMAP_FETCH_MODSEQ) {
-        begin_item(out, &space);
-        mansio_buf_printf(out, "MODSEQ (%" PRIu64 ")", message->modseq);
-    }
+    int is_first = 1;
+    mansio_buf_add(out, MANSIO_STR("* "));
+    imap_print_number(out, number);
+    mansio_buf_add(out, MANSIO_STR(" FETCH ("));
+    print_entry(out, what, message, imap_view_is_recent(fetching->session->view, message->uid),
+                &is_first);
     if (what & IMAP_FETCH_ENVELOPE) {
-        begin_item(out, &space);
-        mansio_buf_add(out, MANSIO_STR("ENVELOPE "));
+        begin_item(out, MANSIO_STR("ENVELOPE "), &is_first);
         imap_print_envelope(out, root->envelope);
     }
     if (what & IMAP_FETCH_BODY) {
-        begin_item(out, &space);
-        mansio_buf_add(out, MANSIO_STR("BODY "));
+        begin_item(out, MANSIO_STR("BODY "), &is_first);
         imap_print_structure(out, root, 0);
     }
     if (what & IMAP_FETCH_BODYSTRUCTURE) {
-        begin_item(out, &space);
-        mansio_buf_add(out, MANSIO_STR("BODYSTRUCTURE "));
+        begin_item(out, MANSIO_STR("BODYSTRUCTURE "), &is_first);
         imap_print_structure(out, root, 1);
     }
 }
@@ -199,8 +205,11 @@ static int list_uids(struct imap_fetching *fetching)
         uint32_t first = fetching->uids.ranges[2 * i], last = fetching->uids.ranges[2 * i + 1];
         uint32_t number = imap_view_number(view, first);
         for (uint32_t at = 0; at <= last - first; at++) {
-            mansio_buf_printf(out, "* %" PRIu32 " FETCH (UID %" PRIu32 ")\r\n", number + at,
-                              first + at);
+            mansio_buf_add(out, MANSIO_STR("* "));
+            imap_print_number(out, number + at);
+            mansio_buf_add(out, MANSIO_STR(" FETCH (UID "));
+            imap_print_number(out, first + at);
+            mansio_buf_add(out, MANSIO_STR(")\r\n"));
             int rc = imap_fetch_send(fetching, IMAP_OUT_FLUSH);
             if (rc == 0 && at % LIST_UIDS == LIST_UIDS - 1) {
                 rc = mansio_fiber_pace();

@@ -5,61 +5,152 @@
  */
 #include "fetch_print.h"
 
-#include <inttypes.h>
+#include <string.h>
 
 #include <mansio/str.h>
 
 #include "reply.h"
 
-static void add(struct mansio_buf *out, struct mansio_str text)
+enum {
+    DIGITS_MAX = 20,   /* of 64 bits */
+    TEXT_BYTES = 1024, /* gathered before the buffer gets it */
+    PLAIN_MAX = 512,   /* bytes of a string that may be quoted as it stands */
+};
+
+/* An answer has a hundred and more little pieces: they are gathered here. */
+struct text {
+    struct mansio_buf *out;
+    size_t len;
+    char bytes[TEXT_BYTES];
+};
+
+static void flush(struct text *text)
 {
-    (void)mansio_buf_add(out, text);
+    (void)mansio_buf_add(text->out, (struct mansio_str){text->bytes, text->len});
+    text->len = 0;
 }
 
-static void print_number(struct mansio_buf *out, uint64_t number)
+/* A piece that is much shorter than what is gathered. */
+static void add(struct text *text, struct mansio_str piece)
 {
-    char digits[24];
-    size_t at = sizeof digits;
+    MANSIO_ASSERT(piece.len <= PLAIN_MAX);
+    if (piece.len > sizeof text->bytes - text->len) {
+        flush(text);
+    }
+    memcpy(text->bytes + text->len, piece.ptr, piece.len);
+    text->len += piece.len;
+}
+
+static void add_char(struct text *text, char c)
+{
+    add(text, (struct mansio_str){&c, 1});
+}
+
+static struct mansio_str digits_of(uint64_t number, char out[DIGITS_MAX])
+{
+    size_t at = DIGITS_MAX;
     do {
-        digits[--at] = (char)('0' + number % 10);
+        out[--at] = (char)('0' + number % 10);
         number /= 10;
     } while (number > 0);
-    digits[--at] = ' ';
-    add(out, (struct mansio_str){digits + at, sizeof digits - at});
+    return (struct mansio_str){out + at, DIGITS_MAX - at};
 }
 
-static void print_nstring(struct mansio_buf *out, struct mansio_str text)
+void imap_print_number(struct mansio_buf *out, uint64_t number)
 {
-    (void)mansio_buf_add_char(out, ' ');
-    imap_reply_nstring(out, text);
+    char digits[DIGITS_MAX];
+    (void)mansio_buf_add(out, digits_of(number, digits));
+}
+
+static void print_number(struct text *text, uint64_t number)
+{
+    char digits[DIGITS_MAX];
+    add_char(text, ' ');
+    add(text, digits_of(number, digits));
+}
+
+/* 0 if none of eight bytes needs a look: no controls, quotes, backslashes, nothing beyond ASCII. */
+static uint64_t odd_bits(uint64_t eight)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t quotes = eight ^ ones * '"', slashes = eight ^ ones * '\\';
+    return (eight | (eight - ones * ' ') | (quotes - ones) | (slashes - ones)) & ones * 0x80;
+}
+
+/* 1 if a string can be quoted as it stands; 0: it may be one that can't. */
+static int is_plain(struct mansio_str s)
+{
+    uint64_t eight = UINT64_C(0x6161616161616161); /* letters, behind a tail */
+    uint64_t odd = 0;
+    size_t at = 0;
+    for (uint64_t some; s.len - at >= sizeof some; at += sizeof some) {
+        memcpy(&some, s.ptr + at, sizeof some);
+        odd |= odd_bits(some);
+    }
+    if (at < s.len) {
+        memcpy(&eight, s.ptr + at, s.len - at);
+    }
+    return (odd | odd_bits(eight)) == 0;
+}
+
+static void print_string(struct text *text, struct mansio_str s)
+{
+    if (s.len > PLAIN_MAX || !is_plain(s)) {
+        flush(text);
+        imap_reply_string(text->out, s);
+        return;
+    }
+    if (s.len + 2 > sizeof text->bytes - text->len) {
+        flush(text);
+    }
+    text->bytes[text->len] = '"';
+    if (s.len > 0) {
+        memcpy(text->bytes + text->len + 1, s.ptr, s.len);
+    }
+    text->len += s.len + 2;
+    text->bytes[text->len - 1] = '"';
+}
+
+static void print_nstring(struct text *text, struct mansio_str s)
+{
+    if (s.ptr == NULL) {
+        add(text, MANSIO_STR("NIL"));
+    } else {
+        print_string(text, s);
+    }
+}
+
+static void print_next(struct text *text, struct mansio_str s)
+{
+    add_char(text, ' ');
+    print_nstring(text, s);
 }
 
 /* ---- envelope -------------------------------------------------------------------------------- */
 
 /* Groups as RFC 3501 7.4.2 has them: their beginning and end are addresses without a host. */
-static void print_address(struct mansio_buf *out, const struct mansio_address *address)
+static void print_address(struct text *out, const struct mansio_address *address)
 {
     int is_mailbox = address->kind == MANSIO_ADDRESS_MAILBOX;
     if (!is_mailbox) {
         add(out, MANSIO_STR("(NIL NIL "));
-        imap_reply_nstring(out,
-                           address->kind == MANSIO_ADDRESS_GROUP_START && address->local.ptr == NULL
+        print_nstring(out, address->kind == MANSIO_ADDRESS_GROUP_START && address->local.ptr == NULL
                                ? MANSIO_STR("")
                                : address->local);
         add(out, MANSIO_STR(" NIL)"));
         return;
     }
-    (void)mansio_buf_add_char(out, '(');
-    imap_reply_nstring(out, address->name);
-    print_nstring(out, address->route);
-    (void)mansio_buf_add_char(out, ' ');
-    imap_reply_string(out, address->local); /* NIL would say that it is a group's */
-    (void)mansio_buf_add_char(out, ' ');
-    imap_reply_string(out, address->domain);
-    (void)mansio_buf_add_char(out, ')');
+    add_char(out, '(');
+    print_nstring(out, address->name);
+    print_next(out, address->route);
+    add_char(out, ' ');
+    print_string(out, address->local); /* NIL would say that it is a group's */
+    add_char(out, ' ');
+    print_string(out, address->domain);
+    add_char(out, ')');
 }
 
-static void print_addresses(struct mansio_buf *out, const struct mansio_address *first)
+static void print_addresses(struct text *out, const struct mansio_address *first)
 {
     if (first == NULL) {
         add(out, MANSIO_STR(" NIL"));
@@ -69,7 +160,7 @@ static void print_addresses(struct mansio_buf *out, const struct mansio_address 
     for (const struct mansio_address *at = first; at != NULL; at = at->next) {
         print_address(out, at);
     }
-    (void)mansio_buf_add_char(out, ')');
+    add_char(out, ')');
 }
 
 /* A field that is there and names nobody ("Reply-To: <>") is as good as empty. */
@@ -84,30 +175,30 @@ static const struct mansio_address *or_from(const struct mansio_address *list,
     return from;
 }
 
-void imap_print_envelope(struct mansio_buf *out, const struct mansio_envelope *envelope)
+static void print_envelope(struct text *out, const struct mansio_envelope *envelope)
 {
     if (envelope == NULL) {
         add(out, MANSIO_STR("(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)"));
         return;
     }
     const struct mansio_address *from = envelope->from;
-    (void)mansio_buf_add_char(out, '(');
-    imap_reply_nstring(out, envelope->date);
-    print_nstring(out, envelope->subject);
+    add_char(out, '(');
+    print_nstring(out, envelope->date);
+    print_next(out, envelope->subject);
     print_addresses(out, from);
     print_addresses(out, or_from(envelope->sender, from));
     print_addresses(out, or_from(envelope->reply_to, from));
     print_addresses(out, envelope->to);
     print_addresses(out, envelope->cc);
     print_addresses(out, envelope->bcc);
-    print_nstring(out, envelope->in_reply_to);
-    print_nstring(out, envelope->message_id);
-    (void)mansio_buf_add_char(out, ')');
+    print_next(out, envelope->in_reply_to);
+    print_next(out, envelope->message_id);
+    add_char(out, ')');
 }
 
 /* ---- pieces of a body ------------------------------------------------------------------------ */
 
-static void print_params(struct mansio_buf *out, const struct mansio_param *first)
+static void print_params(struct text *out, const struct mansio_param *first)
 {
     if (first == NULL) {
         add(out, MANSIO_STR(" NIL"));
@@ -116,58 +207,56 @@ static void print_params(struct mansio_buf *out, const struct mansio_param *firs
     add(out, MANSIO_STR(" ("));
     for (const struct mansio_param *at = first; at != NULL; at = at->next) {
         if (at != first) {
-            (void)mansio_buf_add_char(out, ' ');
+            add_char(out, ' ');
         }
-        if (at->is_extended) { /* RFC 2231 4: the star says how to read the value */
-            (void)mansio_buf_add_char(out, '"');
-            add(out, at->name);
+        print_string(out, at->name);
+        if (at->is_extended && out->len > 0) {
+            out->len--; /* the quote; RFC 2231 4: the star says how to read the value */
             add(out, MANSIO_STR("*\""));
-        } else {
-            imap_reply_string(out, at->name);
         }
-        (void)mansio_buf_add_char(out, ' ');
-        imap_reply_string(out, at->value);
+        add_char(out, ' ');
+        print_string(out, at->value);
     }
-    (void)mansio_buf_add_char(out, ')');
+    add_char(out, ')');
 }
 
-static void print_disposition(struct mansio_buf *out, const struct mansio_part *part)
+static void print_disposition(struct text *out, const struct mansio_part *part)
 {
     if (part->disposition.ptr == NULL) {
         add(out, MANSIO_STR(" NIL"));
         return;
     }
     add(out, MANSIO_STR(" ("));
-    imap_reply_string(out, part->disposition);
+    print_string(out, part->disposition);
     print_params(out, part->disposition_params);
-    (void)mansio_buf_add_char(out, ')');
+    add_char(out, ')');
 }
 
 /* Content-Language is a list of tags (RFC 3282): one is a string, more are a list of strings. */
-static void print_language(struct mansio_buf *out, struct mansio_str text)
+static void print_language(struct text *out, struct mansio_str text)
 {
     struct mansio_str rest = text;
     struct mansio_str tag;
     if (text.ptr == NULL || mansio_str_find_char(text, ',') < 0) {
-        print_nstring(out, text);
+        print_next(out, text);
         return;
     }
     add(out, MANSIO_STR(" ("));
     for (int i = 0; mansio_str_split(&rest, ',', &tag); i++) {
         if (i > 0) {
-            (void)mansio_buf_add_char(out, ' ');
+            add_char(out, ' ');
         }
-        imap_reply_string(out, mansio_str_trim(tag));
+        print_string(out, mansio_str_trim(tag));
     }
-    (void)mansio_buf_add_char(out, ')');
+    add_char(out, ')');
 }
 
 /* Extension data from the disposition on: both forms have it. */
-static void print_extension(struct mansio_buf *out, const struct mansio_part *part)
+static void print_extension(struct text *out, const struct mansio_part *part)
 {
     print_disposition(out, part);
     print_language(out, part->language);
-    print_nstring(out, part->location);
+    print_next(out, part->location);
 }
 
 static int is_type(const struct mansio_part *part, struct mansio_str type)
@@ -184,42 +273,42 @@ static int is_message(const struct mansio_part *part)
 }
 
 /* "(" and what a part says before its message or lines. */
-static void begin_part(struct mansio_buf *out, const struct mansio_part *part)
+static void begin_part(struct text *out, const struct mansio_part *part)
 {
-    (void)mansio_buf_add_char(out, '(');
-    imap_reply_string(out, part->type);
-    print_nstring(out, part->subtype);
+    add_char(out, '(');
+    print_string(out, part->type);
+    print_next(out, part->subtype);
     print_params(out, part->params);
-    print_nstring(out, part->id);
-    print_nstring(out, part->description);
-    print_nstring(out, part->encoding.ptr != NULL ? part->encoding : MANSIO_STR("7bit"));
+    print_next(out, part->id);
+    print_next(out, part->description);
+    print_next(out, part->encoding.ptr != NULL ? part->encoding : MANSIO_STR("7bit"));
     print_number(out, part->body_end - part->body_start);
 }
 
 /* Its end, and ")". */
-static void end_part(struct mansio_buf *out, const struct mansio_part *part, int is_extended)
+static void end_part(struct text *out, const struct mansio_part *part, int is_extended)
 {
     if (is_message(part) || is_type(part, MANSIO_STR("text"))) {
         print_number(out, part->body_lines);
     }
     if (is_extended) {
-        print_nstring(out, part->md5);
+        print_next(out, part->md5);
         print_extension(out, part);
     }
-    (void)mansio_buf_add_char(out, ')');
+    add_char(out, ')');
 }
 
-static void end_multipart(struct mansio_buf *out, const struct mansio_part *part, int is_extended)
+static void end_multipart(struct text *out, const struct mansio_part *part, int is_extended)
 {
-    print_nstring(out, part->subtype);
+    print_next(out, part->subtype);
     if (is_extended) {
         print_params(out, part->params);
         print_extension(out, part);
     }
-    (void)mansio_buf_add_char(out, ')');
+    add_char(out, ')');
 }
 
-static void print_empty_text(struct mansio_buf *out, int is_extended)
+static void print_empty_text(struct text *out, int is_extended)
 {
     add(out, MANSIO_STR("(\"text\" \"plain\" NIL NIL NIL \"7bit\" 0 0"));
     add(out, is_extended ? MANSIO_STR(" NIL NIL NIL NIL)") : MANSIO_STR(")"));
@@ -228,11 +317,11 @@ static void print_empty_text(struct mansio_buf *out, int is_extended)
 /* ---- the tree -------------------------------------------------------------------------------- */
 
 /* What stands before a part's children. @return the first of those that are to be printed */
-static const struct mansio_part *enter(struct mansio_buf *out, const struct mansio_part *part,
+static const struct mansio_part *enter(struct text *out, const struct mansio_part *part,
                                        int is_extended)
 {
     if (part->kind == MANSIO_PART_MULTIPART) {
-        (void)mansio_buf_add_char(out, '(');
+        add_char(out, '(');
         if (part->first_child == NULL) {
             print_empty_text(out, is_extended);
         }
@@ -243,16 +332,16 @@ static const struct mansio_part *enter(struct mansio_buf *out, const struct mans
         return NULL;
     }
     const struct mansio_part *inside = part->kind == MANSIO_PART_MESSAGE ? part->first_child : NULL;
-    (void)mansio_buf_add_char(out, ' ');
-    imap_print_envelope(out, inside != NULL ? inside->envelope : NULL);
-    (void)mansio_buf_add_char(out, ' ');
+    add_char(out, ' ');
+    print_envelope(out, inside != NULL ? inside->envelope : NULL);
+    add_char(out, ' ');
     if (inside == NULL) {
         print_empty_text(out, is_extended);
     }
     return inside;
 }
 
-static void leave(struct mansio_buf *out, const struct mansio_part *part, int is_extended)
+static void leave(struct text *out, const struct mansio_part *part, int is_extended)
 {
     if (part->kind == MANSIO_PART_MULTIPART) {
         end_multipart(out, part, is_extended);
@@ -261,7 +350,7 @@ static void leave(struct mansio_buf *out, const struct mansio_part *part, int is
     }
 }
 
-void imap_print_structure(struct mansio_buf *out, const struct mansio_part *root, int is_extended)
+static void print_structure(struct text *out, const struct mansio_part *root, int is_extended)
 {
     const struct mansio_part *part = root;
     for (;;) {
@@ -280,4 +369,25 @@ void imap_print_structure(struct mansio_buf *out, const struct mansio_part *root
         }
         part = part->next;
     }
+}
+
+/* ---- what others call -------------------------------------------------------------------------
+ */
+
+void imap_print_envelope(struct mansio_buf *out, const struct mansio_envelope *envelope)
+{
+    struct text text;
+    text.out = out;
+    text.len = 0;
+    print_envelope(&text, envelope);
+    flush(&text);
+}
+
+void imap_print_structure(struct mansio_buf *out, const struct mansio_part *root, int is_extended)
+{
+    struct text text;
+    text.out = out;
+    text.len = 0;
+    print_structure(&text, root, is_extended);
+    flush(&text);
 }

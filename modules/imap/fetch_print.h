@@ -7,6 +7,9 @@
 #include <mansio/buf.h>
 #include <mansio/structure.h>
 
+/* A number in decimal: in an answer there are many, and printf is slow. */
+void imap_print_number(struct mansio_buf *out, uint64_t number);
+
 /* "(date subject from sender reply-to to cc bcc in-reply-to message-id)". A sender or reply-to that
  * isn't there is from's. @param envelope  NULL: all NIL */
 void imap_print_envelope(struct mansio_buf *out, const struct mansio_envelope *envelope);

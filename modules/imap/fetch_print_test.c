@@ -7,6 +7,8 @@
 
 #include <mansio/str.h>
 
+#include "reply.h"
+
 struct fixture {
     struct mansio_arena *arena;
     struct mansio_buf *out;
@@ -145,6 +147,54 @@ static void prints_trees(void **state)
     }
 }
 
+/* As quoted strings where they may be, else as literals; whatever is gathered meanwhile. */
+static void prints_strings_of_any_length(void **state)
+{
+    struct fixture *fixture = *state;
+    struct mansio_buf *text = mansio_buf_new(fixture->arena, 1 << 20);
+    struct mansio_buf *wanted = mansio_buf_new(fixture->arena, 1 << 20);
+    static const char *const tails[] = {"", "\"", "\\", "\xc3", "\r\n", "\t"};
+    for (size_t len = 0; len < 1100; len += len < 20 ? 1 : 37) {
+        for (size_t i = 0; i < MANSIO_COUNT(tails); i++) {
+            mansio_buf_reset(text);
+            mansio_buf_reset(wanted);
+            for (size_t at = 0; at < len; at++) {
+                mansio_buf_add_char(text, (char)('a' + at % 26));
+            }
+            mansio_buf_add(text, core_test_slice(tails[i]));
+            const struct mansio_param param = {
+                .size = sizeof param, .name = mansio_buf_str(text), .value = mansio_buf_str(text)};
+            const struct mansio_part part = {.size = sizeof part,
+                                             .kind = MANSIO_PART_LEAF,
+                                             .type = MANSIO_STR("a"),
+                                             .subtype = MANSIO_STR("b"),
+                                             .params = &param,
+                                             .description = mansio_buf_str(text)};
+            mansio_buf_add(wanted, MANSIO_STR("(\"a\" \"b\" ("));
+            imap_reply_string(wanted, mansio_buf_str(text));
+            mansio_buf_add_char(wanted, ' ');
+            imap_reply_string(wanted, mansio_buf_str(text));
+            mansio_buf_add(wanted, MANSIO_STR(") NIL "));
+            imap_reply_string(wanted, mansio_buf_str(text));
+            mansio_buf_add(wanted, MANSIO_STR(" \"7bit\" 0)"));
+            imap_print_structure(fixture->out, &part, 0);
+            assert_true(mansio_str_eq(mansio_buf_str(fixture->out), mansio_buf_str(wanted)));
+            mansio_buf_reset(fixture->out);
+        }
+    }
+}
+
+static void prints_numbers(void **state)
+{
+    struct fixture *fixture = *state;
+    imap_print_number(fixture->out, 0);
+    expect(fixture, "0");
+    imap_print_number(fixture->out, 1234567890);
+    expect(fixture, "1234567890");
+    imap_print_number(fixture->out, UINT64_MAX);
+    expect(fixture, "18446744073709551615");
+}
+
 /* Beyond the limit of depth a message isn't read inside; the grammar wants one there. */
 static void prints_what_lies_too_deep(void **state)
 {
@@ -177,10 +227,9 @@ static void prints_what_lies_too_deep(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        PRINT_TEST(prints_envelopes),
-        PRINT_TEST(prints_leaves),
-        PRINT_TEST(prints_trees),
-        PRINT_TEST(prints_what_lies_too_deep),
+        PRINT_TEST(prints_envelopes), PRINT_TEST(prints_leaves),
+        PRINT_TEST(prints_trees),     PRINT_TEST(prints_strings_of_any_length),
+        PRINT_TEST(prints_numbers),   PRINT_TEST(prints_what_lies_too_deep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
