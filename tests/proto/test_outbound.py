@@ -294,6 +294,22 @@ def test_a_reply_that_is_lost_may_double_but_never_lose(world):
     assert not world.inbox()
 
 
+def test_an_administrator_has_it_tried_at_once(world):
+    """mansioctl queue retry: the scheduler is told, whatever it waits for."""
+    peer = world.peer("told.test")
+    peer.say("rcpt", "451 4.2.1 come back later", times=2)
+    usual = {name: world.settings[name] for name in ("retry", "give_up")}
+    world.reload(retry=["12h"], give_up="1d")
+    try:
+        world.send("a@told.test", "b@told.test")
+        until("both were tried", lambda: [row[1] for row in world.spool()] == [1, 1])
+        world.lab.node.mansioctl("queue", "retry", "--domain", "told.test")
+        world.until_empty()
+    finally:
+        world.reload(**usual)
+    assert sorted(r for m in peer.messages for r in m.recipients) == ["a@told.test", "b@told.test"]
+
+
 def test_given_up_after_a_time(world):
     peer = world.peer("late.test")
     peer.say("rcpt", "451 4.2.1 come back later")
