@@ -10,14 +10,36 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "lib"))
 
+# Processes of pytest-xdist look for free ports beside each other: each has a range of its own, below
+# what the system gives to clients. Before anything of ours is imported, which reads it once.
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+if WORKER:
+    FIRST_PORT = 12000 + 2000 * (int(WORKER.removeprefix("gw")) % 10)
+    os.environ["MANSIO_PORTS"] = f"{FIRST_PORT}-{FIRST_PORT + 1999}"
+
 from mansio_test.daemon import Daemon  # noqa: E402
 from mansio_test.install import Install  # noqa: E402
 from mansio_test.smtp import Post  # noqa: E402
 from mansio_test.lab import Lab  # noqa: E402
 
 
+# Files that take longest, in this order: begun first, they end with the others where files run beside
+# each other (tests/lib/stages.sh).
+LONGEST = (
+    "test_traitor", "test_database_faults", "test_smtp_text", "test_build", "test_atomicity",
+    "test_reading", "test_pop3", "test_reload", "test_ctl_directory", "test_smtp",
+    "test_smtp_delivery", "test_smtp_session", "test_proxy", "test_corpus",
+)  # fmt: skip
+
+
 def pytest_addoption(parser):
     parser.addoption("--long", action="store_true", help="the full counts: 200 reloads, ...")
+
+
+def pytest_collection_modifyitems(items):
+    if WORKER:
+        places = {name: place for place, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,8 @@ def house(install, tmp_path_factory):
 def node(install):
     """Run one of our scripts with what package-lock.json pins: node(script, job) -> its answer,
     both JSON. Installed into the build directory."""
-    place = install.build / "tests" / "clients" / "node"
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "node")  # two may run beside each other
+    place = install.build / "tests" / "clients" / worker
     place.mkdir(parents=True, exist_ok=True)
     for path in NODE.iterdir():
         if path.is_file():

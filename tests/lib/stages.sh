@@ -5,24 +5,12 @@
 PYTHON=/usr/bin/python3 # Debian's own, whatever comes first in PATH
 export PYTHONDONTWRITEBYTECODE=1
 
-# The order: one line after another, the stages of a line beside each other.
+# The order in which stages begin, two beside each other (tests/run).
 plan() {
-    cat <<'PLAN'
-autogen
-gcc
-asan e2e fuzz-build
-e2e-asan clang
-fuzz abi lint
-PLAN
+    printf '%s\n' autogen gcc asan e2e clang fuzz-build e2e-asan fuzz lint abi
     if [ "$1" = 1 ]; then
-        cat <<'PLAN'
-distcheck
-valgrind
-e2e-long fuzz-long
-fuzz-proof
-analyze-gcc
-analyze-clang cppcheck
-PLAN
+        printf '%s\n' distcheck valgrind e2e-long fuzz-long fuzz-proof \
+            analyze-gcc analyze-clang cppcheck clang-tests
     fi
 }
 
@@ -48,22 +36,23 @@ build() {
         make -j"$JOBS"
 }
 
-# Unit tests; each result of each TAP stream counts.
+# check STAGE ARGUMENT...: unit tests; each result of each TAP stream counts.
 check() {
-    local rc=0
-    make -k -j"$JOBS" check || rc=$?
+    local stage=$1 rc=0
+    shift
+    make -k -j"$((JOBS + 1))" check "$@" || rc=$?
     # What failing programs said, where the tail of our log shows it; not what passed.
     if [ "$rc" != 0 ] && [ -f test-suite.log ]; then
         grep -vE '^(ok|PASS:) ' test-suite.log
     fi
-    "$PYTHON" "$TOP/tests/lib/results.py" trs "$RUN/$1" . || rc=1
+    "$PYTHON" "$TOP/tests/lib/results.py" trs "$RUN/$stage" . || rc=1
     return "$rc"
 }
 
 # Tests that fail don't keep the end-to-end tests from running.
 check_and_install() {
     local rc=0
-    check "$1" || rc=$?
+    check "$@" || rc=$?
     make install >install.log 2>&1 || {
         rc=1
         tail -n 30 install.log
@@ -75,28 +64,37 @@ stage_gcc() {
     build CC=gcc && check_and_install gcc
 }
 
-# What clang says of the whole tree. Its unit tests run in the asan stage, which is clang's too.
+# What clang says of the product as it is shipped: its frames, what fortify sees. Tests it reads in
+# the asan stage, which is clang's too.
 stage_clang() {
+    build CC=clang CFLAGS="-O1"
+}
+
+stage_clang_tests() {
     build CC=clang CFLAGS="-O1" && make -j"$JOBS" check TESTS=
 }
 
-# clang's runtime sees fibers, gcc's reports false errors with siglongjmp between stacks.
+# clang's runtime sees fibers, gcc's reports false errors with siglongjmp between stacks. Scripts that
+# look at files, not at what is built, ran in the gcc stage; of the corpus it reads a share in pieces,
+# that stage all.
 stage_asan() {
+    [ "$FULL" = 1 ] || export MANSIO_CORPUS_EACH=4
     export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=0
     export UBSAN_OPTIONS=print_stacktrace=1
-    build CC=clang --enable-sanitize=address,undefined CFLAGS="-O1 -g" && check_and_install asan
+    build CC=clang --enable-sanitize=address,undefined CFLAGS="-O1 -g" &&
+        check_and_install asan LINTS=
 }
 
-# end_to_end STAGE BUILD ARGUMENT...: pytest over what BUILD has installed. tests/clients isn't for
-# the sanitizers' build: what those could find there, tests/proto asks in a fraction of the time.
+# end_to_end STAGE BUILD ARGUMENT...: pytest over what BUILD has installed, a file a process and three
+# at a time, since they wait much. tests/clients isn't for the sanitizers' build: what those could
+# find there, tests/proto asks in a fraction of the time.
 end_to_end() {
     local stage=$1 build=$2 rc=0
     shift 2
     export MANSIO_PREFIX="$RUN/$build/prefix" MANSIO_BUILDDIR="$RUN/$build"
-    export MANSIO_TEST_DIR="$RUN/$stage"
     # CC and the sanitizer's flags are read from the build: modules must be built alike.
-    "$PYTHON" -B -m pytest -p no:cacheprovider --color=no -ra --tb=short \
-        --junitxml="$RUN/$stage/junit.xml" --rootdir="$RUN/src/tests" "$@" "$RUN/src/tests/proto" ||
+    "$PYTHON" -B -m pytest -p no:cacheprovider --color=no -ra --tb=short -n "$((JOBS + 1))" \
+        --dist loadfile --junitxml="$RUN/$stage/junit.xml" --rootdir="$RUN/src/tests" "$@" "$RUN/src/tests/proto" ||
         rc=$?
     "$PYTHON" "$TOP/tests/lib/results.py" junit "$RUN/$stage" "$RUN/$stage/junit.xml" || rc=1
     return "$rc"
@@ -125,7 +123,13 @@ stage_abi() {
 }
 
 stage_fuzz_build() {
-    build CC=clang --enable-fuzzing --enable-sanitize=address,undefined CFLAGS="-O1 -g"
+    local source targets=()
+    for source in "$RUN"/src/tests/fuzz/*_fuzz.c; do
+        targets+=("tests/fuzz/$(basename "$source" .c)")
+    done
+    "$RUN/src/configure" --quiet --enable-werror CC=clang --enable-fuzzing \
+        --enable-sanitize=address,undefined CFLAGS="-O1 -g" &&
+        make -j"$JOBS" "${targets[@]}"
 }
 
 # fuzz_each STAGE SECONDS: each target so long, one result each.

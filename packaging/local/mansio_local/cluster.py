@@ -86,7 +86,18 @@ class Cluster:
         if os.geteuid() == 0:
             shutil.chown(self.directory, SUPERUSER)
         self.port = free_port()
-        self.password = secrets.token_hex(16)
+        template = os.environ.get("MANSIO_PG_TEMPLATE")
+        if template:  # made before, for many (tests/lib/pgcluster)
+            self.password = (pathlib.Path(template) / "password").read_text().strip()
+            subprocess.run(["cp", "-a", pathlib.Path(template) / "data", self.data], check=True)
+        else:
+            self.password = secrets.token_hex(16)
+            self.initdb()
+        self.write_settings()
+        self.state.touch(0o600)
+        self.state.write_text(json.dumps({"port": self.port, "password": self.password}))
+
+    def initdb(self):
         with contextlib.ExitStack() as stack:
             password_file = self.directory / "password"
             descriptor = os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -107,9 +118,6 @@ class Cluster:
                 f"--pwfile={password_file}",
                 f"--pgdata={self.data}",
             )
-        self.write_settings()
-        self.state.touch(0o600)
-        self.state.write_text(json.dumps({"port": self.port, "password": self.password}))
 
     def write_settings(self):
         settings = {

@@ -160,7 +160,7 @@ class Storm:
             texts, codes = [], ()
             while set(codes) != {250} and not self.stopping.is_set():
                 if codes:
-                    time.sleep(0.02)
+                    time.sleep(0.05)
                 count = len(texts)
                 codes = self.once(number, protocol, mark, lambda: texts.append(mark))
                 with self.lock:
