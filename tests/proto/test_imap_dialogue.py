@@ -5,6 +5,7 @@ import base64
 import hashlib
 import random
 import re
+import threading
 import time
 
 import pytest
@@ -292,6 +293,58 @@ def test_garbage_is_survived(box):
                 pass
     with box.dialogue() as imap:
         imap.ok("NOOP")
+
+
+def some_command(chance):
+    """One with literals that don't wait, whatever is in them; and what its answer begins with."""
+
+    def literal(most=40):
+        said = chance.choice(
+            [b"", b"\r\n", b"\r\nx LOGOUT\r\n", b"{5+}\r\n", b"{5}", chance.randbytes(9)]
+        )
+        said = (said * most)[: chance.randrange(most)]
+        return b"{%d+}\r\n" % len(said) + said
+
+    kind = chance.randrange(7)
+    if kind == 0:
+        return b"NOOP", b"OK "
+    if kind == 1:
+        return b"FROB " + b" ".join(literal() for _ in range(chance.randrange(4))), b"BAD "
+    if kind == 2:  # the literals together are too large
+        return (
+            b"LOGIN {40000+}\r\n%s {40000+}\r\n%s" % (b"x\r\n" * 13333 + b"x", b"y" * 40000),
+            b"NO ",
+        )
+    if kind == 3:
+        return b"LOGIN " + b"x" * chance.randrange(66_000, 140_000) + literal() + literal(), b"BAD "
+    if kind == 4:
+        return b'ID ("a" {6+}\r\n\r\nx LO)', b"OK "
+    if kind == 5:
+        return b'LOGIN "' + literal() + b"x", b"BAD "
+    return b"NAMESPACE" + b" {70000+}\r\n" + b"x LOGOUT\r\n" * 7000 + literal(), b"BAD "
+
+
+def test_synchrony_is_never_lost(box):
+    """Each command, good or bad, has one answer, and nothing inside of one has any."""
+    for seed in range(60):
+        chance = random.Random(seed)
+        commands = [some_command(chance) for _ in range(20)]
+        said = b"".join(b"t%d %s\r\n" % (n, text) for n, (text, _) in enumerate(commands))
+        with box.dialogue() as imap:
+            sending = threading.Thread(target=send_cut, args=(imap, said, chance))
+            sending.start()
+            for number, (text, answer) in enumerate(commands):
+                end, _ = imap.finish(b"t%d" % number)
+                assert end.startswith(answer), (seed, number, text[:80], end)
+            sending.join()
+            imap.ok("NOOP")
+
+
+def send_cut(imap, said, chance):
+    while said:
+        at = chance.choice([1, 2, 10, 1000, 100_000])
+        imap.send(said[:at])
+        said = said[at:]
 
 
 def test_every_split_of_a_dialogue(box, user):
