@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 
@@ -14,6 +15,7 @@ import psycopg2
 import pytest
 from mansio_test import proc
 from mansio_test.deliveries import TO, Storm, check, pop3_answer, send, stored, wait_until_taken
+from mansio_test.lab import PASSWORD
 from mansio_test.wait import until
 
 SESSIONS = 20
@@ -76,6 +78,38 @@ def assert_pop3_works(lab):
 
 
 # ---- the server goes away
+
+
+def test_half_a_message_is_never_the_end_of_one(lab, same_daemon):
+    """IMAP: a literal that can't be filled ends the session, without a word behind it."""
+    size = 12 << 20  # more than sockets take
+    with socket.socket() as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        raw.settimeout(60)
+        raw.connect(("127.0.0.1", lab.port("imap")))
+        reader = raw.makefile("rb")
+
+        def ask(text, end):
+            raw.sendall(text + b"\r\n")
+            for line in reader:
+                if line.startswith(end):
+                    return
+            raise AssertionError(text[:40])
+
+        ask(f"a LOGIN user4@alpha.test {PASSWORD}".encode(), b"a OK")
+        line = b"all that is here must be there" * 2 + b"\r\n"
+        text = (b"Subject: large\r\n\r\n" + line * (size // len(line) + 1))[:size]
+        ask(b"b APPEND INBOX {%d+}\r\n%s" % (size, text), b"b OK")
+        ask(b"c SELECT INBOX", b"c OK")
+        raw.sendall(b"d FETCH * BODY.PEEK[]\r\n")
+        assert reader.readline().endswith(b"{%d}\r\n" % size)
+        got = reader.read(100_000)
+        lab.cluster.stop("immediate")
+        try:
+            got += reader.read()
+        finally:
+            lab.cluster.start()
+    assert len(got) < size and got == text[: len(got)]
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
