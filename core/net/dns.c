@@ -105,7 +105,7 @@ static size_t put_byte(char *out, unsigned char byte)
 static size_t get_name(struct reader *r, char out[CORE_DNS_NAME_MAX])
 {
     size_t at = r->at;
-    size_t floor = r->at;
+    size_t floor = at;
     size_t wire = 1;
     size_t length = 0;
     int has_jumped = 0;
