@@ -1,5 +1,6 @@
 """tests/lab: what outside checks stand on. Its names are stable."""
 
+import imaplib
 import os
 import pathlib
 import poplib
@@ -14,7 +15,8 @@ from mansio_test.wait import until
 
 LAB = pathlib.Path(__file__).resolve().parents[1] / "lab"
 NAMES = {
-    "LAB_HOST", "SMTP_PORT", "LMTP_PORT", "LMTP_UNIX", "POP3_PORT", "POP3S_PORT", "METRICS_PORT",
+    "LAB_HOST", "SMTP_PORT", "LMTP_PORT", "LMTP_UNIX", "SUBMISSION_PORT", "SUBMISSIONS_PORT",
+    "IMAP_PORT", "IMAPS_PORT", "POP3_PORT", "POP3S_PORT", "METRICS_PORT",
     "CA_FILE", "PG_DSN", "PG_DSN_SERVING", "MANSIO_CONFIG", "MANSIOCTL", "MANSIOD_PID", "PASSWORD",
     "TENANT1", "DOMAIN1", "TENANT2", "DOMAIN2",
 }  # fmt: skip
@@ -94,6 +96,9 @@ def test_mail_goes_through(up):
         client.sendmail("a@example.org", [f"user1@{env['DOMAIN1']}"], text)
     with smtplib.LMTP(env["LMTP_UNIX"]) as client:
         client.sendmail("a@example.org", [f"user1@{env['DOMAIN1']}"], text)
+    with imaplib.IMAP4(env["LAB_HOST"], int(env["IMAP_PORT"]), timeout=60) as imap:
+        imap.login(f"user1@{env['DOMAIN1']}", env["PASSWORD"])
+        assert imap.select("INBOX") == ("OK", [b"2"])
     box = poplib.POP3(env["LAB_HOST"], int(env["POP3_PORT"]), timeout=60)
     box.user(f"user1@{env['DOMAIN1']}")
     box.pass_(env["PASSWORD"])

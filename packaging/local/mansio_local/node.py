@@ -111,6 +111,8 @@ class Node:
             hosts = [HOST, self.address] if self.address else [HOST]
             return {"address": [place(host, port) for host in hosts], "serve": serve, **more}
 
+        # On loopback nobody listens in; elsewhere passwords go through TLS only.
+        clear = self.address is None
         listeners = {
             "mx": listener(self.ports["smtp"], "mx", tls="starttls"),
             "lmtp": {
@@ -122,9 +124,9 @@ class Node:
             },
             "submission": listener(self.ports["submission"], "submission", tls="starttls"),
             "submissions": listener(self.ports["submissions"], "submission", tls="implicit"),
-            "imap": listener(self.ports["imap"], "imap", tls="starttls", plaintext_login=True),
+            "imap": listener(self.ports["imap"], "imap", tls="starttls", plaintext_login=clear),
             "imaps": listener(self.ports["imaps"], "imap", tls="implicit"),
-            "pop3": listener(self.ports["pop3"], "pop3", tls="starttls", plaintext_login=True),
+            "pop3": listener(self.ports["pop3"], "pop3", tls="starttls", plaintext_login=clear),
             "pop3s": listener(self.ports["pop3s"], "pop3", tls="implicit"),
         }
         return {
