@@ -29,8 +29,12 @@ enum {
     FAILURES_MAX = 16,
 };
 
-#define KEEP_US         (600 * MANSIO_SECOND) /* an idle destination's memory */
-#define RATE_US         (2 * MANSIO_SECOND)   /* over which its rate is measured */
+#define KEEP_US (600 * MANSIO_SECOND) /* an idle destination's memory */
+#define RATE_US (2 * MANSIO_SECOND)   /* over which its rate is measured */
+/* Recipients a second: where nothing was sent as yet, and of the slowest. */
+#define RATE_UNKNOWN 2.0
+#define RATE_LEAST   0.1
+
 #define DISPLACE_MIN_US (5 * MANSIO_SECOND)
 #define DISPLACE_MAX_US (900 * MANSIO_SECOND)
 
@@ -363,7 +367,8 @@ static size_t share(const struct ob_module *module)
 /* No room for it now: until about when those before it are through. */
 static void displace(struct ob_destination *destination, struct ob_item *item)
 {
-    double rate = destination->rate > 0.1 ? destination->rate : 0.1;
+    double rate = destination->rate <= 0 ? RATE_UNKNOWN : destination->rate;
+    rate = rate > RATE_LEAST ? rate : RATE_LEAST;
     double wait_s = (double)(destination->displaced + destination->queued) / rate;
     int64_t wait_us = wait_s > (double)DISPLACE_MAX_US / MANSIO_SECOND
                           ? DISPLACE_MAX_US

@@ -5,6 +5,9 @@ Each test has domains of its own, and ends with a spool without them.
 
 import email
 import email.policy
+import json
+import os
+import signal
 
 import pytest
 from mansio_local import certificates
@@ -476,3 +479,104 @@ def test_ways_that_the_settings_name(world, keys):
     assert set(told) == {"a@wrong.test", "a@naked.test"}
     assert not wrong.messages and not naked.messages
     world.reload(routes={})
+
+
+def test_scram_with_a_smart_host_that_knows_it(world):
+    """Our own submission service, which offers it first."""
+    lab = world.lab
+    world.zone.add("mail.beta.test", a=["127.0.0.1"])
+    relay = {
+        "domains": ["beta.test"], "host": "mail.beta.test", "port": lab.port("submissions"),
+        "tls": "verify", "implicit_tls": True, "user": "user1@beta.test", "password": "correct-horse",
+    }  # fmt: skip
+    world.reload(routes={"us": relay}, ca_file=str(lab.directory / "tls" / "ca.pem"))
+    text = b"From: <user1@beta.test>\r\nSubject: through\r\n\r\nHello\r\n"
+    world.insert("user2@beta.test", sender="user1@beta.test", tenant="beta", text=text)
+    (raw,) = until("it came", lambda: world.inbox("user2@beta.test"))
+    assert b"Subject: through" in raw and b"ESMTPSA" in raw
+    # A password that is wrong is no reason to send mail back at once.
+    world.reload(routes={"us": {**relay, "password": "wrong"}})
+    world.insert("user2@beta.test", sender="user1@beta.test", tenant="beta", text=text)
+    until("it was tried", lambda: any("535" in reply for _, _, reply in world.spool()))
+    world.reload(routes={"us": relay})
+    (raw,) = until("it came", lambda: world.inbox("user2@beta.test"))
+    world.until_empty()
+    world.reload(routes={})
+
+
+# ---- time
+
+
+def test_rfc3461_a_delay_is_told_once(world):
+    peer = world.peer("delayed.test")
+    peer.say("rcpt", "451 4.2.1 not now")
+    world.reload(delay_report="700ms", give_up="60s")
+    world.insert("a@delayed.test")
+    told = bounce(world)["a@delayed.test"]
+    assert told["Action"] == "delayed" and told["Status"] == "4.2.1"
+    assert told["Will-Retry-Until"]
+    until("it was tried again", lambda: int(world.spool()[0][1]) >= 5)
+    peer.forget()
+    world.until_empty()
+    assert not world.inbox() and len(peer.messages) == 1
+    world.reload(delay_report="0s")
+
+
+def test_nobody_starves(world):
+    """Behind a destination that stalls, with far more mail than may be in hand."""
+    world.reload(connections=6, destination_connections=4, hold=60, claim=20, give_up="60s")
+    stuck = world.peer("stuck.test")
+    stuck.say("connect", STALL)
+    for n in range(60):
+        world.insert("a@stuck.test", "b@stuck.test")
+    others = [world.peer(f"quick{n}.test") for n in range(10)]
+    for n in range(10):
+        world.insert(*(f"{who}@quick{n}.test" for who in "ab"))
+    until("the others have theirs", lambda: all(peer.messages for peer in others))
+    assert len([row for row in world.spool() if row[0].endswith("@stuck.test")]) == 120
+    stuck.forget()
+    stuck.stalled.set()
+    until("the rest has left", lambda: not world.hurry(), 40)
+    assert len(stuck.messages) >= 60
+    taken = [r for m in stuck.messages for r in m.recipients]
+    assert sorted(taken) == ["a@stuck.test"] * 60 + ["b@stuck.test"] * 60
+    world.reload(connections=200, destination_connections=20, hold=2000, claim=250)
+
+
+# ---- ends
+
+
+def service_pid(world):
+    status = json.loads(world.lab.node.mansioctl("--json", "status"))
+    (pid,) = [row["pid"] for row in status["processes"] if row["role"] == "service"]
+    return pid
+
+
+def test_a_process_that_is_killed_loses_nothing(world):
+    world.reload(give_up="60s")  # claims of a dead process last longer than the usual here
+    peer = world.peer("killed.test")
+    peer.say("data", STALL, times=3)
+    for n in range(20):
+        world.insert(f"a{n}@killed.test")
+    until("some are under way", lambda: any("DATA" in s for s in peer.sessions))
+    os.kill(service_pid(world), signal.SIGKILL)
+    world.until_empty(40)
+    taken = [r for m in peer.messages for r in m.recipients]
+    assert {f"a{n}@killed.test" for n in range(20)} == set(taken)
+    assert not world.inbox()
+
+
+def test_a_node_that_stops_gives_its_claims_back(world):
+    peer = world.peer("stopped.test")
+    peer.say("connect", STALL)
+    for n in range(20):
+        world.insert(f"a{n}@stopped.test")
+    until("it is under way", lambda: peer.sessions)
+    world.lab.node.stop()
+    held = world.sql("SELECT count(*) FROM mansio.spool WHERE claimed_until > now()")
+    assert held == [(0,)]
+    assert len(world.spool()) == 20
+    peer.forget()
+    world.lab.start()
+    world.until_empty(30)
+    assert len(peer.messages) == 20 and not world.inbox()

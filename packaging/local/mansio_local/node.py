@@ -51,6 +51,7 @@ class Node:
         self.user = None  # who the daemon becomes; None: stays who starts it
         self.address = None  # where it listens for mail programs beside HOST
         self.workers = 0
+        self.outbound = None  # settings of what sends to others; None: mail for them waits
         self.database_port = None  # where the daemon looks for it; None: the cluster's own
         self.database_settings = {}  # of the module postgres, beside what a lab needs
         self.extra = None
@@ -154,6 +155,11 @@ class Node:
                 "mx": {"module": "smtp", "settings": {"mode": "mx"}},
                 "lmtp": {"module": "smtp", "settings": {"mode": "lmtp"}},
                 "submission": {"module": "smtp", "settings": {"mode": "submission"}},
+                **(
+                    {"outbound": {"module": "outbound", "settings": self.outbound}}
+                    if self.outbound is not None
+                    else {}
+                ),
                 "imap": {"module": "imap"},
                 "pop3": {"module": "pop3"},
             },

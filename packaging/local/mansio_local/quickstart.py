@@ -58,6 +58,7 @@ class Quickstart:
         self.cluster = Cluster(HOME / "postgresql")
         self.node = Node(HOME / "node", HOME / "build" / "prefix", self.cluster)
         self.node.name, self.node.user = "quickstart", USER
+        self.node.outbound = {}
         self.state = json.loads(STATE.read_text()) if STATE.exists() else {}
         if self.state:
             # Services of later versions get free ones.

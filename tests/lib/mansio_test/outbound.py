@@ -121,6 +121,14 @@ class World:
             "SELECT forward_path, attempts, last_reply FROM mansio.spool ORDER BY spool_id"
         )
 
+    def hurry(self):
+        """What waits is due now; how many rows there are."""
+        self.sql(
+            "UPDATE mansio.spool SET next_at = now() WHERE claimed_until < now();"
+            f" SELECT pg_notify('mansio', 'spool {b'due'.hex()}')"
+        )
+        return len(self.spool())
+
     def until_empty(self, seconds=20):
         until("the spool is empty", lambda: not self.spool(), seconds)
 
