@@ -213,5 +213,6 @@ int smtp_cmd_auth(struct smtp_session *session, const struct smtp_args *args)
         return end_in_failure(session, rc);
     }
     smtp_count(session, SMTP_LOGINS, 1);
+    session->ends_us = mansio_deadline_in(smtp_options(session)->session_us);
     return smtp_say(session, 235, "2.7.0", "you are logged in");
 }

@@ -16,6 +16,7 @@ static int read_chunk(struct smtp_session *session, uint64_t left, int is_text)
     int64_t ends_us = mansio_deadline_in(smtp_options(session)->message_us);
     int rc = 0;
 
+    ends_us = ends_us < session->ends_us ? ends_us : session->ends_us; /* of what nobody keeps */
     while (rc == 0 && left > 0) {
         size_t most = left < MANSIO_STREAM_READ_MAX ? (size_t)left : MANSIO_STREAM_READ_MAX;
         struct mansio_str bytes = MANSIO_STR_NONE;
@@ -67,7 +68,7 @@ static int skip_without_recipients(struct smtp_session *session, uint64_t size, 
     if (rc < 0) {
         return rc;
     }
-    if (smtp_options(session)->mode == SMTP_MODE_LMTP && is_last) {
+    if (smtp_rules(session)->answers_each && is_last) {
         smtp_reset(session);
         return 0;
     }

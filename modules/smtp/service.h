@@ -31,7 +31,8 @@ struct smtp_options {
     uint64_t line_max, command_max; /* bytes, CRLF included */
     uint32_t recipients_max, transactions_max, errors_max, unknown_max, received_max;
     uint32_t login_failures_max, may_share_senders, is_from_checked;
-    int64_t command_us, data_us, message_us, session_us, lookup_us, delivery_us, filter_us;
+    int64_t command_us, data_us, message_us, session_us, login_us, lookup_us, delivery_us,
+        filter_us;
     char hostname[SMTP_HOSTNAME_MAX + 1];
 };
 

@@ -209,7 +209,9 @@ int smtp_serve(struct mansio_instance *instance, struct mansio_session *handle)
     session->session = handle;
     session->stream = mansio_session_stream(handle);
     session->state = SMTP_FRESH;
-    session->ends_us = mansio_deadline_in(smtp_options(session)->session_us);
+    session->ends_us =
+        mansio_deadline_in(smtp_rules(session)->wants_login ? smtp_options(session)->login_us
+                                                            : smtp_options(session)->session_us);
     mansio_session_set_data(handle, session);
     mansio_arena_defer(arena, end_session, session);
 

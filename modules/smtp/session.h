@@ -39,7 +39,7 @@ struct smtp_session {
     struct mansio_session *session;
     struct mansio_stream *stream;
     struct smtp_transaction *transaction; /* NULL outside one */
-    int64_t ends_us;
+    int64_t ends_us;      /* until a login where one is wanted: of the time for that */
     uint32_t state;       /* enum smtp_state */
     uint32_t is_extended; /* EHLO or LHLO, not HELO */
     uint32_t errors, unknown, login_failures;

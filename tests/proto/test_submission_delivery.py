@@ -156,6 +156,18 @@ def test_login_failures(post):
         assert client.is_ended()
 
 
+def test_who_does_not_log_in_is_sent_away(post):
+    """Whatever it says meanwhile; who has logged in isn't."""
+    post.with_submission(login_timeout="2s").start()
+    with Submitter(post.submission) as idle, Submitter(post.submission) as busy:
+        with client_of(post) as client:
+            busy.send(b"BDAT 1000000000\r\n")
+            for end in (idle, busy):
+                assert end.reply().code == 421
+                assert end.is_ended()
+            assert client.submit(USER, ELSEWHERE, text=MESSAGE).code == 250
+
+
 def test_too_many_cancelled_exchanges_end_a_session(post):
     post.with_submission(errors_max=3).start()
     with Submitter(post.submission) as client:
