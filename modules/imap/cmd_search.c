@@ -33,6 +33,7 @@ static int print(struct imap_session *session, const struct imap_search_found *f
             if (mansio_buf_str(session->out).len >= IMAP_OUT_FLUSH) {
                 session->is_mid_response = 1;
                 rc = imap_send(session, IMAP_OUT_FLUSH);
+                rc = rc == 0 ? mansio_fiber_pace() : rc;
             }
         }
     }
