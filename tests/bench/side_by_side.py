@@ -79,12 +79,15 @@ class SideBySide:
 
     def compare(self, title, unit, contenders, digits=0):
         """Run each in turn, so many rounds; print medians, and ratios to the first. A contender is
-        a name and what measures it: a rate and the load generator's share of a core."""
+        a name and what measures it: a rate and the load generator's share of a core. The first
+        round isn't kept: what comes first would pay for cold tables and caches alone."""
         values = {name: [] for name, _ in contenders}
         cpu = {name: [] for name, _ in contenders}
-        for _ in range(self.rounds):
+        for turn in range(self.rounds + 1):
             for name, measure in contenders:
                 rate, share = measure()
+                if turn == 0:
+                    continue
                 values[name].append(rate)
                 cpu[name].append(share)
         ours = statistics.median(values[contenders[0][0]])
