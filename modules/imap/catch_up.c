@@ -235,7 +235,9 @@ static int ask_store(struct look *look, uint64_t target)
 {
     int rc = target == 0 ? read_target(look, &target) : 0;
     look->since = look->view->modseq;
-    if (rc == 0 && target > look->since && target != UINT64_MAX) {
+    /* Not where it is known to be a change of flags, or can't be known to be an arrival. */
+    if (rc == 0 && target > look->since && target != UINT64_MAX &&
+        !imap_told_knows(&look->view->told, target)) {
         rc = read_arrived(look);
         look->since += look->has_next;
         look->since = imap_told_advance(&look->view->told, look->since);

@@ -104,6 +104,16 @@ int imap_told_has(struct imap_told *told, uint32_t uid, uint64_t modseq)
     return 0;
 }
 
+int imap_told_knows(const struct imap_told *told, uint64_t modseq)
+{
+    for (size_t i = told->count; i-- > 0;) {
+        if (told->runs[i].modseq == modseq) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 uint64_t imap_told_advance(struct imap_told *told, uint64_t modseq)
 {
     sort(told);

@@ -31,6 +31,9 @@ MANSIO_MUST_CHECK int imap_told_add(struct imap_told *told, uint32_t uid, uint64
 /* 1 if this state is among them. */
 int imap_told_has(struct imap_told *told, uint32_t uid, uint64_t modseq);
 
+/* 1 if a state with this modseq is among them. */
+int imap_told_knows(const struct imap_told *told, uint64_t modseq);
+
 /* The modseq up to which all is told, from @p modseq on. A modseq belongs to one change: so if the
  * next one was told whole, nothing else happened in between. */
 uint64_t imap_told_advance(struct imap_told *told, uint64_t modseq);

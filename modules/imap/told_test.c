@@ -80,6 +80,7 @@ static void advances_while_nothing_is_missing(void **state)
     assert_int_equal(imap_told_add(&told, 50, 13, 0, 0), 0); /* a part of somebody else's change */
     assert_int_equal(imap_told_advance(&told, 10), 12);
     assert_true(imap_told_has(&told, 50, 13));
+    assert_true(imap_told_knows(&told, 13) && !imap_told_knows(&told, 10));
     imap_told_forget(&told, 13);
     assert_int_equal(told.count, 1);
     imap_told_forget(&told, UINT64_MAX);

@@ -169,7 +169,8 @@ static int append_all(struct appending *a, uint32_t *out_uid_validity)
     }
     mansio_arena_free(arena);
     if (rc == 0) {
-        pg_tell(a->op.account, (int64_t)a->collection, 0);
+        const struct mansio_append *last = message_at(a, a->count - 1);
+        pg_tell(a->op.account, (int64_t)a->collection, (int64_t)last->modseq);
     }
     return rc;
 }

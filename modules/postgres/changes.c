@@ -61,13 +61,10 @@ static int changes_visit(const struct pg_result *result, struct cursor *last,
     return rc;
 }
 
-static int ask_usage(struct pg_op *op, struct mansio_usage *out, int64_t *out_horizon)
+static int receive_usage(struct pg_op *op, struct mansio_usage *out, int64_t *out_horizon)
 {
     const struct pg_result *result = NULL;
-    struct pg_params params;
-    pg_params_init(&params);
-    pg_op_params(op, &params);
-    int rc = pg_ask(op->conn, PG_SQL_ACCOUNT_USAGE, &params, op->deadline_us, &result);
+    int rc = pg_receive(op->conn, op->deadline_us, &result);
     if (rc < 0) {
         return rc;
     }
@@ -84,6 +81,31 @@ static int ask_usage(struct pg_op *op, struct mansio_usage *out, int64_t *out_ho
     return 0;
 }
 
+/* What the account holds and, unless @p collection is 0, whether there is such a one: in one round
+ * trip. */
+static int ask_usage(struct pg_op *op, uint64_t collection, struct mansio_usage *out,
+                     int64_t *out_horizon)
+{
+    struct pg_probe probe;
+    struct pg_params params;
+    pg_params_init(&params);
+    pg_op_params(op, &params);
+    int rc = pg_send(op->conn, PG_SQL_ACCOUNT_USAGE, &params);
+    if (rc == 0 && collection != 0) {
+        rc = pg_probe_send(op, collection);
+    }
+    if (rc == 0) {
+        rc = pg_sync(op->conn, 0);
+    }
+    if (rc == 0) {
+        rc = receive_usage(op, out, out_horizon);
+    }
+    if (rc == 0 && collection != 0) {
+        rc = pg_probe_receive(op, &probe);
+    }
+    return rc == 0 ? pg_finish(op->conn, op->deadline_us) : rc;
+}
+
 static int changes_all(struct pg_op *op, uint64_t collection, uint64_t since,
                        mansio_change_fn visit, void *arg)
 {
@@ -91,17 +113,10 @@ static int changes_all(struct pg_op *op, uint64_t collection, uint64_t since,
     int64_t horizon = 0;
     struct cursor last = {0};
     size_t rows = CHANGES_PAGE;
-    int rc = ask_usage(op, &usage, &horizon);
+    int rc = ask_usage(op, collection, &usage, &horizon);
     if (rc == 0 && since > 0 && since < (uint64_t)horizon) {
         return mansio_fail(MANSIO_E_UNSUPPORTED, "changes are remembered since %lld",
                            (long long)horizon);
-    }
-    if (rc == 0 && collection != 0) {
-        struct pg_probe probe;
-        rc = pg_tenant(op->conn, (uint64_t)op->tenant);
-        if (rc == 0) {
-            rc = pg_probe(op, collection, &probe);
-        }
     }
     while (rc == 0 && rows == CHANGES_PAGE && since < usage.modseq) {
         const struct pg_result *result = NULL;
@@ -132,7 +147,7 @@ int pg_usage(struct mansio_instance *pool, struct mansio_account *account, int64
     int64_t horizon;
     int rc = pg_op_begin(&op, pool, account, deadline_us);
     if (rc == 0) {
-        rc = ask_usage(&op, out, &horizon);
+        rc = ask_usage(&op, 0, out, &horizon);
     }
     return pg_op_end(&op, rc);
 }
@@ -153,7 +168,7 @@ int pg_may_deliver(struct mansio_instance *pool, struct mansio_account *account,
         int64_t horizon;
         rc = pg_op_begin(&op, pool, account, deadline_us);
         if (rc == 0) {
-            rc = ask_usage(&op, &usage, &horizon);
+            rc = ask_usage(&op, 0, &usage, &horizon);
         }
         rc = pg_op_end(&op, rc);
         if (rc < 0) {
