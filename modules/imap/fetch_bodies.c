@@ -108,6 +108,21 @@ static int flush_line(struct sending *sending)
     return 0;
 }
 
+/* Many sections may be more than a line holds. */
+static int spill(struct sending *sending)
+{
+    struct imap_fetching *fetching = sending->fetching;
+    if (mansio_buf_str(fetching->line).len < IMAP_OUT_FLUSH) {
+        return 0;
+    }
+    int rc = flush_line(sending);
+    if (rc == 0) {
+        fetching->session->is_mid_response = 1;
+        rc = imap_fetch_send(fetching, 1);
+    }
+    return rc;
+}
+
 static int send_run(struct sending *sending, struct mansio_str bytes)
 {
     struct imap_fetching *fetching = sending->fetching;
@@ -303,6 +318,9 @@ static int send_message(struct sending *sending, uint32_t what)
             mansio_buf_add_char(fetching->line, ' ');
         }
         rc = send_section(sending, &fetching->what.sections[i]);
+        if (rc == 0) {
+            rc = spill(sending);
+        }
     }
     mansio_buf_add(fetching->line, MANSIO_STR(")\r\n"));
     if (rc == 0) {

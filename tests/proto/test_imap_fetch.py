@@ -278,6 +278,15 @@ def test_pieces_of_a_large_one(make):
     }
 
 
+def test_many_pieces_in_one_answer(make):
+    """2 MB of little sections."""
+    imap = make(LARGE, LARGE[:200_000])
+    what = " ".join(f"BODY.PEEK[]<{n * 10}.8000>" for n in range(250))
+    for number, whole in enumerate((LARGE, LARGE[:200_000]), 1):
+        got = items(imap, f"{number} ({what})", number)
+        assert got == {f"BODY[]<{n * 10}>": whole[n * 10 : n * 10 + 8000] for n in range(250)}
+
+
 def test_large_header(make):
     """Fields are chosen within the first MiB of a header; as bytes it comes whole."""
     head = b"".join(b"X-%05d: %s\r\n" % (n, b"v" * 60) for n in range(10_000)) + b"Last: 1\r\n\r\n"
