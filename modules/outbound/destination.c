@@ -68,7 +68,9 @@ static struct ob_destination *find(struct ob_module *module, struct mansio_str k
     if (destination != NULL) {
         return destination;
     }
-    if (mansio_map_count(module->destinations) % 1000 == 999) {
+    /* Now and then, and when there is no more room. */
+    if (mansio_map_count(module->destinations) % 1000 == 999 ||
+        mansio_map_count(module->destinations) == OB_DESTINATIONS_MAX) {
         forget_idle(module);
     }
     struct mansio_arena *arena = mansio_arena_new(NULL, "outbound destination", DESTINATION_ROOM);
@@ -403,7 +405,7 @@ static struct ob_job *job_of_one(struct ob_item *item, struct ob_destination *de
     return job;
 }
 
-/* No destination: its path is no address, or there is no memory. */
+/* No destination: its path is no address, or more are remembered than may be. */
 static void refuse(struct ob_item *item, struct ob_options *options)
 {
     if (item->domain.len == 0) {

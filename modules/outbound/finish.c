@@ -22,6 +22,9 @@
 /* A report that can't be stored now: its item is tried again then. */
 #define REPORT_RETRY_US (300 * MANSIO_SECOND)
 
+/* Until what came to nothing is taken up again; at once, when we end and others go on. */
+#define UNTRIED_US (30 * MANSIO_SECOND)
+
 enum { REPORTING_MAX = 50 /* reports that are made at once, beside those of connections */ };
 
 static void log_item(const struct ob_item *item, const char *what)
@@ -132,6 +135,9 @@ static void judge(struct ob_item *item, const struct ob_destination *destination
     default:
         item->verdict = MANSIO_SPOOL_PUT_BACK;
         item->said = MANSIO_STR_NONE;
+        if (!item->pool->module->is_draining) {
+            item->next_us = mansio_wall_us() + ob_jitter(UNTRIED_US, ob_random(item->pool->module));
+        }
         return;
     }
 }
@@ -223,12 +229,14 @@ static void end_all(struct ob_job *job)
 /* ---- with and without a report -----------------------------------------------------------------
  */
 
-/* What was to be reported can't be now. What failed is looked at again soon; nobody hears of the
- * rest. */
-static void without_reports(struct ob_job *job)
+/* What was to be reported can't be now. What failed is looked at again soon, though not for ever;
+ * nobody hears of the rest. */
+static void without_reports(struct ob_job *job, const struct ob_options *options)
 {
     for (struct ob_item *item = job->items; item != NULL; item = item->next) {
-        if (item->report == MANSIO_REPORT_FAILED) {
+        int64_t age_us = mansio_wall_us() - item->spool->spooled_us;
+        if (item->report == MANSIO_REPORT_FAILED &&
+            age_us < 2 * options->schedule.give_up_us + REPORT_RETRY_US) {
             item->verdict = MANSIO_SPOOL_RETRY;
             item->next_us =
                 mansio_wall_us() + ob_jitter(REPORT_RETRY_US, ob_random(item->pool->module));
@@ -270,7 +278,7 @@ static void end_job(struct ob_job *job, struct ob_options *options)
     if (rc < 0) {
         mansio_log(MANSIO_LOG_WARNING, "outbound-report", MANSIO_KV_CODE("error", rc),
                    MANSIO_KV_END);
-        without_reports(job);
+        without_reports(job, options);
     }
     log_all(job);
     if (rc != OB_REPORT_ENDED) {
@@ -353,7 +361,7 @@ void ob_job_return(struct ob_job *job, struct ob_options *options)
         if (start_report(job, options) == 0) {
             return;
         }
-        without_reports(job);
+        without_reports(job, options);
     }
     log_all(job);
     end_all(job);

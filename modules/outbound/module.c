@@ -10,8 +10,6 @@
 #include <mansio/error.h>
 #include <mansio/settings.h>
 
-enum { DESTINATIONS_MAX = 100000 };
-
 /* What is left of a drain for giving claims back, when connections have been cut. */
 #define DRAIN_REST_US (2 * MANSIO_SECOND)
 
@@ -69,7 +67,7 @@ static int outbound_start(struct mansio_instance *instance, uint32_t role)
     module->arena = arena;
     mansio_instance_set_data(instance, module);
     module->connections = mansio_group_new("outbound-connections");
-    module->destinations = mansio_map_new(arena, DESTINATIONS_MAX);
+    module->destinations = mansio_map_new(arena, OB_DESTINATIONS_MAX);
     if (getrandom(&module->chance, sizeof module->chance, 0) != (ssize_t)sizeof module->chance) {
         int err = errno;
         return mansio_fail(MANSIO_E_IO, "getrandom: %s", strerror(err));

@@ -123,6 +123,8 @@ struct ob_job {
     size_t count;
 };
 
+enum { OB_DESTINATIONS_MAX = 100000 /* remembered */ };
+
 /* ---- destinations --------------------------------------------------------------------------- */
 
 struct ob_destination {

@@ -68,7 +68,9 @@ static int store_fault(struct ob_client *client, int code, const char *doing)
     client->is_final = 1;
     client->is_closing = 1;
     (void)ob_own_fault(client, code, "4.3.0", doing);
-    client->fault.kind = OB_UNTRIED;
+    if (code == MANSIO_E_DENIED || code == MANSIO_E_CANCELLED) {
+        client->fault.kind = OB_UNTRIED;
+    }
     return code;
 }
 
