@@ -580,3 +580,17 @@ def test_a_node_that_stops_gives_its_claims_back(world):
     world.lab.start()
     world.until_empty(30)
     assert len(peer.messages) == 20 and not world.inbox()
+
+
+def test_what_has_no_sender_is_the_postmasters_if_so_set(world):
+    world.lab.node.mansioctl("platform", "set", "--postmaster", BERT)
+    world.reload(double_bounce="postmaster")
+    peer = world.peer("orphan.test")
+    peer.say("rcpt", "550 5.1.1 no")
+    world.insert("a@orphan.test", sender="")
+    world.until_empty()
+    assert bounce(world, BERT)["a@orphan.test"]["Status"] == "5.1.1"
+    world.reload(double_bounce="drop")
+    world.insert("a@orphan.test", sender="")
+    world.until_empty()
+    assert not world.inbox(BERT)
