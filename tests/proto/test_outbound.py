@@ -8,11 +8,13 @@ import email.policy
 import json
 import os
 import signal
+import socket
+import threading
 
 import pytest
 from mansio_local import certificates
 from mansio_test.outbound import World
-from mansio_test.smtp_peer import CLOSE, GARBAGE, LOSE, RESET, STALL
+from mansio_test.smtp_peer import CLOSE, GARBAGE, LOSE, RESET, STALL, loopback_address
 from mansio_test.wait import until
 
 ANN = "user1@alpha.test"
@@ -594,3 +596,29 @@ def test_what_has_no_sender_is_the_postmasters_if_so_set(world):
     world.insert("a@orphan.test", sender="")
     world.until_empty()
     assert not world.inbox(BERT)
+
+
+def test_rfc2920_3_1_354_for_nobody_gets_nothing(world):
+    """A server that takes pipelined DATA though it took no recipient."""
+    heard = []
+    listener = socket.create_server((loopback_address(), 25))
+
+    def serve():
+        conn, _ = listener.accept()
+        with conn, conn.makefile("rwb") as file:
+            replies = {b"EHLO": b"250-x\r\n250 PIPELINING", b"RCPT": b"550 5.1.1 no", b"DATA": b"354 go",
+                       b".": b"554 5.5.1 no valid recipients", b"QUIT": b"221 bye"}  # fmt: skip
+            file.write(b"220 x\r\n")
+            file.flush()
+            for line in file:
+                heard.append(line.strip())
+                file.write(replies.get(heard[-1][:4], b"250 ok") + b"\r\n")
+                file.flush()
+
+    threading.Thread(target=serve, daemon=True).start()
+    world.zone.add("eager.test", a=[listener.getsockname()[0]])
+    world.insert("a@eager.test")
+    world.until_empty()
+    assert bounce(world)["a@eager.test"]["Status"] == "5.1.1"
+    assert heard[3:5] == [b"DATA", b"."], heard
+    listener.close()
