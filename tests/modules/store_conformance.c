@@ -28,8 +28,8 @@ static const struct mansio_setting settings[] = {
 };
 
 static const struct sc_cases *const tables[] = {
-    &sc_collections, &sc_messages, &sc_changes,   &sc_bodies,
-    &sc_deliveries,  &sc_search,   &sc_spool,     &sc_isolation,
+    &sc_collections, &sc_messages, &sc_changes, &sc_bodies,
+    &sc_deliveries,  &sc_search,   &sc_spool,   &sc_isolation,
 };
 
 /* What a dialogue keeps. */
