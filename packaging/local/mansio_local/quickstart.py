@@ -43,6 +43,33 @@ def say(text):
     print(text, flush=True)
 
 
+def is_here(address):
+    """Whether this machine has it."""
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
+
+
+def own_address(text):
+    """Of this machine, not of loopback, where we listen anyway; or "none"."""
+    if text == "none":
+        return text
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if address.is_unspecified or address.is_loopback:
+        raise argparse.ArgumentTypeError(f"name one address that others reach, not {address}")
+    if not is_here(str(address)):
+        raise argparse.ArgumentTypeError(
+            f"{address} is no address of this machine; `hostname -I` lists them"
+        )
+    return str(address)
+
+
 def is_free(port):
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -209,6 +236,9 @@ Stop           sudo packaging/quickstart stop"""
 
     def up(self, address=None):
         self.install()
+        if address is None and self.node.address and not is_here(self.node.address):
+            say(f"this machine no longer has {self.node.address}: listening on loopback alone")
+            address = "none"
         if address is not None:
             self.adopt(address)
         if not self.state:
@@ -238,7 +268,7 @@ Stop           sudo packaging/quickstart stop"""
         if self.cluster.state.exists():
             self.cluster.stop()
         say(f"stopped. Mail and accounts stay in {HOME} (the database in {self.cluster.data});")
-        say(f"start again with: sudo packaging/quickstart; or remove them: rm -r {HOME}")
+        say(f"start again with: sudo packaging/quickstart; or remove them: sudo rm -r {HOME}")
 
 
 def main():
@@ -247,7 +277,7 @@ def main():
     parser.add_argument(
         "--address",
         metavar="ADDRESS",
-        type=lambda text: text if text == "none" else str(ipaddress.ip_address(text)),
+        type=own_address,
         help="listen here too, for mail programs on other devices; none: no longer",
     )
     options = parser.parse_args()
