@@ -66,19 +66,23 @@ static int discard(struct imap_session *session, struct imap_literal *literal)
 {
     struct mansio_str words = session->words, rest;
     uint32_t status = session->status;
+    /* As many as come: each has the memory of the one before. */
+    struct mansio_arena *arena = mansio_arena_new(session->arena, "imap.discard", 0);
     int rc = 0;
     while (rc == 0 && !literal->is_synchronizing) {
         if (literal->left > SKIP_MAX) {
             imap_reply_untagged(session->out, "BYE That literal is too large to be read past");
             session->is_over = 1;
-            return 0;
+            break;
         }
+        mansio_arena_reset(arena);
         rc = imap_literal_skip(session, literal);
-        rc = rc < 0 ? rc : imap_read_rest(session, &rest);
+        rc = rc < 0 ? rc : imap_read_rest(session, arena, &rest);
         if (rc == 0 && imap_literal_find(rest, literal) < 0) {
             break;
         }
     }
+    mansio_arena_free(arena);
     session->words = words;
     session->status = status;
     return rc == MANSIO_E_LIMIT ? 0 : rc; /* that the rest was too long, too, is no matter now */
@@ -159,7 +163,7 @@ static int refuse_rest(struct imap_session *session, const struct appending *app
 {
     struct mansio_str rest;
     struct imap_literal more;
-    int rc = imap_read_rest(session, &rest);
+    int rc = imap_read_rest(session, session->arena, &rest);
     if (rc == MANSIO_E_LIMIT) {
         return 1; /* said there */
     }

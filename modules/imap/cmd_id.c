@@ -69,7 +69,8 @@ int imap_cmd_id(struct imap_session *session, struct imap_cursor *cursor)
     if (rc < 0 || imap_parse_end(cursor) < 0) {
         return imap_end_bad(session, cursor, "NIL or a list of fields and values");
     }
-    if (client.name.len > 0) {
+    if (client.name.len > 0 && !session->has_said_id) { /* once: anybody could fill the log */
+        session->has_said_id = 1;
         mansio_log(MANSIO_LOG_INFO, "client-id", MANSIO_KV_STR("name", client.name),
                    MANSIO_KV_STR("version", client.version), MANSIO_KV_END);
     }

@@ -135,6 +135,7 @@ static int list_all(struct listing *l)
             print_name(l, row);
             rc = imap_send(l->session, IMAP_OUT_FLUSH);
         }
+        rc = rc == 0 ? mansio_fiber_pace() : rc;
     }
     return rc;
 }
@@ -203,6 +204,7 @@ static int lsub_all(struct listing *l)
             print_subscription(l, row);
             rc = imap_send(l->session, IMAP_OUT_FLUSH);
         }
+        rc = rc == 0 ? mansio_fiber_pace() : rc;
     }
     return rc;
 }

@@ -321,6 +321,7 @@ static int send_message(struct sending *sending, uint32_t what)
         if (rc == 0) {
             rc = spill(sending);
         }
+        rc = rc == 0 ? mansio_fiber_pace() : rc; /* choosing fields takes its time */
     }
     mansio_buf_add(fetching->line, MANSIO_STR(")\r\n"));
     if (rc == 0) {

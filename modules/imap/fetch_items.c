@@ -8,6 +8,7 @@
 #include <mansio/error.h>
 
 #include "reply.h"
+#include "section.h"
 
 enum {
     LABEL_MAX = 64 << 10,
@@ -274,6 +275,7 @@ static int parse_body(struct imap_cursor *cursor, struct imap_fetch *fetch, int 
     }
     if (rc == 0) {
         rc = make_label(cursor, section);
+        imap_section_sort(section);
     }
     fetch->sets_seen |= !is_peek;
     return rc;

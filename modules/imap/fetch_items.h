@@ -38,11 +38,11 @@ enum imap_section_text {
 struct imap_section {
     const uint32_t *numbers; /* of parts, from the outermost on; never 0 */
     size_t depth;
-    uint32_t text;                   /* enum imap_section_text */
-    uint32_t is_partial;             /* "<origin.length>" */
-    uint32_t origin;                 /* first byte wanted */
-    uint32_t length;                 /* most bytes wanted; of a partial one, at least 1 */
-    const struct mansio_str *fields; /* names, as the client wrote them */
+    uint32_t text;             /* enum imap_section_text */
+    uint32_t is_partial;       /* "<origin.length>" */
+    uint32_t origin;           /* first byte wanted */
+    uint32_t length;           /* most bytes wanted; of a partial one, at least 1 */
+    struct mansio_str *fields; /* names as the client wrote them, in imap_section_sort()'s order */
     size_t field_count;
     struct mansio_str label; /* what stands before the bytes: "BODY[1.MIME]<0>" */
 };

@@ -28,6 +28,7 @@ enum {
 /* A command that is being read. Its text may hold a password: what it grew out of is wiped. */
 struct reading {
     struct imap_session *session;
+    struct mansio_arena *arena;
     char *data;
     size_t len, room;
     uint64_t lines, literals; /* bytes so far */
@@ -44,7 +45,7 @@ static int append(struct reading *reading, struct mansio_str bytes)
     if (bytes.len > reading->room - reading->len) {
         size_t room = reading->room * 2 > reading->len + bytes.len ? reading->room * 2
                                                                    : reading->len + bytes.len;
-        char *data = mansio_arena_try_alloc(reading->session->arena, room);
+        char *data = mansio_arena_try_alloc(reading->arena, room);
         if (data == NULL) {
             return MANSIO_E_LIMIT;
         }
@@ -80,14 +81,16 @@ static void keep_mark(struct reading *reading, struct mansio_str piece)
     reading->mark_len = kept + piece.len;
 }
 
-static int take_piece(struct reading *reading, struct mansio_str piece)
+static void take_piece(struct reading *reading, struct mansio_str piece)
 {
     reading->lines += piece.len;
     if (reading->is_refused || reading->lines > TEXT_MAX) {
         reading->is_too_long = 1;
     }
     keep_mark(reading, piece);
-    return reading->is_too_long ? 0 : append(reading, piece);
+    if (!reading->is_too_long && append(reading, piece) < 0) {
+        reading->is_too_long = 1; /* it must be read to its end all the same */
+    }
 }
 
 static void drop_cr(struct reading *reading)
@@ -120,10 +123,7 @@ static int read_line(struct reading *reading, uint32_t flags)
             mansio_stream_unread(session->stream, piece.len - (size_t)end - 1);
             piece.len = (size_t)end;
         }
-        rc = take_piece(reading, piece);
-        if (rc < 0) {
-            return rc;
-        }
+        take_piece(reading, piece);
         if (end >= 0) {
             drop_cr(reading);
             return 0;
@@ -199,12 +199,11 @@ static void refuse(struct reading *reading, uint32_t status, const char *words)
         return;
     }
     reading->is_refused = 1;
-    if (session->tag.len == 0) {
-        struct imap_cursor cursor = {reading->data, reading->data, reading->data + reading->len,
-                                     session->arena};
-        if (imap_parse_tag(&cursor, &session->tag) < 0 || imap_parse_space(&cursor) < 0) {
-            session->tag = MANSIO_STR_NONE;
-        }
+    /* Read once more: what it was read from may have been moved since, and wiped. */
+    struct imap_cursor cursor = {reading->data, reading->data, reading->data + reading->len,
+                                 session->arena};
+    if (imap_parse_tag(&cursor, &session->tag) < 0 || imap_parse_space(&cursor) < 0) {
+        session->tag = MANSIO_STR_NONE;
     }
     if (words != NULL && status == IMAP_BAD) {
         imap_end_bad(session, NULL, words);
@@ -302,15 +301,15 @@ static int read_text(struct reading *reading, uint32_t flags)
 
 int imap_read_command(struct imap_session *session, struct mansio_str *out)
 {
-    struct reading reading = {.session = session};
+    struct reading reading = {.session = session, .arena = session->arena};
     int rc = read_text(&reading, MANSIO_READ_IDLE);
     *out = (struct mansio_str){reading.data, reading.len};
     return rc;
 }
 
-int imap_read_rest(struct imap_session *session, struct mansio_str *out)
+int imap_read_rest(struct imap_session *session, struct mansio_arena *arena, struct mansio_str *out)
 {
-    struct reading reading = {.session = session};
+    struct reading reading = {.session = session, .arena = arena};
     struct imap_literal literal;
     int rc = read_line(&reading, 0);
     if (rc == 0 && reading.is_too_long) {

@@ -8,6 +8,7 @@
 #include <mansio/base.h>
 
 struct imap_session;
+struct mansio_arena;
 
 /*
  * Read a command whole into the command's arena: all its lines, literals in place, without the last
@@ -48,7 +49,8 @@ MANSIO_MUST_CHECK int imap_literal_skip(struct imap_session *session, struct ima
 MANSIO_MUST_CHECK int imap_read_response(struct imap_session *session, struct mansio_str *out);
 
 /* What follows the literal on its last line, up to the end or the next literal, as
- * imap_read_command() gives it. @yields yes */
-MANSIO_MUST_CHECK int imap_read_rest(struct imap_session *session, struct mansio_str *out);
+ * imap_read_command() gives it, in @p arena. @yields yes */
+MANSIO_MUST_CHECK int imap_read_rest(struct imap_session *session, struct mansio_arena *arena,
+                                     struct mansio_str *out);
 
 #endif

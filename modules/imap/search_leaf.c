@@ -72,23 +72,16 @@ int imap_search_entry(const struct imap_search_leaf *leaf, size_t index,
 
 void imap_search_work_init(struct imap_search_work *work, struct mansio_arena *arena)
 {
-    work->text = mansio_buf_new(arena, TEXT_MAX);
-    work->folded = mansio_buf_new(arena, TEXT_MAX);
+    *work = (struct imap_search_work){
+        .text = mansio_buf_new(arena, TEXT_MAX),
+        .folded = mansio_buf_new(arena, TEXT_MAX),
+    };
 }
 
-static int has_text(struct imap_search_work *work, struct mansio_str needle)
+void imap_search_work_take(struct imap_search_work *work, const struct mansio_envelope *envelope)
 {
-    mansio_buf_reset(work->folded);
-    mansio_text_fold(work->folded, TEXT_MAX, mansio_buf_str(work->text));
-    return mansio_str_find(mansio_buf_str(work->folded), needle) >= 0;
-}
-
-static int subject_has(struct imap_search_work *work, struct mansio_str subject,
-                       struct mansio_str needle)
-{
-    mansio_buf_reset(work->text);
-    mansio_text_decode(work->text, subject);
-    return has_text(work, needle);
+    work->envelope = envelope;
+    work->kind = 0;
 }
 
 /* "name <local@domain>, group: local@domain, local@domain;" */
@@ -117,16 +110,48 @@ static void add_address(struct mansio_buf *out, const struct mansio_address *add
     (void)mansio_buf_add_char(out, '>');
 }
 
-static int addresses_have(struct imap_search_work *work, const struct mansio_address *list,
-                          struct mansio_str needle)
+static void add_addresses(struct mansio_buf *out, const struct mansio_address *list)
 {
     const struct mansio_address *before = NULL;
-    mansio_buf_reset(work->text);
     for (const struct mansio_address *at = list; at != NULL; at = at->next) {
-        add_address(work->text, at, before);
+        add_address(out, at, before);
         before = at;
     }
-    return list != NULL && has_text(work, needle);
+}
+
+/* The text of the field that a kind of leaf is about; none if it isn't there. */
+static void add_field(struct imap_search_work *work, uint32_t kind)
+{
+    const struct mansio_envelope *envelope = work->envelope;
+    switch (kind) {
+    case IMAP_SEARCH_FROM:
+        add_addresses(work->text, envelope->from);
+        break;
+    case IMAP_SEARCH_TO:
+        add_addresses(work->text, envelope->to);
+        break;
+    case IMAP_SEARCH_CC:
+        add_addresses(work->text, envelope->cc);
+        break;
+    case IMAP_SEARCH_BCC:
+        add_addresses(work->text, envelope->bcc);
+        break;
+    default:
+        mansio_text_decode(work->text, envelope->subject);
+        break;
+    }
+}
+
+static int has_text(struct imap_search_work *work, const struct imap_search_leaf *leaf)
+{
+    if (work->kind != leaf->kind) {
+        mansio_buf_reset(work->text);
+        mansio_buf_reset(work->folded);
+        add_field(work, leaf->kind);
+        mansio_text_fold(work->folded, TEXT_MAX, mansio_buf_str(work->text));
+        work->kind = leaf->kind;
+    }
+    return mansio_str_find(mansio_buf_str(work->folded), leaf->text) >= 0;
 }
 
 /* The Date field's own day, whatever its zone (RFC 3501 6.4.4). Without a date that can be read
@@ -144,24 +169,19 @@ static int sent_is(uint32_t kind, struct mansio_str date, int32_t wanted)
                                            : day >= wanted;
 }
 
-int imap_search_envelope(const struct imap_search_leaf *leaf,
-                         const struct mansio_envelope *envelope, struct imap_search_work *work)
+int imap_search_envelope(const struct imap_search_leaf *leaf, struct imap_search_work *work)
 {
     switch (leaf->kind) {
     case IMAP_SEARCH_SENT_BEFORE:
     case IMAP_SEARCH_SENT_ON:
     case IMAP_SEARCH_SENT_SINCE:
-        return sent_is(leaf->kind, envelope->date, leaf->days);
+        return sent_is(leaf->kind, work->envelope->date, leaf->days);
     case IMAP_SEARCH_FROM:
-        return addresses_have(work, envelope->from, leaf->text);
     case IMAP_SEARCH_TO:
-        return addresses_have(work, envelope->to, leaf->text);
     case IMAP_SEARCH_CC:
-        return addresses_have(work, envelope->cc, leaf->text);
     case IMAP_SEARCH_BCC:
-        return addresses_have(work, envelope->bcc, leaf->text);
     case IMAP_SEARCH_SUBJECT:
-        return subject_has(work, envelope->subject, leaf->text);
+        return has_text(work, leaf);
     default:
         return 0;
     }

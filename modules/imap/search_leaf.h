@@ -24,15 +24,20 @@ struct imap_search_place {
 int imap_search_entry(const struct imap_search_leaf *leaf, size_t index,
                       const struct mansio_message *message, const struct imap_search_place *place);
 
-/* Buffers to work in, kept from message to message. */
+/* Buffers to work in, kept from message to message, and the envelope in hand. */
 struct imap_search_work {
     struct mansio_buf *text, *folded;
+    const struct mansio_envelope *envelope;
+    uint32_t kind; /* of the leaves whose field is in `folded`; 0: none */
 };
 void imap_search_work_init(struct imap_search_work *work, struct mansio_arena *arena);
 
-/* 1 or 0: a leaf that the structure answers (kind below IMAP_SEARCH_FIELD). */
-int imap_search_envelope(const struct imap_search_leaf *leaf,
-                         const struct mansio_envelope *envelope, struct imap_search_work *work);
+/* The leaves that follow are asked of this envelope. */
+void imap_search_work_take(struct imap_search_work *work, const struct mansio_envelope *envelope);
+
+/* 1 or 0: a leaf that the structure answers (kind below IMAP_SEARCH_FIELD). A field is decoded and
+ * folded once if the leaves of a kind are asked one behind the other. */
+int imap_search_envelope(const struct imap_search_leaf *leaf, struct imap_search_work *work);
 
 /* The header field that such a leaf is about, for who must read the message instead; empty for
  * dates. */

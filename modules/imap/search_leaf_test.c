@@ -72,8 +72,9 @@ static int ask(uint32_t kind, const char *text, int32_t days,
     const struct imap_search_leaf leaf = {
         .kind = kind, .days = days, .text = mansio_str_from_cstr(text)};
     imap_search_work_init(&work, arena);
-    int first = imap_search_envelope(&leaf, envelope, &work);
-    assert_int_equal(imap_search_envelope(&leaf, envelope, &work), first);
+    imap_search_work_take(&work, envelope);
+    int first = imap_search_envelope(&leaf, &work);
+    assert_int_equal(imap_search_envelope(&leaf, &work), first);
     mansio_arena_free(arena);
     return first;
 }

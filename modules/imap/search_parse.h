@@ -39,7 +39,7 @@ enum imap_search_kind {
     /* From here on the store looks for text. */
     IMAP_SEARCH_FIELD,
     IMAP_SEARCH_BODY,
-    IMAP_SEARCH_TEXT,
+    IMAP_SEARCH_TEXT, /* fewer than 32 kinds: search_run.c has a bit for each */
 };
 
 struct imap_search_leaf {

@@ -44,6 +44,7 @@ struct run {
     uint64_t late[WORDS];            /* leaves that entries don't answer */
     uint64_t texts[WORDS];           /* leaves that structures don't answer either */
     uint32_t has_early, has_structures, has_texts;
+    uint32_t kinds;     /* a bit for each kind of leaf that there is */
     uint32_t is_asking; /* the list that runs has structures */
     struct candidate *candidates;
     uint64_t *answers;
@@ -105,6 +106,7 @@ static void sort_leaves(struct run *run)
 {
     for (size_t i = 0; i < run->search->leaf_count; i++) {
         uint32_t kind = run->search->leaves[i].kind;
+        run->kinds |= UINT32_C(1) << kind;
         set_bit(run->late, i, kind >= IMAP_SEARCH_SENT_BEFORE);
         set_bit(run->texts, i, kind >= IMAP_SEARCH_FIELD);
         run->has_texts |= kind >= IMAP_SEARCH_FIELD;
@@ -162,11 +164,14 @@ static void ask_structure(struct run *run, const struct mansio_message *message,
         root->envelope == NULL) {
         return;
     }
-    for (size_t i = 0; i < run->search->leaf_count; i++) {
-        if (has_bit(unknown, i) && !has_bit(run->texts, i)) {
-            set_bit(values, i,
-                    imap_search_envelope(&run->search->leaves[i], root->envelope, &run->work));
-            set_bit(unknown, i, 0);
+    imap_search_work_take(&run->work, root->envelope);
+    /* Kind by kind: so each field is decoded once. */
+    for (uint32_t kind = IMAP_SEARCH_SENT_BEFORE; kind < IMAP_SEARCH_FIELD; kind++) {
+        for (size_t i = 0; (run->kinds >> kind & 1) && i < run->search->leaf_count; i++) {
+            if (run->search->leaves[i].kind == kind && has_bit(unknown, i)) {
+                set_bit(values, i, imap_search_envelope(&run->search->leaves[i], &run->work));
+                set_bit(unknown, i, 0);
+            }
         }
     }
 }
@@ -312,6 +317,7 @@ static int ask_text(struct run *run)
                                         see_text, run, imap_store_deadline(session));
     for (size_t i = 0; rc == 0 && i < run->count; i++) {
         rc = decide(run, i);
+        rc = rc == 0 ? mansio_fiber_pace() : rc;
     }
     return rc;
 }

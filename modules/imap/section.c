@@ -7,6 +7,7 @@
  */
 #include "section.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <mansio/str.h>
@@ -194,11 +195,54 @@ static struct mansio_str next_line(struct mansio_str rest)
     return (struct mansio_str){rest.ptr, is_empty ? 0 : len};
 }
 
+static unsigned char lower(char c)
+{
+    return (unsigned char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+/* By length, which is known at once, then without case. */
+static int compare_names(struct mansio_str a, struct mansio_str b)
+{
+    if (a.len != b.len) {
+        return a.len < b.len ? -1 : 1;
+    }
+    for (size_t i = 0; i < a.len; i++) {
+        if (lower(a.ptr[i]) != lower(b.ptr[i])) {
+            return lower(a.ptr[i]) < lower(b.ptr[i]) ? -1 : 1;
+        }
+    }
+    return 0;
+}
+
+/* Names that differ in case alone keep an order too: so it hangs on the names and nothing else. */
+static int compare_fields(const void *a, const void *b)
+{
+    const struct mansio_str *left = a, *right = b;
+    int order = compare_names(*left, *right);
+    return order == 0 && left->len > 0 ? memcmp(left->ptr, right->ptr, left->len) : order;
+}
+
+void imap_section_sort(struct imap_section *section)
+{
+    if (section->field_count > 0) {
+        qsort(section->fields, section->field_count, sizeof section->fields[0], compare_fields);
+    }
+}
+
+/* By halves: a header may have a quarter of a million lines, a section a thousand names. */
 static int is_named(const struct imap_section *section, struct mansio_str name)
 {
-    for (size_t i = 0; i < section->field_count; i++) {
-        if (mansio_str_ieq(name, section->fields[i])) {
+    size_t low = 0, high = section->field_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = compare_names(section->fields[middle], name);
+        if (order == 0) {
             return 1;
+        }
+        if (order < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
     }
     return 0;

@@ -32,6 +32,9 @@ int imap_section_find(const struct imap_section *section, const struct mansio_pa
 /* 1 if the section is a choice of fields, so that imap_section_choose() must make it. */
 int imap_section_is_choice(const struct imap_section *section);
 
+/* Bring the names of fields into the order in which imap_section_choose() looks for them. */
+void imap_section_sort(struct imap_section *section);
+
 /* Append the chosen fields of a header, each as it stands, and the empty line. */
 void imap_section_choose(struct mansio_buf *out, const struct imap_section *section,
                          struct mansio_str header);

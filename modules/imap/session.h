@@ -58,6 +58,7 @@ struct imap_session {
     uint32_t is_mid_response; /* bytes of a response have been sent, more belong to it: no other
                                  word fits in */
     uint32_t bad_commands, login_failures;
+    uint32_t has_said_id; /* to the log */
     int64_t login_deadline_us;
 
     /* The account's store, from login on. */

@@ -9,8 +9,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { PACE_ROWS = 256 };
-
 /* ---- lists ---------------------------------------------------------------------------------- */
 
 struct listing {
@@ -39,8 +37,8 @@ static int visit_rows(struct listing *l, const struct pg_result *result)
             message.structure = pg_get_str(result, row, 9);
         }
         rc = l->visit(l->arg, &message);
-        if (rc == 0 && row % PACE_ROWS == PACE_ROWS - 1) {
-            rc = mansio_fiber_pace();
+        if (rc == 0) {
+            rc = mansio_fiber_pace(); /* what a visitor makes of a message may take its time */
         }
     }
     pg_walk_got(&l->walk, rows, uid);

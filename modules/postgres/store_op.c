@@ -369,7 +369,7 @@ void pg_walk_init(struct pg_walk *walk, const uint32_t *ranges, size_t count, in
 /* Bring the next range in hand. 0 at the end. */
 static int next_range(struct pg_walk *walk)
 {
-    while (walk->lo > walk->hi) {
+    while (walk->lo > walk->hi || walk->lo >= walk->end) {
         if (walk->next == walk->count) {
             return 0;
         }
@@ -385,7 +385,7 @@ static int next_range(struct pg_walk *walk)
     if (walk->hi >= walk->end) {
         walk->hi = walk->end - 1;
     }
-    return walk->lo <= walk->hi ? 1 : next_range(walk);
+    return 1;
 }
 
 int pg_walk_next(struct pg_walk *walk)

@@ -71,7 +71,7 @@ static void check_label(struct mansio_arena *arena, const struct imap_section *s
 static void check_choice(struct mansio_arena *arena, const struct imap_section *section,
                          struct mansio_str header)
 {
-    static const struct mansio_str none[1];
+    struct mansio_str none[1] = {MANSIO_STR_NONE};
     struct imap_section opposite = *section, all = *section;
     struct mansio_buf *chosen = mansio_buf_new(arena, OUT_MAX);
     struct mansio_buf *others = mansio_buf_new(arena, OUT_MAX);
