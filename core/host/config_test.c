@@ -494,7 +494,7 @@ static void its_examples_are_right(void **state)
     fclose(sample);
     struct core_config *config = config_of(mansio_buf_str(text).ptr, NULL);
     assert_int_equal(config->instance_count, 4);
-    assert_int_equal(config->listener_count, 4);
+    assert_int_equal(config->listener_count, 5);
     assert_int_equal(config->has_metrics, 1);
 }
 
