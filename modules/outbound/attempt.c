@@ -148,8 +148,9 @@ static int deliver(struct attempt *attempt, struct ob_job *job)
         return rc;
     }
     if (undecided(job) > 0) {
-        /* No host would have any of it. */
-        if (path->fault.kind == OB_DEFERRED) {
+        /* No host would have any of it. If one greeted us, the destination is there, and it may be
+         * this message that it can't bear: others needn't wait. */
+        if (path->fault.kind == OB_DEFERRED && rc == 0) {
             ob_destination_failed(destination, &path->fault);
         }
         decide_rest(job, &path->fault);

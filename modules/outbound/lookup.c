@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include <mansio/account.h>
 #include <mansio/error.h>
 #include <mansio/resolver.h>
 #include <mansio/str.h>
@@ -57,6 +58,28 @@ static int unanswered(struct ob_path *path, int code, struct mansio_str name)
     return 0;
 }
 
+/* A domain of ours, whose mailboxes lie on another pool: its mail comes to us, and rightly so,
+ * since who receives it there sends nothing on. @return 1, 0; MANSIO_E_CANCELLED */
+static int check_ours(struct ob_path *path)
+{
+    struct mansio_recipient *recipient = NULL;
+    int rc;
+
+    if (path->is_ours || path->is_relay || mansio_str_starts(path->domain, MANSIO_STR("["))) {
+        return 0;
+    }
+    rc = mansio_recipient_resolve(path->arena, MANSIO_STR("postmaster"), path->domain,
+                                  ob_store_deadline(path->options), &recipient);
+    if (rc == MANSIO_E_CANCELLED) {
+        return rc;
+    }
+    path->is_ours = rc == 0 || rc == MANSIO_E_NOT_FOUND || rc == MANSIO_E_BUSY;
+    if (!path->is_ours && rc != MANSIO_E_UNSUPPORTED) {
+        fail(path, OB_DEFERRED, "4.3.0", path->domain, "can't find out whether it is ours");
+    }
+    return path->is_ours;
+}
+
 /* ---- hosts ------------------------------------------------------------------------------------
  */
 
@@ -71,6 +94,15 @@ static int read_mx(struct ob_path *path, struct mansio_str domain)
     }
     ob_route_read(&answer, path->options->own_names, path->options->own_name_count,
                   ob_chance(&path->module->chance), &path->route);
+    if (path->route.kind == OB_ROUTE_LOOP) {
+        rc = check_ours(path);
+        if (rc < 0) {
+            return rc;
+        }
+        if (path->is_ours) {
+            ob_route_read(&answer, NULL, 0, ob_chance(&path->module->chance), &path->route);
+        }
+    }
     switch (path->route.kind) {
     case OB_ROUTE_NULL: /* RFC 7505 4.1 */
         fail(path, OB_REFUSED, "5.1.10", domain, "the domain takes no mail (null MX)");
@@ -99,7 +131,9 @@ int ob_path_start(struct ob_path *path, struct mansio_arena *arena, struct ob_mo
     path->arena = arena;
     path->module = module;
     path->options = options;
+    path->domain = domain;
     if (relay->host.len > 0) {
+        path->is_relay = 1;
         path->route.count = 1;
         path->route.hosts[0] = (struct ob_host){.name = relay->host};
         return 0;
@@ -119,7 +153,8 @@ int ob_path_start(struct ob_path *path, struct mansio_arena *arena, struct ob_mo
 static int is_usable(const struct ob_path *path, struct mansio_str address)
 {
     return (path->options->may_loop_back || !ob_is_loopback(address)) &&
-           !ob_is_one_of(address, path->options->own_addresses, path->options->own_address_count);
+           (path->is_ours || !ob_is_own_address(address, path->options->own_addresses,
+                                                path->options->own_address_count));
 }
 
 static void add_address(struct ob_path *path, struct mansio_str address, size_t *own)
@@ -163,6 +198,7 @@ static int read_addresses(struct ob_path *path, struct mansio_str name)
     struct mansio_dns_answer six, four;
     struct mansio_str literal = MANSIO_STR_NONE;
     size_t own = 0;
+    int rc = 0;
 
     path->address = 0;
     path->address_count = 0;
@@ -176,10 +212,14 @@ static int read_addresses(struct ob_path *path, struct mansio_str name)
     } else {
         int six_rc = ask(path, name, MANSIO_DNS_AAAA, OB_FAMILY_IPV4, &six);
         int four_rc = ask(path, name, MANSIO_DNS_A, OB_FAMILY_IPV6, &four);
-        int rc = six_rc < 0 ? six_rc : four_rc;
+        rc = six_rc < 0 ? six_rc : four_rc;
         six.count = six_rc < 0 ? 0 : six.count;
         four.count = four_rc < 0 ? 0 : four.count;
         mix(path, &six, &four, &own);
+        if (rc == 0 && path->address_count == 0 && own > 0 && (rc = check_ours(path)) > 0) {
+            own = 0;
+            mix(path, &six, &four, &own);
+        }
         if (rc == MANSIO_E_CANCELLED || (rc < 0 && path->address_count == 0)) {
             return unanswered(path, rc, name);
         }
@@ -192,8 +232,9 @@ static int read_addresses(struct ob_path *path, struct mansio_str name)
     return 0;
 }
 
-/* What the settings name needs no DNS where it is an address, and may be ourselves. */
-static int read_relay(struct ob_path *path, const struct ob_host *host)
+/* What the settings name needs no DNS where it is an address, and may be ourselves. A name in DNS
+ * that looks like an address is a name all the same: anybody can write "MX 10 127.0.0.1". */
+static int read_host(struct ob_path *path, const struct ob_host *host)
 {
     struct mansio_str literal = host->name;
     int is_address = mansio_str_find_char(literal, ':') >= 0;
@@ -202,7 +243,7 @@ static int read_relay(struct ob_path *path, const struct ob_host *host)
     for (size_t i = 0; i < literal.len; i++) {
         is_digits &= (literal.ptr[i] >= '0' && literal.ptr[i] <= '9') || literal.ptr[i] == '.';
     }
-    if (!is_address && !is_digits) {
+    if (!path->is_relay || (!is_address && !is_digits)) {
         return read_addresses(path, host->name);
     }
     path->name = host->name;
@@ -218,7 +259,7 @@ int ob_path_next(struct ob_path *path, struct mansio_str *out_host, struct mansi
         if (path->host == path->route.count) {
             return MANSIO_E_NOT_FOUND;
         }
-        int rc = read_relay(path, &path->route.hosts[path->host++]);
+        int rc = read_host(path, &path->route.hosts[path->host++]);
         if (rc < 0) {
             return rc;
         }

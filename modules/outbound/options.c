@@ -79,8 +79,13 @@ static int read_addresses(const struct reading *r)
     int rc = list != NULL ? 0 : MANSIO_E_LIMIT;
 
     for (size_t i = 0; rc == 0 && i < count; i++) {
-        rc =
-            mansio_arena_copy(r->arena, mansio_settings_item(r->all, "own_addresses", i), &list[i]);
+        struct mansio_str address = mansio_settings_item(r->all, "own_addresses", i);
+        if (!ob_is_own_address(address, &address, 1)) {
+            return mansio_settings_fail(r->all, "own_addresses",
+                                        "found \"%.*s\", expected an IP address",
+                                        MANSIO_STR_ARG(address));
+        }
+        rc = mansio_arena_copy(r->arena, address, &list[i]);
     }
     r->options->own_addresses = list;
     r->options->own_address_count = count;

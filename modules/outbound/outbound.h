@@ -114,6 +114,7 @@ struct ob_item {
     struct mansio_str said; /* of its end, for people */
     struct ob_outcome outcome;
     uint32_t report; /* enum mansio_report_action; 0: none is due */
+    int is_asked;    /* in the transaction that runs: RCPT was said for it */
 };
 
 struct ob_job {

@@ -108,10 +108,9 @@ int ob_literal_address(struct mansio_str literal, struct mansio_str *out)
     return mansio_fail(MANSIO_E_INVALID, "no address literal: \"%.*s\"", MANSIO_STR_ARG(literal));
 }
 
-int ob_is_loopback(struct mansio_str address)
+/* An address of either family in one form: IPv4 as IPv6 has it mapped. @return 1; 0: it is none */
+static int read_address(struct mansio_str address, struct in6_addr *out)
 {
-    struct in6_addr six;
-    struct in_addr four;
     char text[INET6_ADDRSTRLEN];
 
     if (address.len >= sizeof text) {
@@ -119,17 +118,38 @@ int ob_is_loopback(struct mansio_str address)
     }
     memcpy(text, address.ptr, address.len);
     text[address.len] = '\0';
-    if (inet_pton(AF_INET, text, &four) != 1) {
-        if (inet_pton(AF_INET6, text, &six) != 1) {
-            return 0;
-        }
-        if (!IN6_IS_ADDR_V4MAPPED(&six)) {
-            return IN6_IS_ADDR_LOOPBACK(&six) || IN6_IS_ADDR_UNSPECIFIED(&six);
-        }
-        memcpy(&four, &six.s6_addr[12], sizeof four);
+    if (inet_pton(AF_INET6, text, out) == 1) {
+        return 1;
     }
-    uint32_t first = ntohl(four.s_addr) >> 24;
-    return first == 127 || first == 0;
+    memset(out, 0, sizeof *out);
+    memset(&out->s6_addr[10], 0xff, 2);
+    return inet_pton(AF_INET, text, &out->s6_addr[12]) == 1;
+}
+
+int ob_is_loopback(struct mansio_str address)
+{
+    struct in6_addr six;
+
+    if (!read_address(address, &six)) {
+        return 0;
+    }
+    if (!IN6_IS_ADDR_V4MAPPED(&six)) {
+        return IN6_IS_ADDR_LOOPBACK(&six) || IN6_IS_ADDR_UNSPECIFIED(&six);
+    }
+    return six.s6_addr[12] == 127 || six.s6_addr[12] == 0;
+}
+
+int ob_is_own_address(struct mansio_str address, const struct mansio_str *own, size_t own_count)
+{
+    struct in6_addr one, other;
+
+    for (size_t i = 0; i < own_count; i++) {
+        if (read_address(address, &one) && read_address(own[i], &other) &&
+            memcmp(&one, &other, sizeof one) == 0) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 int ob_address_text(struct mansio_arena *arena, struct mansio_str address, uint32_t port,

@@ -55,6 +55,9 @@ MANSIO_MUST_CHECK int ob_literal_address(struct mansio_str literal, struct mansi
 /** 1 if an address is this machine to itself: loopback, unspecified. @param address  as text */
 int ob_is_loopback(struct mansio_str address);
 
+/** 1 if an address is one of these, however each is spelled. @param address  as text */
+int ob_is_own_address(struct mansio_str address, const struct mansio_str *own, size_t own_count);
+
 /** "192.0.2.1:25", "[2001:db8::1]:25", as streams connect to. @return 0; MANSIO_E_LIMIT */
 MANSIO_MUST_CHECK int ob_address_text(struct mansio_arena *arena, struct mansio_str address,
                                       uint32_t port, struct mansio_str *out);

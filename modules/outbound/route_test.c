@@ -158,6 +158,24 @@ static void loopback(void **state)
     }
 }
 
+static void own_addresses_however_spelled(void **state)
+{
+    static const struct mansio_str mine[] = {MANSIO_STR("192.0.2.1"),
+                                             MANSIO_STR("2001:DB8:0:0::1")};
+    static const char *const yes[] = {"192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1",
+                                      "2001:0db8:0000::0:1"};
+    static const char *const no[] = {"192.0.2.2", "2001:db8::2", "", "x", "192.0.2.1.example"};
+    (void)state;
+    for (size_t i = 0; i < MANSIO_COUNT(yes); i++) {
+        assert_int_equal(ob_is_own_address(mansio_str_from_cstr(yes[i]), mine, MANSIO_COUNT(mine)),
+                         1);
+    }
+    for (size_t i = 0; i < MANSIO_COUNT(no); i++) {
+        assert_int_equal(ob_is_own_address(mansio_str_from_cstr(no[i]), mine, MANSIO_COUNT(mine)),
+                         0);
+    }
+}
+
 static void addresses(void **state)
 {
     struct mansio_arena *arena = mansio_arena_new(NULL, "test", 4096);
@@ -180,6 +198,7 @@ int main(void)
         cmocka_unit_test(has_bounds),
         cmocka_unit_test(rfc5321_4_1_3_literals),
         cmocka_unit_test(loopback),
+        cmocka_unit_test(own_addresses_however_spelled),
         cmocka_unit_test(addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

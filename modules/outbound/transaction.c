@@ -83,17 +83,38 @@ static void lose_all(struct sending *s)
     }
 }
 
+/* The server may have a claim's recipient that was lost meanwhile: no dot may follow then, since
+ * somebody else sends to it. */
+static int check_claims(struct sending *s)
+{
+    int is_any_open = 0;
+    for (const struct ob_item *item = s->job->items; item != NULL; item = item->next) {
+        is_any_open |= is_open(item);
+        if (item->is_asked && item->state == OB_LOST && item->outcome.kind == OB_UNTRIED) {
+            return store_fault(s->client, mansio_fail(MANSIO_E_DENIED, "a claim was lost"),
+                               "sending the message");
+        }
+    }
+    return is_any_open
+               ? 0
+               : store_fault(s->client, mansio_fail(MANSIO_E_DENIED, "all claims were lost"),
+                             "sending the message");
+}
+
 static int read_slice(struct sending *s, struct mansio_arena *arena, uint64_t offset, size_t max,
                       struct mansio_str *out)
 {
     struct ob_item *item = s->job->items;
-    while (item != NULL && !is_open(item)) {
+    int rc = check_claims(s);
+    if (rc < 0) {
+        return rc;
+    }
+    while (!is_open(item)) {
         item = item->next;
     }
-    MANSIO_ASSERT(item != NULL);
     const struct ob_pool *pool = item->pool;
-    int rc = pool->store.spool_read(pool->instance, item->spool, offset, max, arena,
-                                    ob_store_deadline(s->client->options), out);
+    rc = pool->store.spool_read(pool->instance, item->spool, offset, max, arena,
+                                ob_store_deadline(s->client->options), out);
     if (rc == MANSIO_E_DENIED) {
         lose_all(s);
     }
@@ -179,6 +200,7 @@ static void add_rcpt(struct sending *s, struct mansio_buf *out, struct ob_item *
         return;
     }
     ob_add_rcpt(out, &s->client->offer, item->spool, path);
+    item->is_asked = 1;
 }
 
 static void decide(struct sending *s, struct ob_item *item, const char *subject)
@@ -275,17 +297,16 @@ static int pipeline(struct sending *s, struct mansio_buf *text)
         return ob_reply_fault(client, "3.2");
     }
     int is_refused = rc >= 0 && rc / 100 != 2;
-    size_t count = count_open(s->job);
     if (is_refused) {
         decide_all(s, "1.0");
     }
     client->is_open_mail = rc >= 0;
-    /* Each command has its reply, also those that can't be but "503". */
-    for (struct ob_item *item = s->job->items; rc >= 0 && count > 0; item = item->next) {
-        if (!is_refused && !is_open(item)) {
+    /* Each command has its reply, also those that can't be but "503", and also where the claim was
+     * lost since it was said. */
+    for (struct ob_item *item = s->job->items; rc >= 0 && item != NULL; item = item->next) {
+        if (!item->is_asked) {
             continue;
         }
-        count--;
         rc = ob_hear(client, "RCPT", timeouts->recipient_us);
         if (rc >= 0 && !is_refused) {
             rc = take_rcpt(s, item);
@@ -361,6 +382,10 @@ static int renew(struct sending *s)
 {
     const struct ob_pool *pool = s->job->items->pool;
     const struct ob_options *options = s->client->options;
+    int rc = check_claims(s);
+    if (rc < 0) {
+        return rc;
+    }
     const struct mansio_spool_item **items =
         mansio_arena_try_alloc(s->client->step, (s->job->count + 1) * sizeof(*items));
     size_t n = 0;
@@ -373,8 +398,8 @@ static int renew(struct sending *s)
             items[n++] = item->spool;
         }
     }
-    int rc = pool->store.spool_renew(pool->instance, ob_holder(pool), items, n, options->claim_us,
-                                     ob_store_deadline(options));
+    rc = pool->store.spool_renew(pool->instance, ob_holder(pool), items, n, options->claim_us,
+                                 ob_store_deadline(options));
     if (rc == MANSIO_E_DENIED) {
         /* Of which it isn't known: those that are still ours are taken up when they run out. */
         lose_all(s);
@@ -485,6 +510,9 @@ int ob_client_send(struct ob_client *client, struct ob_job *job)
 
     client->is_final = 0;
     mansio_arena_reset(client->step);
+    for (struct ob_item *item = job->items; item != NULL; item = item->next) {
+        item->is_asked = 0;
+    }
     if (count_open(job) == 0) {
         return 0;
     }

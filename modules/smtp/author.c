@@ -18,7 +18,8 @@
 
 enum {
     AUTHORS_MAX = 50, /* each costs a question to the directory */
-    LIST_CAP = 512 * 1024,
+    WORDS_MAX = 1000, /* of names, too */
+    LIST_CAP = 1024 * 1024,
 };
 
 struct judging {
@@ -80,6 +81,77 @@ static size_t count_mailboxes(const struct judging *judging, struct mansio_buf *
     return count;
 }
 
+/* ---- what stands in the open -------------------------------------------------------------------
+ */
+
+/* A value without what is in quotes or comments, all that separates words a comma. */
+static void uncover(struct mansio_buf *out, struct mansio_str value)
+{
+    size_t depth = 0; /* of comments */
+    int is_quoted = 0;
+    char apart = 0; /* what separated the last word from what comes */
+    char last = 0;
+
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.ptr[i];
+        if ((depth > 0 || is_quoted) && c == '\\') {
+            i++;
+        } else if (depth == 0 && c == '"') {
+            is_quoted = !is_quoted;
+        } else if (!is_quoted && (c == '(' || (c == ')' && depth > 0))) {
+            depth += c == '(' ? 1 : SIZE_MAX;
+        } else if (depth > 0 || is_quoted) {
+            continue;
+        } else if (c == ' ' || c == '\t') {
+            apart = apart == 0 ? ' ' : apart;
+        } else if (c == '<' || c == '>' || c == ',' || c == ';' || c == ':') {
+            apart = ',';
+        } else {
+            /* RFC 5322 4.4: white space around "@" and "." separates nothing. */
+            int is_joined = apart == ' ' && (c == '@' || c == '.' || last == '@' || last == '.');
+            if (apart != 0 && !is_joined) {
+                (void)mansio_buf_add_char(out, ',');
+            }
+            (void)mansio_buf_add_char(out, c);
+            apart = 0;
+            last = c;
+        }
+    }
+}
+
+static int is_among(const struct mansio_address *list, const struct mansio_address *one)
+{
+    while (list != NULL &&
+           !(mansio_str_eq(list->local, one->local) && mansio_str_eq(list->domain, one->domain))) {
+        list = list->next;
+    }
+    return list != NULL;
+}
+
+/* "a@b c@d" and "a@b <c@d>" are nothing that a grammar allows, and readers differ in which of the
+ * two they show: so each must be one's own, but for what was judged already. */
+static int judge_open(const struct judging *judging, const char *field, struct mansio_buf *value,
+                      const struct mansio_address *judged)
+{
+    const struct mansio_address *list = NULL;
+    struct mansio_buf *open = mansio_buf_new(judging->arena, 2 * mansio_buf_str(value).len + 1);
+    int rc = 0;
+
+    uncover(open, mansio_buf_str(value));
+    if (mansio_buf_status(open) < 0 ||
+        mansio_address_list_read(judging->arena, mansio_buf_str(open), WORDS_MAX, &list) != 0) {
+        *judging->out = smtp_answer(554, "5.6.0", "too many words in From or Sender");
+        return 0;
+    }
+    for (; rc == 0 && judging->out->code == 0 && list != NULL; list = list->next) {
+        if (list->kind == MANSIO_ADDRESS_MAILBOX && list->local.len > 0 && list->domain.len > 0 &&
+            !is_among(judged, list)) {
+            rc = judge_address(judging, field, list);
+        }
+    }
+    return rc;
+}
+
 static int judge_all(const struct judging *judging, const char *field,
                      const struct mansio_address *list)
 {
@@ -119,7 +191,12 @@ static int judge(const struct judging *judging, const struct smtp_header *header
         return 0;
     }
     int rc = judge_all(judging, "from", authors);
-    return rc == 0 ? judge_all(judging, "sender", senders) : rc;
+    rc = rc == 0 ? judge_all(judging, "sender", senders) : rc;
+    rc = rc == 0 && judging->out->code == 0 ? judge_open(judging, "from", header->authors, authors)
+                                            : rc;
+    return rc == 0 && judging->out->code == 0
+               ? judge_open(judging, "sender", header->senders, senders)
+               : rc;
 }
 
 int smtp_author_judge(struct smtp_session *session, const struct smtp_header *header,

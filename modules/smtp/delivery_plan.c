@@ -162,7 +162,11 @@ static int add_entry(struct smtp_delivery *delivery, struct smtp_batch *batch,
 static int add_sent(struct smtp_delivery *delivery, struct smtp_batch *batch,
                     struct smtp_recipient *recipient)
 {
-    struct mansio_str path = mansio_recipient_address(recipient->resolved);
+    /* One of ours on another store is written as the client wrote it: what it was found by may be
+     * a catch-all's "@example.org", or lack a detail. */
+    struct mansio_str path = mansio_recipient_count(recipient->resolved) > 0
+                                 ? recipient->path
+                                 : mansio_recipient_address(recipient->resolved);
     struct mansio_str key = MANSIO_STR_NONE;
     int rc = 0;
 

@@ -13,8 +13,8 @@ import threading
 
 import pytest
 from mansio_local import certificates
-from mansio_test.outbound import World
-from mansio_test.smtp_peer import CLOSE, GARBAGE, LOSE, RESET, STALL, loopback_address
+from mansio_test.outbound import SETTINGS, World
+from mansio_test.smtp_peer import CLOSE, GARBAGE, LOSE, RESET, STALL, Peer, loopback_address
 from mansio_test.wait import until
 
 ANN = "user1@alpha.test"
@@ -79,6 +79,16 @@ def bounces(world, count=1, user=ANN):
 
 def bounce(world, user=ANN):
     return bounces(world, 1, user)[0][1]
+
+
+def service_pid(world):
+    status = json.loads(world.lab.node.mansioctl("--json", "status"))
+    (pid,) = [row["pid"] for row in status["processes"] if row["role"] == "service"]
+    return pid
+
+
+def is_logged(world, *words):
+    return any(all(word in line for word in words) for line in world.lab.log().splitlines())
 
 
 # ---- the ordinary way
@@ -291,6 +301,45 @@ def test_broken_in_the_midst_of_a_message(world):
     assert message.data.endswith(text[-1000:]) and len(message.data) >= len(text)
 
 
+def test_a_message_that_a_server_can_not_bear_harms_no_other(world):
+    world.reload(dead_time="10s", dead_time_max="10s", give_up="3s")
+    peer = world.peer("delicate.test")
+    peer.say("data", CLOSE, sender=BERT)
+    world.insert("a@delicate.test", sender=BERT)
+    until("it was tried", lambda: [a for _, a, _ in world.spool()] != [0])
+    (message,) = [m for m in deliver(world, peer, "b@delicate.test") if m.sender == ANN]
+    assert message.recipients == ["b@delicate.test"]
+    assert bounce(world, BERT)["a@delicate.test"]["Status"] == "4.4.7"
+    world.reload(dead_time="100ms", dead_time_max="500ms")
+
+
+@pytest.mark.parametrize("step, pipelining", [("mail", True), ("data", True), ("data", False)])
+def test_a_claim_that_is_lost_meanwhile(world, step, pipelining):
+    """Who lost it sends nothing under it any more, and keeps its wits."""
+    domain = f"thief-{step}-{pipelining}.test".lower()
+    extensions = {"PIPELINING": "", "8BITMIME": ""} if pipelining else {"8BITMIME": ""}
+    peer = world.peer(domain, extensions=extensions)
+    patient = {**SETTINGS["timeouts"], "mail": "9s", "data": "9s"}
+    world.reload(claim_time="2s", give_up="60s", timeouts=patient)
+    stolen = []
+
+    def answer(at, *args):
+        if at == step and not stolen:
+            stolen.append(world.steal(f"a@{domain}"))
+            until("it was noticed", lambda: is_logged(world, "outbound-claim-lost", f"a@{domain}"))
+        return Peer.answer(peer, at, *args)
+
+    pid = service_pid(world)
+    peer.answer = answer
+    world.insert(*(f"{who}@{domain}" for who in "abc"))
+    until("it is noticed, and all of it is sent", lambda: stolen and not world.hurry(), 40)
+    assert service_pid(world) == pid
+    assert sorted(r for m in peer.messages for r in m.recipients) == [
+        f"{who}@{domain}" for who in "abc"
+    ]
+    world.reload(**{name: SETTINGS[name] for name in ("claim_time", "give_up", "timeouts")})
+
+
 def test_a_reply_that_is_lost_may_double_but_never_lose(world):
     peer = world.peer("lost.test")
     peer.say("body", LOSE, times=1)
@@ -425,6 +474,30 @@ def test_mail_that_would_come_back(world):
     assert bounce(world)["a@loops.test"]["Status"] == "5.4.6"
 
 
+def test_a_name_that_looks_like_an_address(world):
+    """Anybody can write "MX 10 127.0.0.1"; that is a name, and not where ourselves are."""
+    peer = world.peer("numeric-peer.test")
+    world.zone.add("numeric.test", mx=[(10, peer.host)])
+    world.send("a@numeric.test")
+    world.until_empty()
+    assert bounce(world)["a@numeric.test"]["Status"] == "5.4.4"
+    assert not peer.sessions
+
+
+def test_a_domain_of_ours_on_another_store(world):
+    """Its hosts are ourselves, as it should be: that is no loop."""
+    peer = world.peer("our-own-mx.test")
+    world.reload(own_addresses=[peer.host])
+    world.zone.add("out.alpha.test", a=[peer.host])
+    world.zone.add("beta.test", mx=[(10, "out.alpha.test")])
+    world.zone.add("strange.test", mx=[(10, "mx.our-own-mx.test")])
+    world.insert("user2@beta.test", "a@strange.test")
+    world.until_empty()
+    assert [m.recipients for m in peer.messages] == [["user2@beta.test"]]
+    assert bounce(world)["a@strange.test"]["Status"] == "5.4.6"
+    world.reload(own_addresses=[])
+
+
 def test_an_address_literal(world):
     peer = world.peer("literal.test")
     assert len(deliver(world, peer, f"a@[{peer.host}]")) == 1
@@ -546,12 +619,6 @@ def test_nobody_starves(world):
 
 
 # ---- ends
-
-
-def service_pid(world):
-    status = json.loads(world.lab.node.mansioctl("--json", "status"))
-    (pid,) = [row["pid"] for row in status["processes"] if row["role"] == "service"]
-    return pid
 
 
 def test_a_process_that_is_killed_loses_nothing(world):

@@ -35,12 +35,14 @@ def test_a_recipient_on_another_store_goes_by_the_spool_of_ones_own(mail):
     with client_of(mail) as client:
         to = ("user2@beta.test", "user2@alpha.test", ELSEWHERE)
         assert client.submit(USER, *to, text=MESSAGE).code == 250
-        assert client.submit(USER, "user3@beta.test", text=MESSAGE).code == 250
+        assert client.submit(USER, "user3+x@beta.test", text=MESSAGE).code == 250
+        assert client.submit(USER, "caught@beta.test", text=MESSAGE).code == 250
     assert actions(mail) == [
         (DELIVER, 2, "<>"),
+        (SEND, 1, "<caught@beta.test>"),
         (SEND, 1, f"<{ELSEWHERE}>"),
         (SEND, 1, "<user2@beta.test>"),
-        (SEND, 1, "<user3@beta.test>"),
+        (SEND, 1, "<user3+x@beta.test>"),
     ]
     assert {one.facts["pool"] for one in mail.delivered()} == {"catcher"}
 

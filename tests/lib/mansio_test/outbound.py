@@ -129,6 +129,13 @@ class World:
         )
         return len(self.spool())
 
+    def steal(self, recipient, seconds=3):
+        """A recipient's claim is somebody else's, for a while."""
+        return self.sql(
+            "UPDATE mansio.spool SET holder = 'thief', fence = fence + 1, claimed_until ="
+            f" now() + interval '{seconds} s' WHERE forward_path = '{recipient}' RETURNING spool_id"
+        )
+
     def until_empty(self, seconds=20):
         until("the spool is empty", lambda: not self.spool(), seconds)
 

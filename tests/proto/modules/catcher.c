@@ -5,6 +5,7 @@
  *
  *   user1 ... user999   accounts; user1+x is user1 with the detail "x"
  *   both                user1 and user2
+ *   caught              an account, found by a catch-all
  *   full, fullhard      over quota at RCPT, for now or for good
  *   late, latehard      over quota at delivery, likewise
  *   small               takes messages of 2,000 bytes
@@ -128,6 +129,10 @@ static int route(struct mansio_instance *instance, struct mansio_str local,
         rc = add_account(instance, arena, 1, 1, out, accounts);
         tenant = mansio_str_eq(base, MANSIO_STR("split")) ? 2 : 1;
         id = 2;
+    }
+    if (mansio_str_eq(base, MANSIO_STR("caught"))) {
+        id = 2;
+        local = MANSIO_STR("");
     }
     if (id == 0) {
         return mansio_fail(MANSIO_E_NOT_FOUND, "nobody");
