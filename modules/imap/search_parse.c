@@ -359,6 +359,7 @@ enum imap_search_answer imap_search_join(const struct imap_search *search, const
 {
     unsigned char stack[IMAP_SEARCH_DEPTH_MAX * 2 + 2];
     size_t top = 0;
+    stack[0] = IMAP_SEARCH_NO; /* of no code at all, which no parser gives */
     for (size_t i = 0; i < search->code_count; i++) {
         uint16_t code = search->code[i];
         if (code < IMAP_SEARCH_LEAVES_MAX) {

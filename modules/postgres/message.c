@@ -99,10 +99,10 @@ static int list(struct listing *l)
         return rc;
     }
     pg_walk_init(&l->walk, l->query->uid_ranges, l->query->range_count, probe.last_uid, INT64_MAX);
-    while (rc == 0 && pg_walk_next(&l->walk)) {
+    for (int is_first = 1; rc == 0 && pg_walk_next(&l->walk); is_first = 0) {
         MANSIO_SCRATCH_BEGIN(scratch);
-        rc = list_page(l, scratch, is_probing);
-        is_probing = 0;
+        rc = is_first ? 0 : pg_op_turn(&l->op);
+        rc = rc == 0 ? list_page(l, scratch, is_probing && is_first) : rc;
         MANSIO_SCRATCH_END(scratch);
     }
     return rc;

@@ -123,9 +123,10 @@ static int search(struct search *s, const uint32_t *ranges, size_t count)
         return rc;
     }
     pg_walk_init(&s->walk, ranges, count, probe.last_uid, INT64_MAX);
-    while (rc == 0 && pg_walk_next(&s->walk)) {
+    for (int is_first = 1; rc == 0 && pg_walk_next(&s->walk); is_first = 0) {
         MANSIO_SCRATCH_BEGIN(scratch);
-        rc = search_page(s, scratch);
+        rc = is_first ? 0 : pg_op_turn(&s->op);
+        rc = rc == 0 ? search_page(s, scratch) : rc;
         MANSIO_SCRATCH_END(scratch);
     }
     return rc;

@@ -123,6 +123,13 @@ int pg_op_borrow(struct pg_op *op)
     return rc == 0 ? pg_tenant(op->conn, (uint64_t)op->tenant) : rc;
 }
 
+int pg_op_turn(struct pg_op *op)
+{
+    pg_give_back(op->conn);
+    op->conn = NULL;
+    return pg_op_borrow(op);
+}
+
 int pg_op_begin(struct pg_op *op, struct mansio_instance *pool, struct mansio_account *account,
                 int64_t deadline_us)
 {

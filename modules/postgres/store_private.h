@@ -79,6 +79,10 @@ MANSIO_MUST_CHECK int pg_op_open(struct pg_op *op, struct mansio_instance *pool,
 /* A connection with the tenant set. Then pg_op_end(). @yields yes */
 MANSIO_MUST_CHECK int pg_op_borrow(struct pg_op *op);
 
+/* Between two pages of what may be long: whoever waits for a connection has a turn. None is lent
+ * after a failure. @yields yes */
+MANSIO_MUST_CHECK int pg_op_turn(struct pg_op *op);
+
 /* Both. @yields yes */
 MANSIO_MUST_CHECK int pg_op_begin(struct pg_op *op, struct mansio_instance *pool,
                                   struct mansio_account *account, int64_t deadline_us);

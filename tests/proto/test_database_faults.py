@@ -15,6 +15,7 @@ import psycopg2
 import pytest
 from mansio_test import proc
 from mansio_test.deliveries import TO, Storm, check, pop3_answer, send, stored, wait_until_taken
+from mansio_test.imap import Dialogue
 from mansio_test.lab import PASSWORD
 from mansio_test.wait import until
 
@@ -110,6 +111,62 @@ def test_half_a_message_is_never_the_end_of_one(lab, same_daemon):
         finally:
             lab.cluster.start()
     assert len(got) < size and got == text[: len(got)]
+
+
+def test_each_command_of_imap_says_later(lab, same_daemon):
+    """Nothing that needs the store ends a session, or says what isn't so: neither that all is done nor
+    that what is there isn't. Then all of it works in the same session."""
+    small = b"Subject: small\r\n\r\nsmall\r\n"
+    append = b"APPEND INBOX {%d+}\r\n%s" % (len(small), small)
+    commands = (
+        "FETCH 1:* (FLAGS ENVELOPE)",
+        "FETCH 1:* BODY.PEEK[]",
+        "UID FETCH 1:* BODY[]",
+        "SEARCH TEXT small",
+        "UID SEARCH UNSEEN",
+        "STORE 1 +FLAGS (\\Flagged)",
+        "COPY 1 Archive",
+        "UID COPY 1:* Archive",
+        append,
+        'LIST "" "*"',
+        'LSUB "" "*"',
+        "STATUS Archive (MESSAGES UNSEEN)",
+        "CREATE Later",
+        "RENAME Later Earlier",
+        "SUBSCRIBE Earlier",
+        "UNSUBSCRIBE Earlier",
+        "DELETE Earlier",
+        "STORE 2 +FLAGS.SILENT (\\Deleted)",
+        "UID EXPUNGE 1:*",
+        "EXPUNGE",
+        "MOVE 1 Archive",
+        "UID MOVE 1:* Archive",
+        "CLOSE",
+    )
+    with Dialogue(lab.port("imap")) as imap:
+        imap.login("user4@beta.test")
+        for _ in range(6):
+            imap.ok(append)
+        imap.ok("SELECT INBOX")
+        lab.cluster.stop("immediate")
+        try:
+            for command in commands:
+                words = imap.no(command)
+                assert words.startswith(b"NO [UNAVAILABLE] "), (command, words)
+            for command in ("NOOP", "CHECK", "FETCH 1:* UID", "SEARCH 1:3", "ENABLE CONDSTORE"):
+                imap.ok(command)
+            idle = imap.goes_on("IDLE")
+            imap.send(b"DONE\r\n")
+            assert imap.finish(idle)[0].startswith(b"OK ")
+        finally:
+            lab.cluster.start()
+        asking = "STATUS INBOX (MESSAGES)"
+        until("IMAP works", lambda: imap.ask(asking)[0].startswith(b"OK "))
+        for command in commands:
+            imap.ok(command)
+        assert b"0 EXISTS" in imap.ok("SELECT INBOX")
+        # One by COPY, six by UID COPY; one more came, one was expunged, and the other six moved.
+        assert imap.ok("STATUS Archive (MESSAGES)") == [b"STATUS Archive (MESSAGES 13)"]
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
