@@ -183,6 +183,10 @@ static int show_item(struct core_ctl *ctl, json_t *row, struct mansio_str header
         if (line.len > 0 && line.ptr[line.len - 1] == '\r') {
             line.len--;
         }
+        while (line.len > 0 && line.ptr[0] == '\t') { /* a folded field */
+            mansio_buf_add(out, MANSIO_STR("    "));
+            line = (struct mansio_str){line.ptr + 1, line.len - 1};
+        }
         core_ctl_escape(out, line);
         mansio_buf_add_char(out, '\n');
     }

@@ -138,6 +138,7 @@ def test_shows_all_about_one(queue):
     assert "Subject: From Bert\n" in shown and "the body" not in shown
     assert ["recipient", "one@example.net"] in [line.split() for line in shown.splitlines()]
     assert "X-Odd: a\\x1b[2Jb\n" in shown  # nothing that a terminal would obey
+    assert "\n    by " in shown and "\\x09" not in shown  # folded fields are read by people
     queue.claim("one@example.net", LATER)
     assert queue.json("queue", "show", identity)["state"] == "sending"
 
