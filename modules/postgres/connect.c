@@ -28,6 +28,7 @@ enum {
 struct opening {
     const char *keys[KEYS_MAX + 1], *values[KEYS_MAX + 1];
     size_t count;
+    struct mansio_str lacking; /* why there is no password */
     PGconn *pq;
     PostgresPollingStatusType status;
 };
@@ -118,14 +119,19 @@ static int describe(struct pg_pool *pool, struct mansio_arena *arena, struct ope
         }
         add(opening, "password", mansio_secret_bytes(copy).ptr);
     }
+    rc = mansio_arena_copy(arena, config->roles[pool->role].lacking, &opening->lacking);
     add(opening, "client_encoding", "UTF8");
     add(opening, "application_name", name.ptr);
     add(opening, "options", options.ptr);
-    return 0;
+    return rc;
 }
 
 static int connect_failed(const struct opening *opening)
 {
+    if (opening->lacking.len > 0 && PQconnectionNeedsPassword(opening->pq)) {
+        return mansio_fail(MANSIO_E_UNAVAILABLE, "PostgreSQL: %.*s",
+                           MANSIO_STR_ARG(opening->lacking));
+    }
     struct mansio_str why = mansio_str_from_cstr(PQerrorMessage(opening->pq));
     while (why.len > 0 && why.ptr[why.len - 1] == '\n') {
         why.len--;

@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -116,7 +117,7 @@ static void read_role(struct pg_config *config, const struct mansio_settings *al
 }
 
 /* A password of a role that is mansioctl's alone; its first line. What can't be opened is no error
- * here: most commands need one role only, and a login without its password says so. */
+ * here: most commands need one role only, and a login that lacks its password says so. */
 static int read_password_file(struct pg *pg, enum pg_role role, const char *name)
 {
     const struct mansio_settings *section =
@@ -129,7 +130,8 @@ static int read_password_file(struct pg *pg, enum pg_role role, const char *name
     }
     int fd = open(path.ptr, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        return 0;
+        return mansio_arena_printf(pg->arena, &pg->config.roles[role].lacking,
+                                   "the password isn't there: %s: %s", path.ptr, strerror(errno));
     }
     ssize_t len = read(fd, text, sizeof text);
     (void)close(fd);

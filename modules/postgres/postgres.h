@@ -46,6 +46,7 @@ struct pg_config {
     struct {
         struct mansio_str user;
         const struct mansio_secret *password; /* NULL: none */
+        struct mansio_str lacking;            /* why there is none, if a file should have it */
     } roles[5];                               /* by enum pg_role */
     size_t serving_max, spool_max;
     int64_t connect_timeout_us, statement_timeout_us, lock_timeout_us, idle_timeout_us;

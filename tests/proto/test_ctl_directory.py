@@ -286,3 +286,11 @@ def test_without_the_database(database):
     broken = database.config.with_name("broken.yaml")
     broken.write_text(re.sub(r"port=\d+ dbname", "port=1 dbname", text))
     Ctl(database.program, broken)("--timeout", 5, "tenant", "list", exit=UNREACHABLE)
+
+
+def test_a_password_that_cannot_be_read_is_named(database):
+    text = database.config.read_text()
+    broken = database.config.with_name("broken.yaml")
+    broken.write_text(text.replace("secrets/admin", "secrets/absent"))
+    told = Ctl(database.program, broken)("--timeout", 5, "tenant", "list", exit=UNREACHABLE).stderr
+    assert "secrets/absent: No such file or directory" in told
