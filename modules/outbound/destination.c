@@ -3,9 +3,10 @@
  *
  * Nobody starves. A new destination gets 2 connections and more as it takes mail, up to a limit;
  * one that has many never takes more than half of what is free, so that something is always left
- * for the others; who holds one gives it up after some messages when others wait. What is in hand
- * is bounded, and a destination may have half of that: the rest of its items is put back, for as
- * long as what is before them will take.
+ * for the others; who holds one gives it up after some messages when others wait. However many
+ * destinations stall, a quarter of the connections is for those that are known to take mail. What
+ * is in hand is bounded, and a destination may have half of that: the rest of its items is put
+ * back, for as long as what is before them will take.
  *
  * A destination that can't be reached is left alone for a time that doubles. What is queued for it
  * and what is claimed meanwhile goes back until then, without an attempt being counted: it is one
@@ -180,6 +181,27 @@ struct ob_job *ob_next_job(struct ob_destination *destination)
 /* ---- connections ------------------------------------------------------------------------------
  */
 
+/* Is something left for a destination of which nobody knows whether it only stalls? */
+static int may_prove(const struct ob_destination *destination)
+{
+    const struct ob_module *module = destination->module;
+    size_t total = module->options->connections_max;
+
+    return destination->is_proven || module->unproven < total - total / 4;
+}
+
+static void set_proven(struct ob_destination *destination, int is_proven)
+{
+    struct ob_module *module = destination->module;
+
+    if (is_proven && !destination->is_proven) {
+        module->unproven -= destination->active;
+    } else if (!is_proven && destination->is_proven) {
+        module->unproven += destination->active;
+    }
+    destination->is_proven = is_proven;
+}
+
 static int may_connect(const struct ob_destination *destination)
 {
     const struct ob_module *module = destination->module;
@@ -197,7 +219,7 @@ static int may_connect(const struct ob_destination *destination)
     /* One that is being opened is for a job that waits. */
     jobs = jobs > destination->starting ? jobs - destination->starting : 0;
     most = most < destination->active + jobs ? most : destination->active + jobs;
-    return left > 0 && destination->active < most &&
+    return left > 0 && may_prove(destination) && destination->active < most &&
            (destination->active == 0 || destination->active < left / 2);
 }
 
@@ -218,10 +240,12 @@ void ob_pump(struct ob_module *module)
         }
         destination->active++;
         destination->starting++;
+        module->unproven += !destination->is_proven;
         module->open++;
         if (ob_attempt_start(destination) < 0) {
             destination->starting--;
             destination->active--;
+            module->unproven -= !destination->is_proven;
             module->open--;
             return;
         }
@@ -236,6 +260,7 @@ void ob_destination_leave(struct ob_destination *destination)
 
     destination->active--;
     destination->used_us = mansio_now_us();
+    module->unproven -= !destination->is_proven;
     module->open--;
     mansio_metric_set(module->instance, OB_METRIC_OPEN, (int64_t)module->open);
     ob_pump(module);
@@ -270,6 +295,7 @@ void ob_destination_works(struct ob_destination *destination, size_t items)
         mansio_log(MANSIO_LOG_INFO, "outbound-alive",
                    MANSIO_KV_STR("destination", destination->key), MANSIO_KV_END);
     }
+    set_proven(destination, 1);
     destination->failures = 0;
     destination->retry_us = 0;
     if (destination->window < destination->module->options->destination_max) {
@@ -309,6 +335,7 @@ void ob_destination_failed(struct ob_destination *destination, const struct ob_o
         wait_us *= 2;
     }
     wait_us = wait_us < options->dead_max_us ? wait_us : options->dead_max_us;
+    set_proven(destination, 0);
     destination->failures += destination->failures < FAILURES_MAX;
     destination->window = 1;
     destination->retry_us = mansio_deadline_in(ob_jitter(wait_us, ob_random(destination->module)));

@@ -139,6 +139,7 @@ struct ob_destination {
     size_t active;               /* connections */
     size_t starting;             /* of these, without a job as yet */
     size_t window;               /* most of them, for now */
+    int is_proven;               /* it took mail since it failed last */
     uint32_t failures;           /* in a row */
     int64_t retry_us;            /* monotonic: left alone until then */
     int64_t plain_until_us;      /* monotonic: STARTTLS doesn't work there */
@@ -183,6 +184,7 @@ struct ob_module {
     size_t pool_count;
     struct mansio_group *connections;
     size_t open;                     /* connections */
+    size_t unproven;                 /* of these, to destinations that took nothing as yet */
     size_t reporting;                /* fibers that make reports */
     struct mansio_map *destinations; /* by key */
     struct ob_destination *ready;    /* a ring of those with jobs */

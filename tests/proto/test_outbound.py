@@ -618,6 +618,24 @@ def test_nobody_starves(world):
     world.reload(connections=200, destination_connections=20, hold=2000, claim=250)
 
 
+def test_many_that_stall_do_not_stop_who_takes_mail(world):
+    patient = {**SETTINGS["timeouts"], "greeting": "20s"}
+    world.reload(connections=8, timeouts=patient, give_up="60s")
+    known = world.peer("known.test")
+    assert deliver(world, known, "a@known.test")
+    stuck = [world.peer(f"tar{n}.test").say("connect", STALL) for n in range(10)]
+    world.insert(*(f"a@tar{n}.test" for n in range(10)))
+    until("all stalls", lambda: sum(bool(peer.sessions) for peer in stuck) >= 6)
+    world.insert("b@known.test")
+    until("it is there", lambda: len(known.messages) == 2, 10)
+    assert len(world.spool()) >= 10
+    for peer in stuck:
+        peer.forget()
+        peer.hang_up()
+    until("the rest has left", lambda: not world.hurry(), 30)
+    world.reload(connections=200, timeouts=SETTINGS["timeouts"], give_up=SETTINGS["give_up"])
+
+
 # ---- ends
 
 
