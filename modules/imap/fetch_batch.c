@@ -11,7 +11,8 @@
 #include "view.h"
 
 enum {
-    BATCH_CAP = 4 << 20, /* structures beside the bytes */
+    ENOUGH = 2 << 20,     /* of structures: then a batch is full */
+    BATCH_CAP = 20 << 20, /* with the last structure, and the bytes */
     STOPPED = 1,
 };
 
@@ -54,7 +55,8 @@ static int visit(void *arg, const struct mansio_message *message)
         return STOPPED; /* it comes again, alone if need be */
     }
     batch->count++;
-    return batch->count == IMAP_BATCH_MESSAGES ? STOPPED : 0;
+    int is_full = batch->count == IMAP_BATCH_MESSAGES || mansio_arena_used(batch->arena) >= ENOUGH;
+    return is_full ? STOPPED : 0;
 }
 
 static int list(struct imap_batch *batch, const uint32_t *ranges, size_t range_count)
@@ -155,7 +157,7 @@ static int read_spans(struct imap_batch *batch)
             fetched->bytes = slices[i].bytes;
         }
     }
-    return rc;
+    return rc == MANSIO_E_LIMIT ? 0 : rc; /* no room for all: then one by one */
 }
 
 int imap_batch_read(struct imap_batch *batch, size_t wanted)

@@ -67,6 +67,17 @@ def test_many_names_of_fields_of_a_long_header(box):
         assert answer.count(b"Zz: last\r\n") == 8
 
 
+@pytest.mark.parametrize("people", [800, 3500])
+def test_many_messages_with_large_structures(box, people):
+    """What many recipients take of a batch leaves room for the bytes, however many messages there are."""
+    to = b",\r\n ".join(b"n%d <user%d@example.org>" % (i, i) for i in range(people))
+    with box.dialogue() as imap:
+        imap.login(box.user(*[b"To: " + to + b"\r\n\r\nbody\r\n"] * 40))
+        imap.ok("EXAMINE INBOX")
+        answers = imap.ok("FETCH 1:* (ENVELOPE BODY.PEEK[HEADER])")
+        assert len(answers) == 40 and all(to in answer for answer in answers)
+
+
 def test_many_questions_about_long_fields(box):
     """Five hundred keys about a To field with thousands of encoded names."""
     people = [b"=?utf-8?Q?n=C3=A4me%d?= <user%d@example.org>" % (i, i) for i in range(3500)]
