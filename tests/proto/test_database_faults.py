@@ -99,7 +99,8 @@ def test_half_a_message_is_never_the_end_of_one(lab, same_daemon):
 
         ask(f"a LOGIN user4@alpha.test {PASSWORD}".encode(), b"a OK")
         line = b"all that is here must be there" * 2 + b"\r\n"
-        text = (b"Subject: large\r\n\r\n" + line * (size // len(line) + 1))[:size]
+        head = b"Subject: large\r\nMessage-ID: <large@example.org>\r\n\r\n"
+        text = (head + line * (size // len(line) + 1))[:size]
         ask(b"b APPEND INBOX {%d+}\r\n%s" % (size, text), b"b OK")
         ask(b"c SELECT INBOX", b"c OK")
         raw.sendall(b"d FETCH * BODY.PEEK[]\r\n")
@@ -116,7 +117,7 @@ def test_half_a_message_is_never_the_end_of_one(lab, same_daemon):
 def test_each_command_of_imap_says_later(lab, same_daemon):
     """Nothing that needs the store ends a session, or says what isn't so: neither that all is done nor
     that what is there isn't. Then all of it works in the same session."""
-    small = b"Subject: small\r\n\r\nsmall\r\n"
+    small = b"Subject: small\r\nMessage-ID: <small@example.org>\r\n\r\nsmall\r\n"
     append = b"APPEND INBOX {%d+}\r\n%s" % (len(small), small)
     commands = (
         "FETCH 1:* (FLAGS ENVELOPE)",

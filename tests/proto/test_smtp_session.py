@@ -218,14 +218,17 @@ def test_a_transaction_under_way_is_finished_when_drained(post, step):
 
 
 def test_who_always_has_more_is_stopped_before_the_next_transaction(post):
+    post.daemon.config["workers"] = 1
+    post.daemon.config["drain"]["spread"] = "0s"
     post.start()
-    with post.client() as client:
+    with post.client() as client, post.client() as idle:
         client.envelope("slow@alpha.test")
         client.expect("DATA", 354)
         again = b"MAIL FROM:<a@example.org>\r\nRCPT TO:<user1@alpha.test>\r\n" * 50
         client.send(MESSAGE + b".\r\n" + again)
         until("delivering", lambda: "delivering" in str(post.daemon.sessions()))
         post.daemon.ask("reload", "--force")
+        assert idle.reply().code == 421  # so all of the worker have been asked to stop
         (post.files / "go").write_text("")
         assert client.codes(2) == [250, 421]
 
