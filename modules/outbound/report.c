@@ -40,6 +40,7 @@ struct making {
     struct mansio_report_text text;
     struct mansio_content *content;
     struct mansio_plan *plan; /* of the job's own pool */
+    int is_bare;              /* nothing is returned: the message can't be read */
 };
 
 /* ---- whom -------------------------------------------------------------------------------------
@@ -147,7 +148,7 @@ static int compose(struct making *m)
         .reverse_path = m->to,
         .envelope_id = m->first->envelope_id,
         .ret = m->first->ret,
-        .message_bytes = m->first->message_bytes,
+        .message_bytes = m->is_bare ? 0 : m->first->message_bytes,
         .returned_bytes_max = m->options->returned_max,
         .arrived_us = m->first->spooled_us,
         .now_us = mansio_wall_us(),
@@ -165,7 +166,9 @@ static int compose(struct making *m)
     report.recipients = recipients;
     m->text = (struct mansio_report_text){.size = sizeof m->text};
     int rc = make_id(m->arena, &report.id);
-    rc = rc < 0 ? rc : read_message(m, 0, MANSIO_REPORT_HEADER_MAX, m->arena, &report.message);
+    if (rc == 0 && !m->is_bare) {
+        rc = read_message(m, 0, MANSIO_REPORT_HEADER_MAX, m->arena, &report.message);
+    }
     return rc < 0 ? rc : mansio_report_compose(m->arena, &report, &m->text);
 }
 
@@ -297,6 +300,15 @@ static int make(struct making *m)
     }
     rc = compose(m);
     rc = rc < 0 ? rc : fill(m);
+    if (rc == MANSIO_E_IO) {
+        /* Whoever sent it is told all the same. */
+        mansio_log(MANSIO_LOG_ERROR, "outbound-message-damaged",
+                   MANSIO_KV_STR("tenant", m->first->tenant), MANSIO_KV_STR("from", m->to),
+                   MANSIO_KV_CODE("error", rc), MANSIO_KV_END);
+        m->is_bare = 1;
+        rc = compose(m);
+        rc = rc < 0 ? rc : fill(m);
+    }
     m->plan = rc == 0 ? make_plan(m) : NULL;
     if (rc == 0 && m->plan == NULL) {
         rc = MANSIO_E_LIMIT;

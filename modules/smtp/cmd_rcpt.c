@@ -8,6 +8,7 @@
 #include "transaction.h"
 
 #include <mansio/error.h>
+#include <mansio/limit.h>
 #include <mansio/log.h>
 #include <mansio/mail.h>
 #include <mansio/store.h>
@@ -304,6 +305,23 @@ static int is_full(const struct smtp_session *session)
     return transaction->count >= max || transaction->refused >= max;
 }
 
+/* Who stole a password shouldn't send to the whole world before somebody sees it. */
+static void judge_rate(const struct smtp_session *session, struct smtp_answer *out)
+{
+    const struct mansio_account *account = mansio_session_account(session->session);
+    uint32_t max = smtp_options(session)->recipients_hour_max;
+
+    if (max == 0 || account == NULL || !smtp_rules(session)->wants_login) {
+        return;
+    }
+    const struct mansio_account_facts *facts = mansio_account_facts(account);
+    uint64_t ids[2] = {facts->tenant_id, facts->account_id};
+    struct mansio_str key = {(const char *)ids, sizeof ids};
+    if (mansio_limit_rate("smtp.recipients", key, max, 3600 * MANSIO_SECOND) < 0) {
+        *out = smtp_answer(450, "4.7.1", "too many recipients in an hour, try again later");
+    }
+}
+
 int smtp_cmd_rcpt(struct smtp_session *session, const struct smtp_args *args)
 {
     struct smtp_transaction *transaction = session->transaction;
@@ -333,6 +351,10 @@ int smtp_cmd_rcpt(struct smtp_session *session, const struct smtp_args *args)
         if (rc < 0) {
             return rc;
         }
+    }
+    if (answer.code == 0) {
+        metric = SMTP_RECIPIENTS_DEFERRED;
+        judge_rate(session, &answer);
     }
     if (answer.code == 0 && smtp_transaction_add(transaction, &recipient) < 0) {
         answer = smtp_answer(452, "4.5.3", "no room for further recipients");

@@ -375,6 +375,20 @@ def test_given_up_after_a_time(world):
     assert len([s for s in peer.sessions if any("RCPT" in line for line in s)]) >= 3
 
 
+def test_a_message_that_can_not_be_read_is_reported_too(world):
+    peer = world.peer("damaged.test")
+    peer.stop_listening()
+    world.insert("a@damaged.test")
+    until("it was tried", lambda: any("refused" in reply for _, _, reply in world.spool()))
+    world.sql("UPDATE mansio.spool SET message_bytes = message_bytes + 1 RETURNING 1")
+    peer.port = 25
+    peer.listen()
+    world.until_empty()
+    ((report, told),) = bounces(world)
+    assert told["a@damaged.test"]["Status"] == "4.4.7" and "ends early" in str(report)
+    assert not peer.messages
+
+
 def test_nobody_there(world):
     peer = world.peer("away.test")
     peer.stop_listening()

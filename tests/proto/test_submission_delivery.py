@@ -47,6 +47,21 @@ def test_a_recipient_on_another_store_goes_by_the_spool_of_ones_own(mail):
     assert {one.facts["pool"] for one in mail.delivered()} == {"catcher"}
 
 
+def test_an_account_sends_to_so_many_in_an_hour(post):
+    post.with_submission(recipients_hour=3).start()
+    for to in (["user2@alpha.test"], [ELSEWHERE, "user3@alpha.test"]):
+        with client_of(post) as client:
+            client.expect(f"MAIL FROM:<{USER}>", 250)
+            client.expect("RCPT TO:<nobody@alpha.test>", 550)
+            for one in to:
+                client.expect(f"RCPT TO:<{one}>", 250)
+    with client_of(post) as client:
+        client.expect(f"MAIL FROM:<{USER}>", 250)
+        client.expect("RCPT TO:<user2@alpha.test>", 450, "4.7.1")
+    with client_of(post, "user5@alpha.test") as client:
+        assert client.submit("user5@alpha.test", ELSEWHERE).code == 250
+
+
 @pytest.mark.parametrize("to", ["broken@alpha.test", "gone@alpha.test"])
 def test_what_fails_for_one_is_said_for_all(mail, to):
     with client_of(mail) as client:
