@@ -262,9 +262,8 @@ static int find_literal(const struct reading *reading, struct imap_literal *out)
     if (reading->is_too_long) {
         return imap_literal_find((struct mansio_str){reading->mark, reading->mark_len}, out);
     }
-    return imap_literal_find((struct mansio_str){reading->data + reading->line_start,
-                                                 reading->len - reading->line_start},
-                             out);
+    struct mansio_str text = {reading->data, reading->len};
+    return imap_literal_find(mansio_str_sub(text, reading->line_start, SIZE_MAX), out);
 }
 
 /* @return 0: the text is whole; MANSIO_E_LIMIT: refused; or an error of the stream */

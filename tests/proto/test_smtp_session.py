@@ -1,6 +1,7 @@
 """A session's bounds and ends: limits, time-outs, drain, TLS."""
 
 import contextlib
+import os
 import smtplib
 import ssl
 import subprocess
@@ -8,6 +9,7 @@ import time
 
 import pytest
 from mansio_test.smtp import Client
+from mansio_test.smtp_peer import loopback_address
 from mansio_test.wait import until
 
 MESSAGE = b"Subject: x\r\n\r\nHello\r\n"
@@ -402,18 +404,11 @@ def test_other_clients_over_starttls(tls, tmp_path):
 
 def test_lmtp_is_not_for_port_25(post):
     """RFC 2033 5. Binding it needs root, which the tests about privileges have too."""
-    import os
-    import socket
-
     if os.geteuid() != 0:
         pytest.fail("needs root")
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.53", 25))
-        except OSError:
-            pytest.fail("127.0.0.53:25 is taken")
-    post.daemon.config["listeners"]["lmtp"]["address"].append("127.0.0.53:25")
+    here = loopback_address()
+    post.daemon.config["listeners"]["lmtp"]["address"].append(f"{here}:25")
     post.start()
-    with Client(25, host="127.0.0.53") as client:
+    with Client(25, host=here) as client:
         assert client.greeting.code == 421
         assert client.is_ended()
