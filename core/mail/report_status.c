@@ -11,8 +11,8 @@
 
 enum {
     FIELD_WIDTH = 76,
-    ADDRESS_MAX = 1000,
-    TYPE_MAX = 32, /* longer is no address type */
+    ADDRESS_MAX = 900, /* printed, escapes too: with its field one line (RFC 5322 2.1.1) */
+    TYPE_MAX = 32,     /* longer is no address type */
 };
 
 static const struct mansio_str UTF8_TYPE = MANSIO_STR("utf-8");
@@ -165,7 +165,9 @@ static uint32_t code_point(struct mansio_str c)
  * already keeps it: "\" stands for itself only in what we escape now. */
 static void add_unitext(struct mansio_buf *out, struct mansio_str text, int is_escaped)
 {
-    while (text.len > 0) {
+    size_t full = mansio_buf_str(out).len + ADDRESS_MAX;
+
+    while (text.len > 0 && mansio_buf_str(out).len < full) {
         size_t used;
         struct mansio_str c = core_mail_report_character(text, 1, &used);
 

@@ -244,7 +244,8 @@ int imap_login_done(struct imap_session *session, int result)
 
 static int dispatch(struct imap_session *session, struct mansio_str text)
 {
-    struct imap_cursor cursor = {text.ptr, text.ptr, text.ptr + text.len, session->arena};
+    const char *begin = text.len > 0 ? text.ptr : ""; /* of an empty line there is nothing */
+    struct imap_cursor cursor = {begin, begin, begin + text.len, session->arena};
     if (imap_recognise(session, &cursor) < 0) {
         return 0; /* it has been said why */
     }
