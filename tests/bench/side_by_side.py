@@ -77,16 +77,16 @@ class SideBySide:
             raise RuntimeError(f"{mode} at {port}: {told['refused']} answers were no success")
         return told
 
-    def compare(self, title, unit, contenders, digits=0):
+    def compare(self, title, unit, contenders, digits=0, warm_up=1):
         """Run each in turn, so many rounds; print medians, and ratios to the first. A contender is
         a name and what measures it: a rate and the load generator's share of a core. The first
-        round isn't kept: what comes first would pay for cold tables and caches alone."""
+        round, or so many, isn't kept: what comes first would pay for cold tables alone."""
         values = {name: [] for name, _ in contenders}
         cpu = {name: [] for name, _ in contenders}
-        for turn in range(self.rounds + 1):
+        for turn in range(self.rounds + warm_up):
             for name, measure in contenders:
                 rate, share = measure()
-                if turn == 0:
+                if turn < warm_up:
                     continue
                 values[name].append(rate)
                 cpu[name].append(share)
