@@ -156,6 +156,14 @@ static int add_present(void *arg, const struct mansio_message *message)
     return rc;
 }
 
+static int read_collection(struct look *look, struct mansio_collection *out)
+{
+    struct imap_session *session = look->session;
+    return session->store->collection_get(session->pool, session->account,
+                                          look->view->collection_id, look->arena,
+                                          imap_store_deadline(session), out);
+}
+
 /* The change log has forgotten: the UIDs that are there say what went. */
 static int resync(struct look *look)
 {
@@ -163,9 +171,7 @@ static int resync(struct look *look)
     struct imap_session *session = look->session;
     struct mansio_collection collection = {.size = sizeof collection};
     struct imap_set own = imap_view_uids(look->view);
-    int rc =
-        session->store->collection_get(session->pool, session->account, look->view->collection_id,
-                                       look->arena, imap_store_deadline(session), &collection);
+    int rc = read_collection(look, &collection);
     if (rc == 0) {
         rc =
             session->store->message_list(session->pool, session->account, look->view->collection_id,
@@ -185,11 +191,8 @@ static int resync(struct look *look)
 /* How far the mailbox is, where no hint says so. */
 static int read_target(struct look *look, uint64_t *out_target)
 {
-    struct imap_session *session = look->session;
     struct mansio_collection collection = {.size = sizeof collection};
-    int rc =
-        session->store->collection_get(session->pool, session->account, look->view->collection_id,
-                                       look->arena, imap_store_deadline(session), &collection);
+    int rc = read_collection(look, &collection);
     if (rc == 0) {
         *out_target = collection.modseq;
     }
@@ -198,11 +201,8 @@ static int read_target(struct look *look, uint64_t *out_target)
 
 static int read_name(struct look *look)
 {
-    struct imap_session *session = look->session;
     struct mansio_collection collection = {.size = sizeof collection};
-    int rc =
-        session->store->collection_get(session->pool, session->account, look->view->collection_id,
-                                       look->arena, imap_store_deadline(session), &collection);
+    int rc = read_collection(look, &collection);
     if (rc == 0 && !mansio_str_eq(collection.name, look->view->name)) {
         rc = mansio_arena_copy(look->view->arena, collection.name, &look->view->name);
     }
@@ -346,16 +346,10 @@ static int tell_flags(struct look *look, int *out_sent)
 /* ---- the whole ----------------------------------------------------------------------------------
  */
 
-/* Other sessions' mailboxes go with BYE (RFC 2180 3.3); who removed it knows. */
+/* What somebody else removed goes with BYE (RFC 2180 3.3); DELETE closes its own view. */
 static void say_removed(struct imap_session *session)
 {
-    int is_own =
-        session->command != NULL && mansio_str_ieq(session->command->verb, MANSIO_STR("DELETE"));
     session->view->is_removed = 1;
-    if (is_own) {
-        imap_view_close(session);
-        return;
-    }
     imap_reply_untagged(session->out, "BYE The selected mailbox was removed");
     session->is_over = 1;
 }

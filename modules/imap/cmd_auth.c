@@ -4,8 +4,6 @@
  */
 #include "commands.h"
 
-#include <string.h>
-
 #include <mansio/error.h>
 #include <mansio/login.h>
 #include <mansio/str.h>
@@ -14,16 +12,6 @@
 #include "reader.h"
 
 enum { EXCHANGE_CAP = 128 * 1024 };
-
-/* It was ours, and may have been a password. */
-static void wipe(struct mansio_str message)
-{
-    void *bytes = NULL;
-    memcpy(&bytes, &message.ptr, sizeof bytes); /* slices are of what is constant */
-    if (message.len > 0) {
-        explicit_bzero(bytes, message.len);
-    }
-}
 
 int imap_cmd_login(struct imap_session *session, struct imap_cursor *cursor)
 {
@@ -35,11 +23,11 @@ int imap_cmd_login(struct imap_session *session, struct imap_cursor *cursor)
         return imap_end_bad(session, cursor, "a space and a password");
     }
     if (imap_parse_end(cursor) < 0) {
-        wipe(password);
+        imap_wipe(password);
         return imap_end_bad(session, cursor, "nothing behind the password");
     }
     int rc = mansio_session_login(session->session, name, password, session->login_deadline_us);
-    wipe(password);
+    imap_wipe(password);
     return imap_login_done(session, rc);
 }
 
@@ -95,7 +83,7 @@ static int exchange(struct imap_session *session, struct mansio_arena *arena,
     while (rc == 0) {
         challenge = MANSIO_STR_NONE;
         rc = mansio_sasl_step(sasl, message, session->login_deadline_us, &challenge);
-        wipe(message);
+        imap_wipe(message);
         if (rc < 0) {
             return rc;
         }

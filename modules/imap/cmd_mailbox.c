@@ -185,6 +185,7 @@ static int has_below(struct imap_session *session, struct mansio_str name)
 static void deselect(struct imap_session *session, uint64_t id)
 {
     if (session->view != NULL && session->view->collection_id == id) {
+        session->view->is_removed = 1;
         imap_view_close(session);
     }
 }

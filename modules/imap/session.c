@@ -281,14 +281,19 @@ static int finish(struct imap_session *session)
     return write_out(session);
 }
 
+void imap_wipe(struct mansio_str secret)
+{
+    void *bytes = NULL;
+    memcpy(&bytes, &secret.ptr, sizeof bytes); /* slices are of what is constant */
+    if (secret.len > 0) {
+        explicit_bzero(bytes, secret.len);
+    }
+}
+
 /* It may hold a password, whether or not it was understood. */
 static void wipe_text(struct imap_session *session)
 {
-    void *bytes = NULL;
-    memcpy(&bytes, &session->text.ptr, sizeof bytes); /* slices are of what is constant */
-    if (session->text.len > 0) {
-        explicit_bzero(bytes, session->text.len);
-    }
+    imap_wipe(session->text);
     session->text = MANSIO_STR_NONE;
 }
 

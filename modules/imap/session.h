@@ -128,6 +128,9 @@ MANSIO_MUST_CHECK int imap_send_bytes(struct imap_session *session, struct mansi
  * text and the cursor in it are gone then. */
 void imap_rest(struct imap_session *session);
 
+/* Overwrite what was read into memory of ours and may have been a password. */
+void imap_wipe(struct mansio_str secret);
+
 /* Ask the core which mechanisms there are now, before imap_print_capabilities(). Yields. */
 MANSIO_MUST_CHECK int imap_ask_mechanisms(struct imap_session *session);
 

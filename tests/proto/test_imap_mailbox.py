@@ -518,6 +518,19 @@ def test_a_mailbox_that_goes(box, connect):
     assert other.view.bye
 
 
+def test_a_mailbox_that_goes_while_another_is_deleted(box, connect):
+    """RFC 2180 3.3: DELETE of one mailbox doesn't hide that the selected one has gone"""
+    box.ok("CREATE Mine")
+    box.ok("CREATE Theirs")
+    other = connect()
+    other.select("Mine")
+    box.ok("DELETE Mine")
+    other.send("DELETE Theirs")
+    with pytest.raises(Closed):
+        other.wait_for(lambda view: False)
+    assert other.view.bye
+
+
 def test_a_mailbox_that_is_renamed(box, connect):
     """RFC 2180 3.4: it is the same under another name"""
     box.ok("CREATE Before")
