@@ -35,12 +35,13 @@ HOLD(mansio_account_facts, quota_bytes, 96);
 HOLD(mansio_account_facts, quota_messages, 104);
 HOLD(mansio_account_facts, message_bytes_max, 112);
 
-HOLD_SIZE(mansio_credential, 40);
+HOLD_SIZE(mansio_credential, 48);
 HOLD(mansio_credential, size, 0);
 HOLD(mansio_credential, id, 8);
 HOLD(mansio_credential, kind, 16);
 HOLD(mansio_credential, reserved, 20);
 HOLD(mansio_credential, stored, 24);
+HOLD(mansio_credential, version, 40);
 
 HOLD_SIZE(mansio_login, 80);
 HOLD(mansio_login, size, 0);
@@ -131,7 +132,7 @@ HOLD(mansio_deed, object, 40);
 HOLD(mansio_deed, tenant, 56);
 HOLD(mansio_deed, before, 72);
 
-HOLD_SIZE(mansio_directory, 96);
+HOLD_SIZE(mansio_directory, 152);
 HOLD(mansio_directory, size, 0);
 HOLD(mansio_directory, route, 8);
 HOLD(mansio_directory, login, 16);
@@ -144,6 +145,13 @@ HOLD(mansio_directory, object_list, 64);
 HOLD(mansio_directory, schema_apply, 72);
 HOLD(mansio_directory, schema_status, 80);
 HOLD(mansio_directory, audit_add, 88);
+HOLD(mansio_directory, standing_changes, 96);
+HOLD(mansio_directory, standings, 104);
+HOLD(mansio_directory, domain_standing, 112);
+HOLD(mansio_directory, credentials_used, 120);
+HOLD(mansio_directory, standing_list, 128);
+HOLD(mansio_directory, policy_try, 136);
+HOLD(mansio_directory, audit_verify, 144);
 
 HOLD_SIZE(mansio_filter_subject, 120);
 HOLD(mansio_filter_subject, size, 0);

@@ -18,8 +18,9 @@
 
 /** Kinds of credential, as policy tells them apart. */
 enum mansio_credential_kind {
-    MANSIO_CREDENTIAL_MAIN = 1, /* the account's password */
-    MANSIO_CREDENTIAL_APP = 2,  /* one of its app passwords */
+    MANSIO_CREDENTIAL_MAIN = 1,        /* the account's password */
+    MANSIO_CREDENTIAL_APP = 2,         /* one of its app passwords */
+    MANSIO_CREDENTIAL_CERTIFICATE = 3, /* a client certificate (SASL EXTERNAL); id and version 0 */
 };
 
 /** One stored credential: "{SCHEME}..." or a bare crypt(3) text, as the directory holds it. */
@@ -29,6 +30,7 @@ struct mansio_credential {
     uint32_t kind;            /* enum mansio_credential_kind */
     uint32_t reserved;        /* 0 */
     struct mansio_str stored; /* never logged */
+    uint64_t version;         /* as struct mansio_standing_credential has it */
 };
 
 /** What the directory knows of a name that somebody wants to log in as. */

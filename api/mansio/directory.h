@@ -14,6 +14,7 @@
 #include <mansio/auth.h>
 #include <mansio/base.h>
 #include <mansio/module.h>
+#include <mansio/policy.h>
 
 #define MANSIO_DIRECTORY         "directory"
 #define MANSIO_DIRECTORY_VERSION 1
@@ -32,7 +33,10 @@ struct mansio_route {
  * A key names an object: a tenant "alpha", a plan "gold", a domain "alpha.test", an account or an
  * address "user@alpha.test", a catch-all "@alpha.test", a credential "user@alpha.test" (the main
  * password) or "user@alpha.test#phone" (an app password), a quota "user@alpha.test", "alpha" (a
- * tenant's) or "plan:gold".
+ * tenant's) or "plan:gold". A word of policy is named by its scope and service: "platform/pop3",
+ * "plan:gold/pop3", "tenant:alpha/pop3", "domain:alpha.test/pop3", "account:user@alpha.test/pop3";
+ * a named network by "office" (the platform's) or "alpha:office" (a tenant's, which comes first for
+ * it).
  */
 enum mansio_object_kind {
     MANSIO_OBJECT_PLATFORM = 1, /* one, key "": defaults of the installation */
@@ -42,8 +46,10 @@ enum mansio_object_kind {
     MANSIO_OBJECT_ACCOUNT = 5, /* its key is its first address */
     MANSIO_OBJECT_ADDRESS = 6, /* an alias; "@alpha.test" for a catch-all */
     MANSIO_OBJECT_CREDENTIAL = 7,
-    MANSIO_OBJECT_QUOTA = 8, /* of a plan, a tenant or an account: its key says whose */
-    MANSIO_OBJECT_AUDIT = 9, /* read only */
+    MANSIO_OBJECT_QUOTA = 8,    /* of a plan, a tenant or an account: its key says whose */
+    MANSIO_OBJECT_AUDIT = 9,    /* read only */
+    MANSIO_OBJECT_POLICY = 10,  /* a scope's word: added or replaced by object_set() */
+    MANSIO_OBJECT_NETWORK = 11, /* a name for networks, for words of policy */
 };
 
 /** Types of a field's text. */
@@ -124,6 +130,9 @@ struct mansio_deed {
     struct mansio_str tenant; /* name of whose it was; may be empty */
     struct mansio_str before; /* JSON, an object: what it was; may be empty */
 };
+
+/** Called for each account of a list; @p standing is gone when it returns. Not 0 ends the list. */
+typedef int (*mansio_standing_fn)(void *arg, const struct mansio_standing *standing);
 
 struct mansio_directory {
     size_t size; /* sizeof(struct mansio_directory) */
@@ -261,6 +270,100 @@ struct mansio_directory {
      */
     int (*audit_add)(struct mansio_instance *instance, const struct mansio_actor *actor,
                      const struct mansio_deed *deed, int64_t deadline_us);
+
+    /* ---- policy, for the core's gate; errors as for the core above ---------------------------
+     */
+
+    /**
+     * What changed since an epoch, in what bears on standings: words, states, plans, credentials.
+     * The core asks twice a second in each process, and when the bus hints "directory" or "policy";
+     * a provider may hang the life of what it remembers on it.
+     *
+     * @param since  an epoch that was told before; 0: none was
+     * @param arena  owns what @p out points to
+     * @param out    its size set
+     * @return 0
+     * @yields yes    @since 1.0
+     */
+    int (*standing_changes)(struct mansio_instance *instance, uint64_t since,
+                            struct mansio_arena *arena, int64_t deadline_us,
+                            struct mansio_standing_changes *out);
+
+    /**
+     * The standings of accounts, as they are in the database now, never remembered ones.
+     *
+     * @param keys   at most 1,000
+     * @param out    in @p arena: one for each key, in their order; account NULL where there is none
+     * @return 0
+     * @yields yes    @since 1.0
+     */
+    int (*standings)(struct mansio_instance *instance, const struct mansio_account_key *keys,
+                     size_t count, struct mansio_arena *arena, int64_t deadline_us,
+                     const struct mansio_standing *const **out);
+
+    /**
+     * What bears on who names no account of a domain: words from platform to domain.
+     *
+     * @param domain  its one spelling, or an alias's
+     * @param out     its size set; is_ours 0 for a domain that isn't
+     * @return 0
+     * @yields yes    @since 1.0
+     */
+    int (*domain_standing)(struct mansio_instance *instance, struct mansio_str domain,
+                           struct mansio_arena *arena, int64_t deadline_us,
+                           struct mansio_standing *out);
+
+    /**
+     * Record that credentials were used; an older time than the one recorded changes nothing. No
+     * change in the sense of standing_changes().
+     *
+     * @return 0
+     * @yields yes    @since 1.0
+     */
+    int (*credentials_used)(struct mansio_instance *instance,
+                            const struct mansio_credential_use *uses, size_t count,
+                            int64_t deadline_us);
+
+    /* ---- policy, for administration: role MANSIO_ROLE_ADMIN alone -----------------------------
+     */
+
+    /**
+     * Visit the standings of all accounts of a scope, by address.
+     *
+     * @param scope  an enum mansio_policy_scope value
+     * @param owner  whose: a plan's, tenant's, domain's name, or an account's address; empty for
+     *               the platform
+     * @param at_us  wall clock: the time whose hours are asked for; 0: now
+     * @param visit  must not yield
+     * @return 0, or what @p visit returned; MANSIO_E_NOT_FOUND: no such owner
+     * @yields yes    @since 1.0
+     */
+    int (*standing_list)(struct mansio_instance *instance, uint32_t scope, struct mansio_str owner,
+                         int64_t at_us, mansio_standing_fn visit, void *arg, int64_t deadline_us);
+
+    /**
+     * standing_list() as it would be if a word of policy were set, or removed: the change is made,
+     * looked at, and undone, and nobody else sees it.
+     *
+     * @param key     of MANSIO_OBJECT_POLICY; whose accounts are visited
+     * @param fields  as for object_set(); NULL: the word is removed
+     * @return as object_set() and standing_list()
+     * @yields yes    @since 1.0
+     */
+    int (*policy_try)(struct mansio_instance *instance, struct mansio_str key,
+                      const struct mansio_field *fields, size_t count, mansio_standing_fn visit,
+                      void *arg, int64_t deadline_us);
+
+    /**
+     * Check that nobody has changed, removed or put in between rows of the audit log.
+     *
+     * @param out_rows  how many were checked
+     * @param out_bad   the first row's key that doesn't fit, or 0
+     * @return 0: it was checked (look at @p out_bad)
+     * @yields yes    @since 1.0
+     */
+    int (*audit_verify)(struct mansio_instance *instance, int64_t deadline_us, uint64_t *out_rows,
+                        uint64_t *out_bad);
 };
 
 #endif
