@@ -132,12 +132,11 @@ HOLD(mansio_http, set_body, 96);
 #endif
 
 /* Named for debug information, as core_abi_tables is: no public function names these tables. */
-struct core_abi_mail_tables {
-    const struct mansio_auth *auth;
-    const struct mansio_blob *blob;
-    const struct mansio_directory *directory;
-    const struct mansio_filter *filter;
-    const struct mansio_store *store;
+struct core_abi_policy_tables {
+    const struct mansio_http_handler *http_handler;
+    const struct mansio_http *http;
+    const struct mansio_standing *standing;
+    const struct mansio_standing_changes *changes;
 };
-extern const struct core_abi_mail_tables core_abi_mail_tables;
-const struct core_abi_mail_tables core_abi_mail_tables = {0};
+extern const struct core_abi_policy_tables core_abi_policy_tables;
+const struct core_abi_policy_tables core_abi_policy_tables = {0};
