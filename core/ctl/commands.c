@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/ctl/objects.h"
+#include "core/ctl/policy_words.h"
 #include <mansio/str.h>
 
 static const struct core_ctl_option global_options[] = {
@@ -156,9 +157,10 @@ static const struct core_ctl_command fixed_commands[] = {
      .run = core_ctl_cmd_stop},
 };
 
-/* Both kinds in one, sorted by words; made once, kept to the end of the process. */
-static struct core_ctl_command
-    commands[MANSIO_COUNT(fixed_commands) + CORE_CTL_OBJECT_COMMANDS_MAX];
+/* All kinds in one, sorted by words; made once, kept to the end of the process. */
+static struct core_ctl_command commands[MANSIO_COUNT(fixed_commands) +
+                                        CORE_CTL_POLICY_COMMANDS_MAX +
+                                        CORE_CTL_OBJECT_COMMANDS_MAX];
 static size_t command_count;
 static struct mansio_arena *command_texts;
 
@@ -174,6 +176,11 @@ const struct core_ctl_command *core_ctl_commands(size_t *out_count)
         command_texts = mansio_arena_new(NULL, "ctl.commands", 0);
         memcpy(commands, fixed_commands, sizeof fixed_commands);
         command_count = MANSIO_COUNT(fixed_commands);
+        size_t policy_count = 0;
+        const struct core_ctl_command *policy = core_ctl_policy_commands(&policy_count);
+        MANSIO_ASSERT(policy_count <= CORE_CTL_POLICY_COMMANDS_MAX);
+        memcpy(&commands[command_count], policy, policy_count * sizeof *policy);
+        command_count += policy_count;
         command_count += core_ctl_object_commands(command_texts, &commands[command_count]);
         qsort(commands, command_count, sizeof commands[0], by_words);
     }

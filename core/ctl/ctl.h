@@ -65,7 +65,8 @@ enum core_ctl_command_flags {
 struct core_ctl_command {
     const char *words;   /* "sessions kill" */
     const char *operand; /* what it takes beside options; NULL: nothing; "[X]": optional;
-                            "[X...]": any number of words, given joined by spaces */
+                            "[X...]": any number of words, given joined by spaces; "X...": at
+                            least one */
     const char *help;    /* one line */
     uint32_t flags;      /* enum core_ctl_command_flags */
     uint32_t kind;       /* enum mansio_object_kind, of commands about objects */
@@ -101,6 +102,11 @@ int core_ctl_cmd_object_show(struct core_ctl *ctl, const struct core_ctl_args *a
 int core_ctl_cmd_object_remove(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_password_make(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_password_set(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_policy_allow(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_policy_clear(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_policy_deny(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_policy_lock(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_policy_unlock(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_queue_list(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_queue_show(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_queue_retry(struct core_ctl *ctl, const struct core_ctl_args *args);

@@ -191,7 +191,8 @@ static int parse_option(struct parser *parser, const char *word)
 
 static int is_repeated(const char *operand)
 {
-    return mansio_str_ends(mansio_str_from_cstr(operand), MANSIO_STR("...]"));
+    struct mansio_str text = mansio_str_from_cstr(operand);
+    return mansio_str_ends(text, MANSIO_STR("...]")) || mansio_str_ends(text, MANSIO_STR("..."));
 }
 
 static int parse_operand(struct parser *parser, const char *word)

@@ -1,0 +1,88 @@
+/*
+ * The commands about policy, as rows of the table of commands.
+ */
+#include "core/ctl/ctl.h"
+
+#include <stddef.h>
+
+#include "core/ctl/policy_words.h"
+
+static const char *const tls_choices[] = {"required", "absent", NULL};
+
+/* What a word may say beside its verb. */
+#define CONDITIONS                                                                                 \
+    {.name = "--network",                                                                          \
+     .argument = "NETWORK,...",                                                                    \
+     .help = "only from there: 192.0.2.0/24, unix, a network's name"},                             \
+        {.name = "--tls",                                                                          \
+         .argument = "WORD",                                                                       \
+         .choices = tls_choices,                                                                   \
+         .help = "only with TLS (required), or without it (absent)"},                              \
+        {.name = "--mechanism",                                                                    \
+         .argument = "NAME,...",                                                                   \
+         .help = "only by these mechanisms: SCRAM-SHA-256, PLAIN, PASSWORD, ..."},                 \
+        {.name = "--credential",                                                                   \
+         .argument = "KIND,...",                                                                   \
+         .help = "only by these kinds: main, app, certificate"},                                   \
+        {.name = "--hours",                                                                        \
+         .argument = "TEXT",                                                                       \
+         .help = "only then: \"Mon-Fri 08:00-18:00, Sat 09:00-12:00\""},                           \
+        {.name = "--zone", .argument = "ZONE", .help = "whose hours: Europe/Rome"},                \
+    {                                                                                              \
+        .name = "--lock", .help = "and nobody more special has a say"                              \
+    }
+enum { CONDITION_COUNT = 7 };
+
+#define REASON                                                                                     \
+    {                                                                                              \
+        .name = "--reason", .argument = "TEXT", .help = "why, for the audit log"                   \
+    }
+
+static const struct core_ctl_command rows[] = {
+    {.words = "policy allow",
+     .operand = "SERVICE...",
+     .help = "let a scope allow services, in place of what it said",
+     .flags = CORE_CTL_ADMIN,
+     .kind = MANSIO_OBJECT_POLICY,
+     .option_count = CORE_CTL_SCOPE_COUNT + CONDITION_COUNT + 1,
+     .options = {CORE_CTL_SCOPES, CONDITIONS, REASON},
+     .run = core_ctl_cmd_policy_allow},
+    {.words = "policy clear",
+     .operand = "SERVICE...",
+     .help = "take back what a scope says of services",
+     .flags = CORE_CTL_ADMIN,
+     .kind = MANSIO_OBJECT_POLICY,
+     .option_count = CORE_CTL_SCOPE_COUNT + 1,
+     .options = {CORE_CTL_SCOPES, REASON},
+     .run = core_ctl_cmd_policy_clear},
+    {.words = "policy deny",
+     .operand = "SERVICE...",
+     .help = "let a scope deny services, in place of what it said",
+     .flags = CORE_CTL_ADMIN,
+     .kind = MANSIO_OBJECT_POLICY,
+     .option_count = CORE_CTL_SCOPE_COUNT + CONDITION_COUNT + 1,
+     .options = {CORE_CTL_SCOPES, CONDITIONS, REASON},
+     .run = core_ctl_cmd_policy_deny},
+    {.words = "policy lock",
+     .operand = "SERVICE...",
+     .help = "lock a scope's words: nobody more special has a say",
+     .flags = CORE_CTL_ADMIN,
+     .kind = MANSIO_OBJECT_POLICY,
+     .option_count = CORE_CTL_SCOPE_COUNT + 1,
+     .options = {CORE_CTL_SCOPES, REASON},
+     .run = core_ctl_cmd_policy_lock},
+    {.words = "policy unlock",
+     .operand = "SERVICE...",
+     .help = "unlock a scope's words",
+     .flags = CORE_CTL_ADMIN,
+     .kind = MANSIO_OBJECT_POLICY,
+     .option_count = CORE_CTL_SCOPE_COUNT + 1,
+     .options = {CORE_CTL_SCOPES, REASON},
+     .run = core_ctl_cmd_policy_unlock},
+};
+
+const struct core_ctl_command *core_ctl_policy_commands(size_t *out_count)
+{
+    *out_count = MANSIO_COUNT(rows);
+    return rows;
+}
