@@ -1,7 +1,11 @@
 /*
- * hello: greets, says back what it hears, and leaves when asked to. A whole Mansio module.
+ * hello: greets, lets in whoever may come, says back what it hears, and leaves when asked to. A
+ * whole Mansio module.
  */
+#include <mansio/account.h>
+#include <mansio/error.h>
 #include <mansio/interface.h>
+#include <mansio/login.h>
 #include <mansio/protocol.h>
 #include <mansio/str.h>
 
@@ -16,6 +20,27 @@ static const struct mansio_metric hello_metrics[] = {
         MANSIO_METRIC(.name = "lines", .type = MANSIO_METRIC_COUNTER, .help = "Lines said back."),
 };
 
+/* "login NAME PASSWORD". Who that is, what guessing costs and whether policy lets them in here,
+ * now, this way is the core's; so is ending the session once it no longer does. */
+static int hello_login(struct mansio_session *session, struct mansio_str words)
+{
+    struct mansio_stream *stream = mansio_session_stream(session);
+    struct mansio_str name = MANSIO_STR_NONE;
+    if (mansio_session_account(session) != NULL) {
+        return mansio_stream_printf(stream, "Iam intus es\r\n");
+    }
+    (void)mansio_str_split(&words, ' ', &name);
+    int err = mansio_session_login(session, name, words, mansio_deadline_in(60 * MANSIO_SECOND));
+    if (err == 0) {
+        name = mansio_account_facts(mansio_session_account(session))->address;
+        return mansio_stream_printf(stream, "Intra, %.*s\r\n", MANSIO_STR_ARG(name));
+    }
+    return err == MANSIO_E_CANCELLED     ? err
+           : err == MANSIO_E_DENIED      ? mansio_stream_printf(stream, "Non licet\r\n")
+           : err == MANSIO_E_UNSUPPORTED ? mansio_stream_printf(stream, "Non sine TLS\r\n")
+                                         : mansio_stream_printf(stream, "Serius reveni\r\n");
+}
+
 /* Runs in a fiber: reads top to bottom, as if it had the machine to itself, and blocks nobody. */
 static int hello_serve(struct mansio_instance *instance, struct mansio_session *session)
 {
@@ -29,7 +54,9 @@ static int hello_serve(struct mansio_instance *instance, struct mansio_session *
         if (err >= 0 && mansio_str_ieq(line, MANSIO_STR("quit"))) {
             return mansio_stream_printf(stream, "Vale\r\n");
         }
-        if (err >= 0 && (err = mansio_stream_write(stream, line)) >= 0) {
+        if (err >= 0 && mansio_str_istarts(line, MANSIO_STR("login "))) {
+            err = hello_login(session, mansio_str_sub(line, 6, SIZE_MAX));
+        } else if (err >= 0 && (err = mansio_stream_write(stream, line)) >= 0) {
             err = mansio_stream_write(stream, MANSIO_STR("\r\n"));
             mansio_metric_add(instance, HELLO_LINES, 1);
         }
@@ -53,7 +80,7 @@ static int hello_load(struct mansio_instance *instance)
                                     &hello_protocol);
 }
 
-MANSIO_MODULE("hello", "1.0", "", .summary = "Greets, and says back what it hears.",
+MANSIO_MODULE("hello", "1.0", "", .summary = "Greets, lets in, and says back what it hears.",
               .settings = hello_settings, .setting_count = MANSIO_COUNT(hello_settings),
               .metrics = hello_metrics, .metric_count = MANSIO_COUNT(hello_metrics),
               .load = hello_load);
