@@ -30,7 +30,7 @@ struct core_policy {
     const struct core_policy_word *words;
     size_t word_count;
     uint32_t default_verb; /* enum mansio_policy_verb; anything else denies */
-    int64_t hours_known_us;
+    int64_t hours_known_us; /* 0: no end of what is known */
 };
 
 /* Copy a standing's words, ready to be judged. 0; MANSIO_E_UNAVAILABLE: a word that can't be read
@@ -78,11 +78,14 @@ struct core_policy_verdict {
         uint32_t failed;                     /* bits of enum core_policy_condition */
         const struct core_policy_word *word; /* NULL: it has none */
     } scopes[CORE_POLICY_SCOPES];            /* [scope - 1] */
-    int64_t until_us; /* wall clock: by time alone nothing changes before it; INT64_MAX: ever */
+    int64_t until_us; /* wall clock: by time alone nothing changes before it; INT64_MAX: ever.
+                       * Not after now: the hours known end here, ask for the standing again */
 };
 
 /* Judge. With a mechanism or credential kind not known yet: allowed if there is a choice of them
- * for which it would be; the verdict is then that of one such choice, or of the last one tried. */
+ * for which it would be; the verdict is then that of one such choice, or of the last one tried.
+ * EXTERNAL and a certificate go together, and with nothing else. Where there is no choice at all,
+ * conditions on what isn't known don't hold. */
 CORE_EXPORT void core_policy_judge(const struct core_policy *policy,
                                    const struct core_policy_facts *facts,
                                    struct core_policy_verdict *out);
