@@ -73,7 +73,7 @@ struct mansio_auth {
 
     /**
      * Compare a password with a login's credentials. Costs the same for a login without account as
-     * for one in the tenant's default scheme whose password is wrong.
+     * for one in the tenant's default scheme whose password is wrong, however many it has.
      *
      * @param login        borrowed
      * @param password     borrowed; as the client gave it, never empty. Which spellings of it to

@@ -144,7 +144,8 @@ static int any_credential(void *arg)
     CHECK(check(world, "", &result) == MANSIO_E_DENIED);
     CHECK(counted[AUTH_METRIC_SCHEMES + 2 * AUTH_FAMILY_DIGEST] == 1);
     CHECK(counted[AUTH_METRIC_SCHEMES + 2 * AUTH_FAMILY_DIGEST + 1] == 2);
-    CHECK(counted[AUTH_METRIC_DECOYS] == 0 && counted[AUTH_METRIC_UNKNOWN] == 3);
+    /* The wrong ones: a digest isn't what the default scheme costs. */
+    CHECK(counted[AUTH_METRIC_DECOYS] == 2 && counted[AUTH_METRIC_UNKNOWN] == 3);
     mansio_arena_free(world->arena);
     return 0;
 }
@@ -163,17 +164,17 @@ static int stranger(void *arg)
     (void)arg;
     world->login.account = NULL;
     CHECK(check(world, "pencil", &result) == MANSIO_E_DENIED);
-    CHECK(counted[AUTH_METRIC_DECOYS] == 1 && counted[AUTH_METRIC_HASH] == 1);
+    CHECK(counted[AUTH_METRIC_DECOYS] == 2 && counted[AUTH_METRIC_HASH] == 2);
     world->login.account = &world->facts; /* nor does one without a credential cost less */
     CHECK(check(world, "pencil", &result) == MANSIO_E_DENIED);
-    CHECK(counted[AUTH_METRIC_DECOYS] == 2 && counted[AUTH_METRIC_HASH] == 2);
+    CHECK(counted[AUTH_METRIC_DECOYS] == 4 && counted[AUTH_METRIC_HASH] == 4);
     has(world, "{NTLM}x", MANSIO_CREDENTIAL_MAIN);
     CHECK(check(world, "pencil", &result) == MANSIO_E_UNSUPPORTED);
-    CHECK(counted[AUTH_METRIC_HASH] == 2);
+    CHECK(counted[AUTH_METRIC_HASH] == 4);
     has(world, TOO_DEAR, MANSIO_CREDENTIAL_MAIN); /* is logged, costs a decoy */
     CHECK(check(world, "pencil", &result) == MANSIO_E_DENIED);
     CHECK(strcmp(logged, "credential-unusable") == 0 && counted[AUTH_METRIC_UNUSABLE] == 1);
-    CHECK(counted[AUTH_METRIC_HASH] == 3 && counted[AUTH_METRIC_MEMORY] == 0);
+    CHECK(counted[AUTH_METRIC_HASH] == 6 && counted[AUTH_METRIC_MEMORY] == 0);
     mansio_arena_free(world->arena);
     return 0;
 }
@@ -182,6 +183,54 @@ static void a_stranger_costs_a_hash(void **state)
 {
     (void)state;
     run_fiber(stranger, NULL);
+}
+
+/* Hashes and derivations that a wrong password costs. */
+static int64_t cost(struct world *world)
+{
+    struct mansio_auth_result result;
+
+    counted[AUTH_METRIC_HASH] = 0;
+    CHECK(check(world, "wrong", &result) == MANSIO_E_DENIED);
+    return counted[AUTH_METRIC_HASH];
+}
+
+static int many_credentials(void *arg)
+{
+    struct world *world = world_new();
+    struct mansio_str texts[3] = {MANSIO_STR_NONE, MANSIO_STR_NONE, MANSIO_STR_NONE};
+    static const char *const passwords[] = {"main", "phone", "tablet"};
+    struct mansio_auth_result result;
+
+    (void)arg;
+    for (size_t i = 0; i < MANSIO_COUNT(texts); i++) {
+        CHECK(auth_make(&world->instance, MANSIO_STR_NONE, 1, texts[0],
+                        mansio_str_from_cstr(passwords[i]), world->arena,
+                        mansio_deadline_in(60 * MANSIO_SECOND), &texts[i]) == 0);
+    }
+    world->login.account = NULL;
+    CHECK(cost(world) == 2); /* a stranger: a hash, and keys */
+    world->login.account = &world->facts;
+    CHECK(cost(world) == 2);
+    has(world, texts[0].ptr, MANSIO_CREDENTIAL_MAIN);
+    CHECK(cost(world) == 2 && counted[AUTH_METRIC_DECOYS] == 5);
+    has(world, texts[1].ptr, MANSIO_CREDENTIAL_APP);
+    CHECK(cost(world) == 2 && counted[AUTH_METRIC_DECOYS] == 5);
+    has(world, texts[2].ptr, MANSIO_CREDENTIAL_APP);
+    CHECK(cost(world) == 2 && counted[AUTH_METRIC_DECOYS] == 5);
+    for (size_t i = 0; i < MANSIO_COUNT(passwords); i++) {
+        counted[AUTH_METRIC_HASH] = 0;
+        CHECK(check(world, passwords[i], &result) == 0 && result.credential_id == 100 + i);
+        CHECK(counted[AUTH_METRIC_HASH] == (i == 0 ? 1 : 2)); /* who is right pays no decoy */
+    }
+    mansio_arena_free(world->arena);
+    return 0;
+}
+
+static void app_passwords_cost_nothing_more(void **state)
+{
+    (void)state;
+    run_fiber(many_credentials, NULL);
 }
 
 static int upgrade(void *arg)
@@ -363,6 +412,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_credential_may_match),
         cmocka_unit_test(a_stranger_costs_a_hash),
+        cmocka_unit_test(app_passwords_cost_nothing_more),
         cmocka_unit_test(a_login_upgrades_what_is_stored),
         cmocka_unit_test(scram_keys_are_ones_own_or_nobodys),
         cmocka_unit_test(what_is_made_is_checked),
