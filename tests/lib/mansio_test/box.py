@@ -48,11 +48,11 @@ def _listener(port, serve, **more):
     return {"address": [f"{HOST}:{port}"], "serve": serve, **more}
 
 
-def memory_box(daemon, made, protocol, stored=None, **settings):
+def memory_box(daemon, made, protocol, stored=None, modules=(), **settings):
     """Over the store in memory, which lives in one worker. @made is a kind of Box; the settings are
-    the protocol's."""
+    the protocol's. @modules are further ones of tests/modules, an instance each."""
     build = daemon.install.build / "tests" / "modules"
-    for name in ("store-memory", "store-loader"):
+    for name in ("store-memory", "store-loader", *modules):
         shutil.copy(build / f"{name}.so", daemon.modules / f"{name}.so")
     tls = daemon.directory / "tls"
     authority = make_authority(tls)
@@ -71,6 +71,7 @@ def memory_box(daemon, made, protocol, stored=None, **settings):
         "auth": {"module": "auth-password"},
         "loader": {"module": "store-loader"},
         protocol: {"module": protocol, "settings": settings},
+        **{name: {"module": name} for name in modules},
     }
     config["listeners"] = {
         protocol: _listener(ports[protocol], protocol, tls="starttls", plaintext_login=True),
