@@ -21,7 +21,7 @@
 #define HOLD(type, member, offset)                                                                 \
     _Static_assert(offsetof(struct type, member) == (offset), #type "." #member)
 
-HOLD_SIZE(mansio_account_facts, 120);
+HOLD_SIZE(mansio_account_facts, 144);
 HOLD(mansio_account_facts, size, 0);
 HOLD(mansio_account_facts, tenant_id, 8);
 HOLD(mansio_account_facts, account_id, 16);
@@ -34,6 +34,9 @@ HOLD(mansio_account_facts, quota_reply, 92);
 HOLD(mansio_account_facts, quota_bytes, 96);
 HOLD(mansio_account_facts, quota_messages, 104);
 HOLD(mansio_account_facts, message_bytes_max, 112);
+HOLD(mansio_account_facts, sessions_max, 120);
+HOLD(mansio_account_facts, messages_hour, 128);
+HOLD(mansio_account_facts, recipients_hour, 136);
 
 HOLD_SIZE(mansio_credential, 48);
 HOLD(mansio_credential, size, 0);
@@ -43,7 +46,7 @@ HOLD(mansio_credential, reserved, 20);
 HOLD(mansio_credential, stored, 24);
 HOLD(mansio_credential, version, 40);
 
-HOLD_SIZE(mansio_login, 80);
+HOLD_SIZE(mansio_login, 88);
 HOLD(mansio_login, size, 0);
 HOLD(mansio_login, account, 8);
 HOLD(mansio_login, credentials, 16);
@@ -54,6 +57,7 @@ HOLD(mansio_login, is_scram_ready, 64);
 HOLD(mansio_login, is_upgrading, 68);
 HOLD(mansio_login, is_ours, 72);
 HOLD(mansio_login, reserved, 76);
+HOLD(mansio_login, tenant_id, 80);
 
 HOLD_SIZE(mansio_scram_keys, 72);
 HOLD(mansio_scram_keys, size, 0);

@@ -47,6 +47,9 @@ struct mansio_account_facts {
     uint64_t quota_bytes;       /* 0: none */
     uint64_t quota_messages;    /* 0: none */
     uint64_t message_bytes_max; /* of one message; 0: the protocol's own */
+    uint64_t sessions_max;      /* open at once on a node; 0: the configuration's */
+    uint64_t messages_hour;     /* that it may send in an hour, from a node; 0: likewise */
+    uint64_t recipients_hour;   /* that they may go to, likewise */
 };
 
 /** What is known of an account; lives as long as the handle. @yields no @since 1.0 */

@@ -48,6 +48,8 @@ struct mansio_login {
     uint32_t is_upgrading;    /* 1: store a credential anew in the default scheme at login */
     uint32_t is_ours;         /* 1: the domain that was asked for is one of ours, by this name */
     uint32_t reserved;        /* 0 */
+    uint64_t tenant_id;       /* whose the domain is that was asked for, also without account; 0:
+                               * nobody's, or not known */
 };
 
 /** Keys of SCRAM (RFC 5802 3). Slices live in the arena given. */

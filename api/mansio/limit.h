@@ -10,6 +10,48 @@
 #define MANSIO_LIMIT_H
 
 #include <mansio/base.h>
+#include <mansio/session.h>
+
+/* ---- what every session counts ------------------------------------------------------------------
+ *
+ * The configuration's own limits (`limits` there, quotas of plans, tenants and accounts), which an
+ * administrator expects to hold for whatever protocol carries mail: of the account and its tenant
+ * if the session is somebody's, else of the peer's address and network. Connections, logins and
+ * sessions are counted by the core itself.
+ */
+
+/** What can be counted. */
+enum mansio_counted {
+    MANSIO_COUNT_MESSAGES = 1,   /* that come in: when one begins */
+    MANSIO_COUNT_RECIPIENTS = 2, /* of them: when one is accepted */
+};
+
+/**
+ * Count messages or recipients in every limit that fits the session, or, if one of them has no room
+ * for so many, in none.
+ *
+ * @param what  an enum mansio_counted value
+ * @param n     how many
+ * @return 0; MANSIO_E_LIMIT: refuse it for now (the detail says which limit is reached);
+ *         MANSIO_E_BUG for what can't be counted
+ * @yields no     @since 1.0
+ */
+MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_session_count(struct mansio_session *session,
+                                                         uint32_t what, uint32_t n);
+
+/**
+ * Say that a nameless peer has guessed wrong, at an address that nobody has, for instance, and wait
+ * as long as who guesses so often has to. Call it before the answer is sent.
+ *
+ * @param deadline_us  monotonic time: the wait ends there
+ * @return 0: answer; MANSIO_E_LIMIT: answer, then end the session; MANSIO_E_CANCELLED
+ * @yields yes    @since 1.0
+ */
+MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_session_missed(struct mansio_session *session,
+                                                          int64_t deadline_us);
+
+/* ---- limits of one's own ------------------------------------------------------------------------
+ */
 
 /**
  * Count one in, if there is room: for things that are open at once (connections of an address).

@@ -159,7 +159,7 @@ int core_plan_from_config(struct core_plan *plan, const struct core_config *conf
     plan->log_format = config->log_format;
     plan->log_level = config->log_level;
     plan->log_file = config->log_file;
-    plan->conns_max = config->conns_max;
+    plan->conns_max = config->limits.max[CORE_LIMIT_CONNS];
     if (config->has_metrics) {
         char text[CORE_ADDRESS_TEXT_MAX];
         size_t len = core_address_print(&config->metrics_address, text);

@@ -25,6 +25,7 @@
 #include "core/host/config.h"
 #include "core/host/content.h"
 #include "core/host/listener_tls.h"
+#include "core/host/limits.h"
 #include "core/host/log.h"
 #include "core/host/login.h"
 #include "core/host/metrics_core.h"
@@ -253,6 +254,9 @@ static int start_run(void *arg)
         if (process.start_result == 0) {
             process.start_result = core_login_configure(process.config);
         }
+        if (process.start_result == 0) {
+            process.start_result = core_limits_configure(process.config);
+        }
         if (process.start_result < 0) {
             core_modules_stop(process.modules);
         }
@@ -450,6 +454,7 @@ static int main_run(void *arg)
     core_bus_set_link(NULL, NULL);
     core_accounts_fini();
     core_login_fini();
+    core_limits_fini();
     if (process.modules != NULL) {
         core_modules_stop(process.modules);
     }

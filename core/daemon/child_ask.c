@@ -149,8 +149,9 @@ static int reconfigure(struct core_child_process *process, int fd)
     process->source = source;
     process->config = config;
     core_child_set_log(process);
-    int login = core_login_configure(config);
-    return login < 0 ? login : rc;
+    int copied = core_login_configure(config);
+    copied = copied < 0 ? copied : core_limits_configure(config);
+    return copied < 0 ? copied : rc;
 }
 
 void core_child_on_reconfigure(struct core_child_process *process,

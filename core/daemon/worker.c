@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/host/config.h"
+#include "core/host/limits.h"
 #include "core/host/listener_tls.h"
 #include "core/host/log.h"
 #include "core/host/metrics_core.h"
@@ -17,15 +18,9 @@
 #include "core/net/conn.h"
 #include "core/net/listener.h"
 #include <mansio/error.h>
-#include <mansio/limit.h>
 #include <mansio/log.h>
 #include <mansio/protocol.h>
 #include <mansio/time.h>
-
-/* Names of limits (mansio/limit.h), shared by all workers of the node. */
-static const char limit_node[] = "conns.node";
-static const char limit_listener[] = "conns.listener";
-static const char limit_address[] = "conns.address";
 
 #define PROXY_HEADER_US (10 * MANSIO_SECOND) /* it comes with the connection, or not at all */
 
@@ -44,8 +39,9 @@ struct core_child_listener {
 /* What a conn was counted in as, kept in its arena: limits are live, and are given back as taken.
  */
 struct counted {
-    int is_node, is_listener, is_address;
+    int is_node, is_listener, is_address, is_network;
     int is_proxied; /* whose it is is known only once the PROXY header is read */
+    struct core_limit_peer peer;
 };
 
 static int may_accept(void *arg)
@@ -60,27 +56,19 @@ static int may_accept(void *arg)
     return may;
 }
 
-static int count_in(const char *name, struct mansio_str key, uint64_t max, int *out_is_counted)
+static void count_out(struct core_child_listener *self, const struct counted *counted)
 {
-    if (max == 0) {
-        return 0;
+    if (counted->is_network) {
+        core_limit_leave(CORE_LIMIT_CONNS_NETWORK, core_limit_network_key(&counted->peer.network));
     }
-    int rc = mansio_limit_acquire(name, key, max > UINT32_MAX ? UINT32_MAX : (uint32_t)max);
-    *out_is_counted = rc == 0;
-    return rc;
-}
-
-static void count_out(struct core_child_listener *self, struct mansio_conn *conn,
-                      const struct counted *counted)
-{
     if (counted->is_address) {
-        mansio_limit_release(limit_address, core_conn_peer_network(conn));
+        core_limit_leave(CORE_LIMIT_CONNS_ADDRESS, counted->peer.address);
     }
     if (counted->is_listener) {
-        mansio_limit_release(limit_listener, self->name);
+        core_limit_leave(CORE_LIMIT_CONNS_LISTENER, self->name);
     }
     if (counted->is_node) {
-        mansio_limit_release(limit_node, MANSIO_STR_NONE);
+        core_limit_leave(CORE_LIMIT_CONNS, MANSIO_STR_NONE);
     }
 }
 
@@ -112,35 +100,41 @@ static int is_proxied(const struct core_child_listener *self, const struct mansi
 }
 
 /* Whoever sits on a unix socket has no address; who may sit there, its file's mode says. */
-static int count_address(const struct core_child_listener *self, struct mansio_conn *conn,
-                         struct counted *counted)
+static int count_peer(struct mansio_conn *conn, struct counted *counted, enum core_refusal *out_why)
 {
-    if (core_conn_is_unix(conn)) {
+    struct core_limit_peer *peer = &counted->peer;
+    core_limit_peer_of(conn, peer);
+    if (peer->is_exempt) {
         return 0;
     }
-    return count_in(limit_address, core_conn_peer_network(conn),
-                    self->process->config->conns_per_address_max, &counted->is_address);
+    *out_why = CORE_REFUSED_ADDRESS;
+    int rc = core_limit_enter(CORE_LIMIT_CONNS_ADDRESS, peer->address, 0, &counted->is_address);
+    if (rc == 0) {
+        *out_why = CORE_REFUSED_NETWORK;
+        rc = core_limit_enter(CORE_LIMIT_CONNS_NETWORK, core_limit_network_key(&peer->network), 0,
+                              &counted->is_network);
+    }
+    return rc;
 }
 
 static int on_accept(void *arg, struct mansio_conn *conn, struct mansio_str *refusal)
 {
     struct core_child_listener *self = arg;
-    const struct core_config *config = self->process->config;
     struct counted *counted = mansio_arena_alloc(mansio_conn_arena(conn), sizeof *counted);
     *refusal = MANSIO_STR_NONE; /* what to say is the protocol's, and it hasn't begun */
     enum core_refusal why = CORE_REFUSED_NODE;
-    int rc = count_in(limit_node, MANSIO_STR_NONE, config->conns_max, &counted->is_node);
-    if (rc == 0) {
+    int rc = core_limit_enter(CORE_LIMIT_CONNS, MANSIO_STR_NONE, 0, &counted->is_node);
+    if (rc == 0 && self->conns_max > 0) {
         why = CORE_REFUSED_LISTENER;
-        rc = count_in(limit_listener, self->name, self->conns_max, &counted->is_listener);
+        rc = core_limit_enter(CORE_LIMIT_CONNS_LISTENER, self->name, self->conns_max,
+                              &counted->is_listener);
     }
     counted->is_proxied = is_proxied(self, conn);
     if (rc == 0 && !counted->is_proxied) {
-        why = CORE_REFUSED_ADDRESS;
-        rc = count_address(self, conn, counted);
+        rc = count_peer(conn, counted, &why);
     }
     if (rc < 0) {
-        count_out(self, conn, counted);
+        count_out(self, counted);
         core_count_refused(why);
         tell_refused(self, conn, "conn-refused", rc);
         return rc;
@@ -164,7 +158,7 @@ static void on_close(void *arg, struct mansio_conn *conn, int result)
 {
     struct core_child_listener *self = arg;
     (void)result;
-    count_out(self, conn, core_conn_counted(conn));
+    count_out(self, core_conn_counted(conn));
     atomic_fetch_sub(&self->process->slot->conns_open, 1);
     mansio_event_set(self->process->conns_changed);
     /* Held back by our own count, which has just fallen: with short conns, waiting for the clock
@@ -188,9 +182,10 @@ static int take_proxy_header(struct core_child_listener *self, struct mansio_con
         }
         return rc;
     }
-    rc = count_address(self, conn, counted);
+    enum core_refusal why = CORE_REFUSED_ADDRESS;
+    rc = count_peer(conn, counted, &why);
     if (rc < 0) {
-        core_count_refused(CORE_REFUSED_ADDRESS);
+        core_count_refused(why);
         tell_refused(self, conn, "conn-refused", rc);
     }
     return rc;

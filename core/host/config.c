@@ -8,6 +8,7 @@
 #include "core/host/config.h"
 
 #include "core/host/config_table.h"
+#include "core/host/config_limits.h"
 #include "core/host/config_tls.h"
 #include "core/host/sasl_table.h"
 #include "core/host/settings.h"
@@ -187,10 +188,13 @@ static int take_login(struct making *making)
     const struct mansio_settings *section = mansio_settings_section(making->settings, "login");
     struct core_config_login *login = &making->config->login;
     login->failures_per_address = (uint32_t)mansio_settings_int(section, "failures_per_address");
+    login->failures_per_network = (uint32_t)mansio_settings_int(section, "failures_per_network");
     login->failures_per_account = (uint32_t)mansio_settings_int(section, "failures_per_account");
+    login->failures_per_tenant = (uint32_t)mansio_settings_int(section, "failures_per_tenant");
     login->window_us = mansio_settings_int(section, "window");
     login->delay_us = mansio_settings_int(section, "delay");
     login->delay_max_us = mansio_settings_int(section, "delay_max");
+    login->use_every_us = mansio_settings_int(section, "use_every");
     return copy_list(making, section, "auth", &login->auth, &login->auth_count);
 }
 
@@ -212,9 +216,6 @@ static int take_scalars(struct making *making)
     config->log_level = (uint32_t)mansio_settings_int(log, "level") + MANSIO_LOG_ERROR;
     config->log_file = mansio_settings_str(log, "file");
     const struct mansio_settings *limits = mansio_settings_section(root, "limits");
-    config->conns_max = (uint64_t)mansio_settings_int(limits, "connections");
-    config->conns_per_address_max =
-        (uint64_t)mansio_settings_int(limits, "connections_per_address");
     config->sessions_max = (size_t)mansio_settings_int(limits, "sessions");
     config->fibers_max = (size_t)mansio_settings_int(limits, "fibers");
     config->conn_arena_cap_bytes = (size_t)mansio_settings_int(limits, "conn_memory");
@@ -242,7 +243,8 @@ static int take_scalars(struct making *making)
     config->directory = mansio_settings_str(root, "directory");
     check_module_path(making);
     take_metrics(making);
-    int result = take_login(making);
+    int result = core_config_take_limits(config, making->problems);
+    result = result < 0 ? result : take_login(making);
     result = result < 0 ? result : take_resolver(making);
     return result < 0 ? result : take_node_name(making);
 }

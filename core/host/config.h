@@ -8,6 +8,7 @@
 #define MANSIO_CORE_HOST_CONFIG_H
 
 #include "core/base/export.h"
+#include "core/host/limits.h"
 #include "core/net/address.h"
 #include "core/net/network.h"
 #include "core/net/resolver.h"
@@ -84,10 +85,11 @@ struct core_config_login {
     const struct mansio_str *auth; /* instances to ask, in this order */
     size_t auth_count;             /* 0: all there are */
     uint32_t failures_per_address; /* in a window, on this node; 0: no limit */
-    uint32_t failures_per_account; /* likewise */
+    uint32_t failures_per_network, failures_per_account, failures_per_tenant; /* likewise */
     int64_t window_us;
     int64_t delay_us;     /* before the answer to the first failure in a window; doubles */
     int64_t delay_max_us; /* 0: no delay */
+    int64_t use_every_us; /* that a credential was used is recorded so often; 0: never */
 };
 
 struct core_config {
@@ -111,10 +113,9 @@ struct core_config {
     struct mansio_str log_file; /* absolute path; empty: stderr */
     int has_metrics;            /* metrics_address is set */
     struct core_address metrics_address;
-    uint64_t conns_max;             /* on this node; 0: no limit */
-    uint64_t conns_per_address_max; /* on this node; 0: no limit */
-    size_t sessions_max;            /* a worker */
-    size_t fibers_max;              /* a worker */
+    struct core_config_limits limits; /* those that all workers share */
+    size_t sessions_max;              /* a worker */
+    size_t fibers_max;                /* a worker */
     size_t conn_arena_cap_bytes;
     size_t content_memory_bytes;         /* a worker: messages on their way in */
     struct mansio_str content_directory; /* absolute path */

@@ -37,6 +37,12 @@ static const struct mansio_setting metrics_table[] = {
                            "empty: nowhere"),
 };
 
+/* A limit that all workers share. */
+#define SHARED(name_, unit_, default_, help_)                                                      \
+    MANSIO_SETTING(.name = (name_), .type = MANSIO_SETTING_INT, .unit = (unit_),                   \
+                   .flags = MANSIO_SETTING_LIVE, .default_text = (default_), .min = 0,             \
+                   .max = 10000000, .help = help_)
+
 static const struct mansio_setting limits_table[] = {
     MANSIO_SETTING(.name = "connections", .type = MANSIO_SETTING_INT, .unit = "connections",
                    .flags = MANSIO_SETTING_LIVE, .default_text = "100000", .min = 0,
@@ -45,6 +51,63 @@ static const struct mansio_setting limits_table[] = {
                    .unit = "connections", .flags = MANSIO_SETTING_LIVE, .default_text = "100",
                    .min = 0, .max = 10000000,
                    .help = "Open at once from one client address, or IPv6 /64; 0: no limit"),
+    SHARED("connections_per_network", "connections", "1000",
+           "Open at once from one network of ipv4_prefix or ipv6_prefix bits; 0: no limit"),
+    MANSIO_SETTING(.name = "ipv4_prefix", .type = MANSIO_SETTING_INT, .unit = "bits",
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "24", .min = 8, .max = 32,
+                   .help = "Of an IPv4 address: what makes its network"),
+    MANSIO_SETTING(.name = "ipv6_prefix", .type = MANSIO_SETTING_INT, .unit = "bits",
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "48", .min = 16, .max = 64,
+                   .help = "Of an IPv6 address, likewise"),
+    MANSIO_SETTING(.name = "exempt", .type = MANSIO_SETTING_LIST, .unit = "networks",
+                   .flags = MANSIO_SETTING_LIVE, .min = 0, .max = 256,
+                   .help = "Peers in these networks (192.0.2.0/24, 2001:db8::/32) are counted by "
+                           "account and tenant alone, as those of unix sockets always are: "
+                           "monitors, web mail, hosts that hand mail on to this one"),
+    SHARED("sessions_per_account", "sessions", "500",
+           "Open at once of one account; a quota says otherwise for some; 0: no limit"),
+    SHARED("sessions_per_tenant", "sessions", "0",
+           "Open at once of all accounts of a tenant; 0: no limit"),
+    SHARED("messages_per_address", "messages an hour", "0",
+           "That one client address, or IPv6 /64, may bring without a login; 0: no limit"),
+    SHARED("messages_per_network", "messages an hour", "0",
+           "That one network may bring without a login; 0: no limit"),
+    SHARED("messages_per_account", "messages an hour", "0",
+           "That one account may send; a quota says otherwise for some; 0: no limit"),
+    SHARED("messages_per_tenant", "messages an hour", "0",
+           "That all accounts of a tenant may send; 0: no limit"),
+    SHARED("recipients_per_address", "recipients an hour", "0",
+           "To which one client address may write without a login; 0: no limit"),
+    SHARED("recipients_per_network", "recipients an hour", "0",
+           "To which one network may write without a login; 0: no limit"),
+    SHARED("recipients_per_account", "recipients an hour", "0",
+           "To which one account may send; a quota says otherwise for some; 0: no limit"),
+    SHARED("recipients_per_tenant", "recipients an hour", "0",
+           "To which all accounts of a tenant may send; 0: no limit"),
+    SHARED("misses_per_address", "misses an hour", "100",
+           "Recipients that nobody has, from one client address, after which each further one "
+           "waits tarpit_delay_max and ends its session; 0: no limit"),
+    SHARED("misses_per_network", "misses an hour", "1000",
+           "Likewise from one network; 0: no limit"),
+    MANSIO_SETTING(.name = "window", .type = MANSIO_SETTING_DURATION, .default_text = "1h",
+                   .min = 10 * MANSIO_SECOND, .max = 86400 * MANSIO_SECOND,
+                   .help = "Over which time an hour's messages, recipients and misses are judged: "
+                           "in 10m a sixth of them may come, in 1d twenty-four times as many"),
+    MANSIO_SETTING(.name = "misses_free", .type = MANSIO_SETTING_INT, .unit = "misses",
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "10", .min = 0, .max = 1000000,
+                   .help = "So many of an address in a window are answered at once"),
+    MANSIO_SETTING(.name = "tarpit_delay", .type = MANSIO_SETTING_DURATION,
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "1s", .min = 0,
+                   .max = 60 * MANSIO_SECOND,
+                   .help = "How long the answer to the first miss after these waits; twice as long "
+                           "with each further one"),
+    MANSIO_SETTING(.name = "tarpit_delay_max", .type = MANSIO_SETTING_DURATION,
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "10s", .min = 0,
+                   .max = 60 * MANSIO_SECOND,
+                   .help = "The longest that it waits; 0: no answer waits"),
+    SHARED("tarpit_places", "fibers", "1000",
+           "Most that wait for having guessed, logins too, in a worker: beyond them sessions are "
+           "ended instead; 0: no limit"),
     MANSIO_SETTING(.name = "sessions", .type = MANSIO_SETTING_INT, .unit = "sessions",
                    .default_text = "200000", .min = 16, .max = 10000000,
                    .help = "Open at once in a worker"),
@@ -100,9 +163,15 @@ static const struct mansio_setting login_table[] = {
                    .flags = MANSIO_SETTING_LIVE, .default_text = "20", .min = 0, .max = 1000000,
                    .help = "Failed logins from one client address, or IPv6 /64, in a window, after "
                            "which no more are judged; 0: no limit"),
+    SHARED("failures_per_network", "failures", "400",
+           "Failed logins from one network (limits.ipv4_prefix) in a window, likewise; from half "
+           "of them on they wait as those of one address do; 0: no limit"),
     MANSIO_SETTING(.name = "failures_per_account", .type = MANSIO_SETTING_INT, .unit = "failures",
                    .flags = MANSIO_SETTING_LIVE, .default_text = "100", .min = 0, .max = 1000000,
                    .help = "Failed logins with one name in a window, likewise; 0: no limit"),
+    SHARED("failures_per_tenant", "failures", "1000",
+           "Failed logins with names in a tenant's domains in a window, after which the answer to "
+           "each further one waits delay_max; 0: no limit"),
     MANSIO_SETTING(.name = "window", .type = MANSIO_SETTING_DURATION, .default_text = "10m",
                    .min = 1000000, .max = INT64_C(86400000000),
                    .help = "How long a failed login counts"),
@@ -113,6 +182,11 @@ static const struct mansio_setting login_table[] = {
     MANSIO_SETTING(.name = "delay_max", .type = MANSIO_SETTING_DURATION,
                    .flags = MANSIO_SETTING_LIVE, .default_text = "5s", .min = 0,
                    .max = INT64_C(60000000), .help = "The longest that it waits"),
+    MANSIO_SETTING(.name = "use_every", .type = MANSIO_SETTING_DURATION,
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "5m", .min = 0,
+                   .max = 86400 * MANSIO_SECOND,
+                   .help = "That a password was used is recorded so often at most, from each "
+                           "worker; 0: never"),
 };
 
 static const char *const tls_modes[] = {"off", "starttls", "implicit", NULL};

@@ -80,8 +80,8 @@ static void has_defaults(void **state)
     assert_int_equal(config->log_level, MANSIO_LOG_INFO);
     assert_int_equal(config->log_file.len, 0);
     assert_int_equal(config->has_metrics, 0);
-    assert_int_equal(config->conns_max, 100000);
-    assert_int_equal(config->conns_per_address_max, 100);
+    assert_int_equal(config->limits.max[CORE_LIMIT_CONNS], 100000);
+    assert_int_equal(config->limits.max[CORE_LIMIT_CONNS_ADDRESS], 100);
     assert_int_equal(config->conn_arena_cap_bytes, 1 << 20);
     assert_int_equal(config->stack_size_bytes, 256 << 10);
     assert_int_equal(config->drain_time_us, 30000000);
@@ -118,8 +118,8 @@ static void takes_what_the_file_says(void **state)
     assert_string_equal(config->log_file.ptr, "/var/log/m");
     assert_int_equal(config->has_metrics, 1);
     assert_int_equal(ntohs(config->metrics_address.u.ipv4.sin_port), 9100);
-    assert_int_equal(config->conns_max, 0);
-    assert_int_equal(config->conns_per_address_max, 5);
+    assert_int_equal(config->limits.max[CORE_LIMIT_CONNS], 0);
+    assert_int_equal(config->limits.max[CORE_LIMIT_CONNS_ADDRESS], 5);
     assert_int_equal(config->sessions_max, 16);
     assert_int_equal(config->fibers_max, 64);
     assert_int_equal(config->conn_arena_cap_bytes, 16 << 10);

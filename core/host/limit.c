@@ -320,13 +320,13 @@ static uint64_t sum_rates(uint64_t hash, const struct window *window)
     return now + (before * window->last_part + WHOLE_WINDOW - 1) / WHOLE_WINDOW;
 }
 
-static void count_rate(const struct entry *entry, const struct window *window)
+/* @p n may be negative: to take back what was counted just now. */
+static void count_rate(const struct entry *entry, const struct window *window, int64_t n)
 {
     uint64_t counts[2];
     read_rate(entry, window, counts);
-    if (counts[0] < COUNT_MAX) {
-        counts[0]++;
-    }
+    int64_t sum = (int64_t)counts[0] + n;
+    counts[0] = sum < 0 ? 0 : (uint64_t)sum > COUNT_MAX ? COUNT_MAX : (uint64_t)sum;
     if (load(&entry->bucket->until[entry->way]) != window->until_us) {
         store(&entry->bucket->until[entry->way], 0);
         atomic_thread_fence(memory_order_release);
@@ -365,27 +365,60 @@ int mansio_limit_rate_left(const char *name, struct mansio_str key, uint32_t max
     return left > INT32_MAX ? INT32_MAX : (int)left;
 }
 
-int mansio_limit_rate(const char *name, struct mansio_str key, uint32_t max, int64_t window_us)
+/* Count where there is room for it already, or is made. */
+static int count_one(const char *name, uint64_t hash, const struct window *window, uint32_t n)
 {
-    struct window window;
-    int err = make_window(name, window_us, &window);
-    if (err < 0) {
-        return err;
-    }
-    uint64_t hash = hash_of(KIND_RATE, name, key);
-    if (sum_rates(hash, &window) >= max) {
-        return refuse(name, max);
-    }
     struct entry entry;
     if (find(own_table(), hash, &entry)) {
-        count_rate(&entry, &window);
+        count_rate(&entry, window, n);
         return 0;
     }
     if (!find_room(hash, (uint64_t)mansio_now_us(), &entry)) {
         return refuse_full(name);
     }
-    fill(entry, hash, window.until_us, 1);
+    fill(entry, hash, window->until_us, n);
     return 0;
+}
+
+int core_limit_rates(const struct core_limit_use *uses, size_t count, uint32_t n, int64_t window_us,
+                     size_t *out_refused)
+{
+    uint64_t hashes[CORE_LIMIT_USES_MAX];
+    struct window window;
+    struct entry entry;
+    MANSIO_ASSERT(count <= CORE_LIMIT_USES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        int err = make_window(uses[i].name, window_us, &window);
+        hashes[i] = hash_of(KIND_RATE, uses[i].name, uses[i].key);
+        *out_refused = i;
+        if (err < 0) {
+            return err;
+        }
+        if (sum_rates(hashes[i], &window) + n > uses[i].max) {
+            return refuse(uses[i].name, uses[i].max);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        int err = count_one(uses[i].name, hashes[i], &window, n);
+        for (size_t j = 0; err < 0 && j < i; j++) {
+            /* Not there any more: it had to make room for the one after it. */
+            if (find(own_table(), hashes[j], &entry)) {
+                count_rate(&entry, &window, -(int64_t)n);
+            }
+        }
+        if (err < 0) {
+            *out_refused = i;
+            return err;
+        }
+    }
+    return 0;
+}
+
+int mansio_limit_rate(const char *name, struct mansio_str key, uint32_t max, int64_t window_us)
+{
+    const struct core_limit_use use = {.name = name, .key = key, .max = max};
+    size_t refused;
+    return core_limit_rates(&use, 1, 1, window_us, &refused);
 }
 
 /* ---- for tests ------------------------------------------------------------------------------ */

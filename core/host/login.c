@@ -16,12 +16,14 @@
 
 #include "core/host/account.h"
 #include "core/host/gate.h"
+#include "core/host/limits.h"
 #include "core/host/log.h"
 #include "core/host/login_channel.h"
 #include "core/host/login_settings.h"
 #include "core/host/metrics_core.h"
 #include "core/host/sasl_table.h"
 #include "core/host/session.h"
+#include "core/host/tarpit.h"
 
 enum {
     ARENA_CAP = 256 * 1024, /* an account's credentials */
@@ -130,30 +132,35 @@ static int read_name(struct core_login *login, struct mansio_str name, struct ma
     return rc;
 }
 
-/* By what failures of this attempt are counted. */
-static struct mansio_str throttle_key(const struct core_login *login)
+/* By what failures of this attempt are counted. Whoever sits on a unix socket, or is trusted,
+ * speaks for many, a web mail program most often: no address to count by. */
+static void throttle_who(const struct core_login *login, struct core_limit_peer *peer,
+                         struct core_throttle_who *out)
 {
-    struct mansio_str key = login->given;
-    if (login->name.local.len > 0 &&
-        mansio_arena_printf(login->arena, &key, "%.*s@%.*s", MANSIO_STR_ARG(login->name.local),
-                            MANSIO_STR_ARG(login->name.domain)) < 0) {
-        key = login->given;
+    core_channel_limit_peer(mansio_session_conn(login->session), peer);
+    *out = (struct core_throttle_who){.account = login->given};
+    if (!peer->is_exempt) {
+        out->address = peer->address;
+        out->network = core_limit_network_key(&peer->network);
     }
-    return key;
-}
-
-/* Whoever sits on a unix socket speaks for many, a web mail program most often: no address to
- * count by. */
-static struct mansio_str throttle_network(const struct core_login *login)
-{
-    const struct mansio_conn *conn = mansio_session_conn(login->session);
-    return core_channel_is_unix(conn) ? MANSIO_STR_NONE : core_channel_network(conn);
+    if (login->name.local.len > 0 && mansio_arena_printf(login->arena, &out->account, "%.*s@%.*s",
+                                                         MANSIO_STR_ARG(login->name.local),
+                                                         MANSIO_STR_ARG(login->name.domain)) < 0) {
+        out->account = login->given;
+    }
+    /* The same for names that are and names that aren't: by the domain. */
+    out->tenant = login->found.tenant_id == 0
+                      ? login->name.domain
+                      : (struct mansio_str){(const char *)&login->found.tenant_id,
+                                            sizeof login->found.tenant_id};
 }
 
 static int check_throttle(const struct core_login *login)
 {
-    int rc =
-        core_throttle_check(core_login_throttle(), throttle_network(login), throttle_key(login));
+    struct core_limit_peer peer;
+    struct core_throttle_who who;
+    throttle_who(login, &peer, &who);
+    int rc = core_throttle_check(core_login_throttle(), &who);
     if (rc < 0) {
         core_count_login(CORE_LOGIN_THROTTLED);
         log_failure(login, "throttled", rc);
@@ -277,7 +284,7 @@ static int enter(struct core_login *login)
     struct mansio_conn *conn = mansio_session_conn(login->session);
     int rc = core_session_enter(login->session, account);
     if (rc < 0) {
-        return rc == MANSIO_E_BUG ? rc : as_ours(rc, "the account");
+        return rc == MANSIO_E_BUG || rc == MANSIO_E_LIMIT ? rc : as_ours(rc, "the account");
     }
     const struct core_gate_facts facts = {
         .account = account,
@@ -323,17 +330,15 @@ static int upgrade(const struct core_login *login, int64_t deadline_us)
 /* Count before the wait: who tries in parallel is to be seen. */
 static int punish(const struct core_login *login, int64_t deadline_us)
 {
-    int64_t delay_us =
-        core_throttle_count(core_login_throttle(), throttle_network(login), throttle_key(login));
+    struct core_limit_peer peer;
+    struct core_throttle_who who;
+    throttle_who(login, &peer, &who);
+    int64_t delay_us = core_throttle_count(core_login_throttle(), &who);
     core_count_login(CORE_LOGIN_DENIED);
     log_failure(login, login->why, MANSIO_E_DENIED);
-    int64_t until_us = mansio_deadline_in(delay_us);
-    int rc = 0;
-    if (delay_us > 0) {
-        rc = mansio_fiber_sleep_until(until_us < deadline_us ? until_us : deadline_us);
-    }
+    int rc = core_tarpit_wait(delay_us, deadline_us);
     /* The same words for all. */
-    return rc == MANSIO_E_CANCELLED ? rc : mansio_fail(MANSIO_E_DENIED, "login denied");
+    return rc < 0 ? rc : mansio_fail(MANSIO_E_DENIED, "login denied");
 }
 
 int core_login_finish(struct core_login *login, int rc, int64_t deadline_us)
@@ -346,14 +351,21 @@ int core_login_finish(struct core_login *login, int rc, int64_t deadline_us)
             return throttled;
         }
     }
+    int is_full = 0;
     if (rc == 0) {
         rc = login->found.account == NULL ? MANSIO_E_DENIED : enter(login);
+        is_full = rc == MANSIO_E_LIMIT;
     }
     if (rc == 0 && (rc = upgrade(login, deadline_us)) < 0) {
         core_session_leave(login->session);
     }
     if (rc == MANSIO_E_DENIED) {
         return punish(login, deadline_us);
+    }
+    if (is_full) { /* as many sessions as there may be */
+        core_count_login(CORE_LOGIN_LIMITED);
+        log_failure(login, "sessions", rc);
+        return rc;
     }
     if (rc < 0) {
         return fail_ours(login, rc);

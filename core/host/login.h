@@ -64,17 +64,22 @@ void core_login_domain_forget(void);
 /* ---- login_throttle.c ---- */
 
 struct core_throttle {
-    uint32_t per_address, per_account; /* 0: no limit */
+    uint32_t per_address, per_network, per_account, per_tenant; /* 0: no limit */
     int64_t window_us, delay_us, delay_max_us;
 };
 
-/* MANSIO_E_LIMIT if this address or account has failed too often; nothing is counted. @p network
- * empty: not counted by address. */
+/* By what an attempt is counted; what is empty isn't. */
+struct core_throttle_who {
+    struct mansio_str address, network, account;
+    struct mansio_str tenant; /* or what stands for it; known once the directory has answered */
+};
+
+/* MANSIO_E_LIMIT if this address, network or account has failed too often; nothing is counted. */
 MANSIO_MUST_CHECK int core_throttle_check(const struct core_throttle *throttle,
-                                          struct mansio_str network, struct mansio_str account);
+                                          const struct core_throttle_who *who);
 
 /* Count a failure; how long its answer must wait. */
-int64_t core_throttle_count(const struct core_throttle *throttle, struct mansio_str network,
-                            struct mansio_str account);
+int64_t core_throttle_count(const struct core_throttle *throttle,
+                            const struct core_throttle_who *who);
 
 #endif

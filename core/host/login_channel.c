@@ -5,6 +5,7 @@
 
 #include <mansio/tls.h>
 
+#include "core/host/limits.h"
 #include "core/net/conn.h"
 
 int core_channel_is_tls(const struct mansio_conn *conn)
@@ -27,6 +28,11 @@ int core_channel_binding(const struct mansio_conn *conn, struct mansio_str type,
                          struct mansio_arena *arena, struct mansio_str *out)
 {
     return mansio_conn_channel_binding(conn, type, arena, out);
+}
+
+void core_channel_limit_peer(const struct mansio_conn *conn, struct core_limit_peer *out)
+{
+    core_limit_peer_of(conn, out);
 }
 
 struct mansio_str core_channel_network(const struct mansio_conn *conn)

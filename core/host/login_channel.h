@@ -8,6 +8,8 @@
 #include <mansio/arena.h>
 #include <mansio/conn.h>
 
+struct core_limit_peer;
+
 /* 1: goes through TLS. */
 int core_channel_is_tls(const struct mansio_conn *conn);
 
@@ -21,6 +23,9 @@ struct mansio_str core_channel_server_name(const struct mansio_conn *conn);
 /* As mansio_conn_channel_binding(). */
 MANSIO_MUST_CHECK int core_channel_binding(const struct mansio_conn *conn, struct mansio_str type,
                                            struct mansio_arena *arena, struct mansio_str *out);
+
+/* Whom the peer counts as, in limits. */
+void core_channel_limit_peer(const struct mansio_conn *conn, struct core_limit_peer *out);
 
 /* The peer's address, IPv6 as its /64, for limits. */
 struct mansio_str core_channel_network(const struct mansio_conn *conn);

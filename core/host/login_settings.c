@@ -55,7 +55,9 @@ int core_login_configure(const struct core_config *config)
     settings.listeners = listeners;
     settings.throttle = (struct core_throttle){
         .per_address = config->login.failures_per_address,
+        .per_network = config->login.failures_per_network,
         .per_account = config->login.failures_per_account,
+        .per_tenant = config->login.failures_per_tenant,
         .window_us = config->login.window_us,
         .delay_us = config->login.delay_us,
         .delay_max_us = config->login.delay_max_us,

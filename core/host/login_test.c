@@ -236,6 +236,21 @@ static int64_t fake_now(void *arg)
 
 static const struct core_time_source fake_clock = {.now_us = fake_now};
 
+static int check(const struct core_throttle *throttle, const char *address, const char *account)
+{
+    const struct core_throttle_who who = {.address = mansio_str_from_cstr(address),
+                                          .account = mansio_str_from_cstr(account)};
+    return core_throttle_check(throttle, &who);
+}
+
+static int64_t fail_once(const struct core_throttle *throttle, const char *address,
+                         const char *account)
+{
+    const struct core_throttle_who who = {.address = mansio_str_from_cstr(address),
+                                          .account = mansio_str_from_cstr(account)};
+    return core_throttle_count(throttle, &who);
+}
+
 static void test_throttle(void **state)
 {
     (void)state;
@@ -244,30 +259,75 @@ static void test_throttle(void **state)
                                     .window_us = 60 * MANSIO_SECOND,
                                     .delay_us = 100,
                                     .delay_max_us = 700};
-    struct mansio_str net = MANSIO_STR("2001:db8::/64");
-    struct mansio_str other = MANSIO_STR("192.0.2.9");
-    struct mansio_str user = MANSIO_STR("user@alpha.test");
+    const char *net = "2001:db8::/64", *other = "192.0.2.9", *user = "user@alpha.test";
     static const int64_t delays[] = {100, 200, 400, 700, 700};
     fake_now_us = 600 * MANSIO_SECOND;
     core_time_set_source(&fake_clock);
     for (size_t i = 0; i < MANSIO_COUNT(delays); i++) {
-        assert_int_equal(core_throttle_check(&t, net, user), 0);
-        assert_int_equal(core_throttle_count(&t, net, user), delays[i]);
+        assert_int_equal(check(&t, net, user), 0);
+        assert_int_equal(fail_once(&t, net, user), delays[i]);
     }
-    assert_int_equal(core_throttle_check(&t, net, user), MANSIO_E_LIMIT);
-    assert_int_equal(core_throttle_check(&t, net, MANSIO_STR("else@alpha.test")), MANSIO_E_LIMIT);
+    assert_int_equal(check(&t, net, user), MANSIO_E_LIMIT);
+    assert_int_equal(check(&t, net, "else@alpha.test"), MANSIO_E_LIMIT);
     /* Elsewhere it isn't, until the account has its own share. */
-    assert_int_equal(core_throttle_check(&t, other, user), 0);
+    assert_int_equal(check(&t, other, user), 0);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(core_throttle_check(&t, other, user), 0);
-        (void)core_throttle_count(&t, other, user);
+        assert_int_equal(check(&t, other, user), 0);
+        (void)fail_once(&t, other, user);
     }
-    assert_int_equal(core_throttle_check(&t, other, user), MANSIO_E_LIMIT);
-    assert_int_equal(core_throttle_check(&t, MANSIO_STR_NONE, user), MANSIO_E_LIMIT);
-    assert_int_equal(core_throttle_check(&t, other, MANSIO_STR("else@alpha.test")), 0);
+    assert_int_equal(check(&t, other, user), MANSIO_E_LIMIT);
+    assert_int_equal(check(&t, "", user), MANSIO_E_LIMIT);
+    assert_int_equal(check(&t, other, "else@alpha.test"), 0);
     fake_now_us += 121 * MANSIO_SECOND; /* it all slides out of the window */
-    assert_int_equal(core_throttle_check(&t, net, user), 0);
-    assert_int_equal(core_throttle_count(&t, net, user), 100);
+    assert_int_equal(check(&t, net, user), 0);
+    assert_int_equal(fail_once(&t, net, user), 100);
+    core_time_set_source(NULL);
+}
+
+/* Many addresses, few failures each: from half of the network's share on they are as one. */
+static void test_throttles_a_network(void **state)
+{
+    (void)state;
+    const struct core_throttle t = {.per_address = 5,
+                                    .per_network = 8,
+                                    .window_us = 60 * MANSIO_SECOND,
+                                    .delay_us = 100,
+                                    .delay_max_us = 700};
+    static const int64_t delays[] = {100, 100, 100, 100, 100, 200, 400, 700};
+    struct core_throttle_who who = {.network = MANSIO_STR("net"), .account = MANSIO_STR("u")};
+    char address[16];
+    fake_now_us = 600 * MANSIO_SECOND;
+    core_time_set_source(&fake_clock);
+    for (unsigned i = 0; i < MANSIO_COUNT(delays); i++) {
+        who.address = (struct mansio_str){
+            address, (size_t)snprintf(address, sizeof address, "192.0.2.%u", i)};
+        assert_int_equal(core_throttle_check(&t, &who), 0);
+        assert_int_equal(core_throttle_count(&t, &who), delays[i]);
+    }
+    assert_int_equal(core_throttle_check(&t, &who), MANSIO_E_LIMIT);
+    assert_string_equal(mansio_error_detail(),
+                        "too many failed logins from the network of 192.0.2.7");
+    who.network = MANSIO_STR("another");
+    assert_int_equal(core_throttle_check(&t, &who), 0);
+    core_time_set_source(NULL);
+}
+
+/* A tenant whose names are tried is slow and not deaf, and others are neither. */
+static void test_slows_a_tenant(void **state)
+{
+    (void)state;
+    const struct core_throttle t = {
+        .per_tenant = 3, .window_us = 60 * MANSIO_SECOND, .delay_us = 100, .delay_max_us = 700};
+    struct core_throttle_who who = {.tenant = MANSIO_STR("1"), .account = MANSIO_STR("u")};
+    fake_now_us = 600 * MANSIO_SECOND;
+    core_time_set_source(&fake_clock);
+    assert_int_equal(core_throttle_count(&t, &who), 100);
+    assert_int_equal(core_throttle_count(&t, &who), 100);
+    assert_int_equal(core_throttle_count(&t, &who), 700);
+    assert_int_equal(core_throttle_count(&t, &who), 700);
+    assert_int_equal(core_throttle_check(&t, &who), 0);
+    who.tenant = MANSIO_STR("2");
+    assert_int_equal(core_throttle_count(&t, &who), 100);
     core_time_set_source(NULL);
 }
 
@@ -276,15 +336,14 @@ static void test_no_limits_still_slow_down(void **state)
     (void)state;
     const struct core_throttle t = {
         .window_us = 60 * MANSIO_SECOND, .delay_us = 1, .delay_max_us = 1000};
-    struct mansio_str net = MANSIO_STR("192.0.2.1");
     int64_t last = 0;
     for (int i = 0; i < 20; i++) {
-        assert_int_equal(core_throttle_check(&t, net, MANSIO_STR("u")), 0);
-        last = core_throttle_count(&t, net, MANSIO_STR("u"));
+        assert_int_equal(check(&t, "192.0.2.1", "u"), 0);
+        last = fail_once(&t, "192.0.2.1", "u");
     }
     assert_int_equal(last, 1000);
     const struct core_throttle none = {.window_us = 60 * MANSIO_SECOND};
-    assert_int_equal(core_throttle_count(&none, net, MANSIO_STR("u")), 0);
+    assert_int_equal(fail_once(&none, "192.0.2.1", "u"), 0);
 }
 
 static void test_throttled_before_any_work(void **state)
@@ -498,6 +557,8 @@ int main(void)
         TEST(test_where_passwords_may_be_used),
         TEST(test_bare_names),
         TEST(test_throttle),
+        TEST(test_throttles_a_network),
+        TEST(test_slows_a_tenant),
         TEST(test_no_limits_still_slow_down),
         TEST(test_throttled_before_any_work),
         TEST(test_throttled_by_account),

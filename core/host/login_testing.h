@@ -16,6 +16,7 @@
 #include <mansio/stream.h>
 
 #include "core/host/limit.h"
+#include "core/host/limits.h"
 #include "core/host/log.h"
 #include "core/host/login.h"
 #include "core/host/login_settings.h"
@@ -54,6 +55,16 @@ struct mansio_str core_channel_network(const struct mansio_conn *conn)
 {
     (void)conn;
     return mansio_str_from_cstr(channel.network);
+}
+
+void core_channel_limit_peer(const struct mansio_conn *conn, struct core_limit_peer *out)
+{
+    (void)conn;
+    *out = (struct core_limit_peer){.is_exempt = channel.is_unix,
+                                    .address = mansio_str_from_cstr(channel.network)};
+    if (core_network_of_ip(out->address, &out->network) == 0) {
+        core_network_widen(&out->network, 24);
+    }
 }
 
 int core_channel_binding(const struct mansio_conn *conn, struct mansio_str type,
@@ -239,8 +250,9 @@ static int judge_one(struct mansio_instance *instance, const struct mansio_login
         return rc < 0 ? rc : judges.result;
     }
     for (int i = 0; i < judges.others_fail; i++) {
-        (void)core_throttle_count(core_login_throttle(), mansio_str_from_cstr(channel.network),
-                                  MANSIO_STR("user@alpha.test"));
+        const struct core_throttle_who who = {.address = mansio_str_from_cstr(channel.network),
+                                              .account = MANSIO_STR("user@alpha.test")};
+        (void)core_throttle_count(core_login_throttle(), &who);
     }
     if (login->account == NULL) {
         CHECK(login->credential_count == 0);

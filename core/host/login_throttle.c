@@ -1,6 +1,8 @@
 /*
- * Who fails to log in often is slowed, then not heard for a while: by address (an IPv6 /64 is one)
- * and by account. Counted over all workers of the node (mansio/limit.h); nothing is kept here.
+ * Who fails to log in often is slowed, then not heard for a while: by address (an IPv6 /64 is one),
+ * by network and by account. A tenant whose names are tried often is slow to answer failures, and
+ * never deaf: a stranger could else keep all of its people out. Counted over all workers of the
+ * node (mansio/limit.h); nothing is kept here.
  */
 #include "core/host/login.h"
 
@@ -8,33 +10,48 @@
 #include <mansio/limit.h>
 #include <mansio/str.h>
 
-static const char by_address[] = "core.login.address";
-static const char by_account[] = "core.login.account";
+#include "core/host/limits.h"
+#include "core/host/metrics_core.h"
+#include "core/host/tarpit.h"
 
-static int is_over(const char *name, struct mansio_str key, uint32_t max, int64_t window_us)
+static int is_over(enum core_limit_id id, struct mansio_str key, uint32_t max, int64_t window_us)
 {
-    return max > 0 && mansio_limit_rate_left(name, key, max, window_us) <= 0;
+    int is = max > 0 && key.len > 0 &&
+             mansio_limit_rate_left(core_limit_name(id), key, max, window_us) <= 0;
+    if (is) {
+        core_count_limit(id);
+    }
+    return is;
 }
 
-int core_throttle_check(const struct core_throttle *throttle, struct mansio_str network,
-                        struct mansio_str account)
+int core_throttle_check(const struct core_throttle *throttle, const struct core_throttle_who *who)
 {
-    if (network.len > 0 &&
-        is_over(by_address, network, throttle->per_address, throttle->window_us)) {
+    if (is_over(CORE_LIMIT_FAILURES_ADDRESS, who->address, throttle->per_address,
+                throttle->window_us)) {
         return mansio_fail(MANSIO_E_LIMIT, "too many failed logins from %.*s",
-                           MANSIO_STR_ARG(network));
+                           MANSIO_STR_ARG(who->address));
     }
-    if (is_over(by_account, account, throttle->per_account, throttle->window_us)) {
+    if (is_over(CORE_LIMIT_FAILURES_NETWORK, who->network, throttle->per_network,
+                throttle->window_us)) {
+        return mansio_fail(MANSIO_E_LIMIT, "too many failed logins from the network of %.*s",
+                           MANSIO_STR_ARG(who->address));
+    }
+    if (is_over(CORE_LIMIT_FAILURES_ACCOUNT, who->account, throttle->per_account,
+                throttle->window_us)) {
         return mansio_fail(MANSIO_E_LIMIT, "too many failed logins as %.*s",
-                           MANSIO_STR_ARG(account));
+                           MANSIO_STR_ARG(who->account));
     }
     return 0;
 }
 
-/* How many there are in the window, this one included. */
-static uint32_t count(const char *name, struct mansio_str key, uint32_t max, int64_t window_us)
+/* How many there are in the window, this one included; 0 for nobody. */
+static uint32_t count(enum core_limit_id id, struct mansio_str key, uint32_t max, int64_t window_us)
 {
     uint32_t most = max > 0 ? max : INT32_MAX;
+    const char *name = core_limit_name(id);
+    if (key.len == 0) {
+        return 0;
+    }
     if (mansio_limit_rate(name, key, most, window_us) < 0) {
         return most; /* there already; or the table is full, and then nobody is to be quick */
     }
@@ -42,17 +59,26 @@ static uint32_t count(const char *name, struct mansio_str key, uint32_t max, int
     return most - (left > 0 ? (uint32_t)left : 0);
 }
 
-int64_t core_throttle_count(const struct core_throttle *throttle, struct mansio_str network,
-                            struct mansio_str account)
+int64_t core_throttle_count(const struct core_throttle *throttle,
+                            const struct core_throttle_who *who)
 {
-    uint32_t failures = 1;
-    if (network.len > 0) {
-        failures = count(by_address, network, throttle->per_address, throttle->window_us);
+    int64_t window_us = throttle->window_us;
+    uint32_t failures =
+        count(CORE_LIMIT_FAILURES_ADDRESS, who->address, throttle->per_address, window_us);
+    uint32_t of_network =
+        count(CORE_LIMIT_FAILURES_NETWORK, who->network, throttle->per_network, window_us);
+    uint32_t of_tenant =
+        count(CORE_LIMIT_FAILURES_TENANT, who->tenant, throttle->per_tenant, window_us);
+    (void)count(CORE_LIMIT_FAILURES_ACCOUNT, who->account, throttle->per_account, window_us);
+    if (throttle->per_tenant > 0 && of_tenant >= throttle->per_tenant) {
+        core_count_limit(CORE_LIMIT_FAILURES_TENANT);
+        return throttle->delay_max_us;
     }
-    (void)count(by_account, account, throttle->per_account, throttle->window_us);
-    int64_t delay_us = throttle->delay_us;
-    for (uint32_t i = 1; i < failures && delay_us < throttle->delay_max_us; i++) {
-        delay_us *= 2;
+    /* Many addresses of one network, each with few failures, are one who guesses. */
+    uint32_t half = throttle->per_network / 2;
+    if (half > 0 && of_network > half && of_network - half > failures) {
+        failures = of_network - half;
     }
-    return delay_us < throttle->delay_max_us ? delay_us : throttle->delay_max_us;
+    return core_tarpit_delay(failures > 0 ? failures : 1, throttle->delay_us,
+                             throttle->delay_max_us);
 }

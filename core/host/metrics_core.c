@@ -7,6 +7,7 @@
 #include <mansio/log.h>
 #include <mansio/str.h>
 
+#include "core/host/limits.h"
 #include "core/host/log_line.h"
 #include "core/net/tls.h"
 
@@ -69,6 +70,21 @@ static const struct mansio_metric core_table[] = {
     [CORE_METRIC_UPGRADES] =
         MANSIO_METRIC(.name = "credential_upgrades", .type = MANSIO_METRIC_COUNTER,
                       .help = "stored credentials made anew at a login"),
+    [CORE_METRIC_TARPIT_WAITING] =
+        MANSIO_METRIC(.name = "tarpit_waiting", .type = MANSIO_METRIC_GAUGE,
+                      .help = "answers that wait because who gets them guesses"),
+    [CORE_METRIC_TARPIT_SECONDS] =
+        MANSIO_METRIC(.name = "tarpit", .type = MANSIO_METRIC_COUNTER, .unit = "seconds",
+                      .help = "how long such answers have waited"),
+    [CORE_METRIC_SESSIONS_NAMED] =
+        MANSIO_METRIC(.name = "sessions_logged_in", .type = MANSIO_METRIC_GAUGE,
+                      .help = "sessions that are somebody's"),
+    [CORE_METRIC_USES_RECORDED] =
+        MANSIO_METRIC(.name = "credential_uses_recorded", .type = MANSIO_METRIC_COUNTER,
+                      .help = "last uses of credentials that the directory took"),
+    [CORE_METRIC_USES_LOST] =
+        MANSIO_METRIC(.name = "credential_uses_lost", .type = MANSIO_METRIC_COUNTER,
+                      .help = "last uses of credentials that were given up"),
 };
 _Static_assert(MANSIO_COUNT(core_table) == CORE_METRIC_COUNT, "a row for each metric");
 
@@ -80,6 +96,10 @@ static const struct mansio_metric login_table[] = {
     MANSIO_METRIC(.name = "logins", .type = MANSIO_METRIC_COUNTER,
                   .help = "attempts to log in, by outcome"),
 };
+static const struct mansio_metric limit_table[] = {
+    MANSIO_METRIC(.name = "limit_hits", .type = MANSIO_METRIC_COUNTER,
+                  .help = "what was refused, or slowed, since a limit was reached, by limit"),
+};
 static const struct mansio_metric handshake_table[] = {
     MANSIO_METRIC(.name = "tls_handshakes", .type = MANSIO_METRIC_COUNTER,
                   .help = "TLS handshakes that have ended, by result"),
@@ -90,10 +110,10 @@ static const struct mansio_metric log_table[] = {
 };
 
 static const char *const refusal_names[] = {
-    [CORE_REFUSED_NODE] = "node",         [CORE_REFUSED_LISTENER] = "listener",
-    [CORE_REFUSED_ADDRESS] = "address",   [CORE_REFUSED_FIBERS] = "fibers",
-    [CORE_REFUSED_SESSIONS] = "sessions", [CORE_REFUSED_PROXY] = "proxy",
-    [CORE_REFUSED_SYSTEM] = "system",
+    [CORE_REFUSED_NODE] = "node",       [CORE_REFUSED_LISTENER] = "listener",
+    [CORE_REFUSED_ADDRESS] = "address", [CORE_REFUSED_NETWORK] = "network",
+    [CORE_REFUSED_FIBERS] = "fibers",   [CORE_REFUSED_SESSIONS] = "sessions",
+    [CORE_REFUSED_PROXY] = "proxy",     [CORE_REFUSED_SYSTEM] = "system",
 };
 _Static_assert(MANSIO_COUNT(refusal_names) == CORE_REFUSED_COUNT, "a name for each reason");
 
@@ -101,6 +121,7 @@ static const char *const login_names[] = {
     [CORE_LOGIN_OK] = "ok",
     [CORE_LOGIN_DENIED] = "denied",
     [CORE_LOGIN_THROTTLED] = "throttled",
+    [CORE_LOGIN_LIMITED] = "limited",
     [CORE_LOGIN_UNAVAILABLE] = "unavailable",
     [CORE_LOGIN_CANCELLED] = "cancelled",
 };
@@ -111,6 +132,7 @@ static int is_ready;
 static uint32_t table_handle;
 static uint32_t refused_handles[CORE_REFUSED_COUNT];
 static uint32_t login_handles[CORE_LOGIN_COUNT];
+static uint32_t limit_handles[CORE_LIMIT_COUNT];
 static uint32_t handshake_handles[CORE_TLS_END_COUNT];
 static uint32_t log_handles[MANSIO_LOG_DEBUG + 1];
 
@@ -127,6 +149,11 @@ int core_metrics_init(void)
         rc = core_metrics_register_labelled("mansio_core", "outcome",
                                             mansio_str_from_cstr(login_names[i]), login_table,
                                             MANSIO_COUNT(login_table), &login_handles[i]);
+    }
+    for (uint32_t id = 0; rc == 0 && id < CORE_LIMIT_COUNT; id++) {
+        rc = core_metrics_register_labelled("mansio_core", "limit",
+                                            mansio_str_from_cstr(core_limit_label(id)), limit_table,
+                                            MANSIO_COUNT(limit_table), &limit_handles[id]);
     }
     for (uint32_t end = 0; rc == 0 && end < CORE_TLS_END_COUNT; end++) {
         rc = core_metrics_register_labelled(
@@ -172,6 +199,13 @@ void core_count_login(enum core_login_outcome outcome)
 {
     if (is_ready) {
         core_metric_add(login_handles[outcome], 0, 1);
+    }
+}
+
+void core_count_limit(uint32_t id)
+{
+    if (is_ready && id < CORE_LIMIT_COUNT) {
+        core_metric_add(limit_handles[id], 0, 1);
     }
 }
 

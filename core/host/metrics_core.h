@@ -33,6 +33,11 @@ enum core_metric {
     CORE_METRIC_DNS_KEPT,
     CORE_METRIC_DNS_FAILED,
     CORE_METRIC_UPGRADES,
+    CORE_METRIC_TARPIT_WAITING,
+    CORE_METRIC_TARPIT_SECONDS,
+    CORE_METRIC_SESSIONS_NAMED,
+    CORE_METRIC_USES_RECORDED,
+    CORE_METRIC_USES_LOST,
     CORE_METRIC_COUNT,
 };
 
@@ -41,6 +46,7 @@ enum core_refusal {
     CORE_REFUSED_NODE = 0, /* as many as the node may have */
     CORE_REFUSED_LISTENER, /* as many as the listener may have */
     CORE_REFUSED_ADDRESS,  /* as many as one address, or IPv6 /64, may have */
+    CORE_REFUSED_NETWORK,  /* as many as one network may have */
     CORE_REFUSED_FIBERS,   /* no fiber, no memory */
     CORE_REFUSED_SESSIONS, /* as many sessions as the process may have */
     CORE_REFUSED_PROXY,    /* no PROXY header where one is due, or a bad one */
@@ -53,6 +59,7 @@ enum core_login_outcome {
     CORE_LOGIN_OK = 0,
     CORE_LOGIN_DENIED,      /* wrong password, no such account, not allowed: the stranger's view */
     CORE_LOGIN_THROTTLED,   /* too many failures before it */
+    CORE_LOGIN_LIMITED,     /* as many sessions as the account, or its tenant, may have */
     CORE_LOGIN_UNAVAILABLE, /* nobody could tell */
     CORE_LOGIN_CANCELLED,   /* it, or its conn, was ended meanwhile */
     CORE_LOGIN_COUNT,
@@ -65,6 +72,8 @@ CORE_EXPORT MANSIO_MUST_CHECK int core_metrics_init(void);
 CORE_EXPORT void core_count(enum core_metric metric, int64_t n);
 CORE_EXPORT void core_count_refused(enum core_refusal reason);
 void core_count_login(enum core_login_outcome outcome);
+/* That a limit (enum core_limit_id) was reached: label limit of mansio_core_limit_hits_total. */
+CORE_EXPORT void core_count_limit(uint32_t id);
 CORE_EXPORT void core_count_handshake(uint32_t end);
 CORE_EXPORT void core_gauge(enum core_metric metric, int64_t value);
 CORE_EXPORT void core_observe(enum core_metric metric, int64_t value);

@@ -20,6 +20,7 @@
 #include "core/base/alloc.h"
 #include "core/base/context.h"
 #include "core/host/account.h"
+#include "core/host/limits.h"
 #include "core/host/log.h"
 #include "core/host/metrics_core.h"
 #include "core/host/session_id.h"
@@ -60,6 +61,7 @@ struct mansio_session {
     struct mansio_account *account; /* NULL: nameless */
     struct mansio_arena *account_arena;
     struct account_sessions *of_account;
+    struct core_limit_session counted; /* in the account's and the tenant's limits */
     struct mansio_session *account_next, *account_before;
     struct mansio_conn *conn;
     struct conn_sessions *of_conn;
@@ -81,6 +83,7 @@ static struct {
     struct mansio_map *by_account; /* of struct account_sessions */
     size_t max;
     uint64_t number;
+    int64_t named; /* how many are somebody's */
     char process[CORE_SESSION_ID_PROCESS];
 } registry;
 static struct badge *free_badges;
@@ -149,7 +152,10 @@ int core_session_enter(struct mansio_session *session, const struct mansio_accou
     struct mansio_arena *arena = mansio_arena_new(session->arena, "account", 0);
     int rc = core_account_new(arena, facts, &session->account);
     if (rc == 0) {
-        rc = find_account(facts, &list);
+        rc = core_limit_enter_account(mansio_account_facts(session->account), &session->counted);
+    }
+    if (rc == 0 && (rc = find_account(facts, &list)) < 0) {
+        core_limit_leave_account(facts, &session->counted);
     }
     if (rc < 0) {
         session->account = NULL;
@@ -164,6 +170,7 @@ int core_session_enter(struct mansio_session *session, const struct mansio_accou
         list->first->account_before = session;
     }
     list->first = session;
+    core_gauge(CORE_METRIC_SESSIONS_NAMED, ++registry.named);
     return 0;
 }
 
@@ -185,6 +192,8 @@ void core_session_leave(struct mansio_session *session)
         (void)mansio_map_remove(registry.by_account, key_of(list->key));
         core_free(list);
     }
+    core_limit_leave_account(mansio_account_facts(session->account), &session->counted);
+    core_gauge(CORE_METRIC_SESSIONS_NAMED, --registry.named);
     session->account = NULL;
     session->of_account = NULL;
     mansio_arena_free(session->account_arena);

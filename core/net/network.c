@@ -163,6 +163,14 @@ int core_network_of_ip(struct mansio_str ip, struct core_network *out)
     return 0;
 }
 
+void core_network_widen(struct core_network *network, unsigned prefix)
+{
+    if (prefix < network->prefix) {
+        network->prefix = (uint8_t)prefix;
+        (void)cut(network);
+    }
+}
+
 int core_network_contains(const struct core_network *outer, const struct core_network *inner)
 {
     struct core_network part = *inner;

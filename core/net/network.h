@@ -42,6 +42,9 @@ CORE_EXPORT MANSIO_MUST_CHECK int core_network_of_address(const struct core_addr
 CORE_EXPORT MANSIO_MUST_CHECK int core_network_of_ip(struct mansio_str ip,
                                                      struct core_network *out);
 
+/* Make it the wider network of @p prefix bits that it is in; one that is as wide stays. */
+CORE_EXPORT void core_network_widen(struct core_network *network, unsigned prefix);
+
 /* 1 if all of @p inner is in @p outer. */
 CORE_EXPORT int core_network_contains(const struct core_network *outer,
                                       const struct core_network *inner);
