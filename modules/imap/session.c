@@ -213,7 +213,8 @@ static int say_denied(struct imap_session *session, int result)
             session, IMAP_NO, "%sNot offered here, or not without TLS",
             mansio_session_may_use_password(session->session) ? "" : "[PRIVACYREQUIRED] ");
     case MANSIO_E_LIMIT:
-        return imap_end_with(session, IMAP_NO, "[LIMIT] Too many failed logins, try later");
+        return imap_end_with(session, IMAP_NO,
+                             "[LIMIT] Too many failed logins or sessions, try later");
     default:
         return imap_end_with(session, IMAP_NO,
                              "[UNAVAILABLE] Nobody can judge credentials now, try later");
@@ -233,7 +234,8 @@ int imap_login_done(struct imap_session *session, int result)
     session->login_failures++;
     if (result == MANSIO_E_LIMIT ||
         session->login_failures >= (uint64_t)imap_setting(session, "login_failures")) {
-        imap_reply_untagged(session->out, "BYE Too many failed logins");
+        imap_reply_untagged(session->out, result == MANSIO_E_LIMIT ? "BYE Try later"
+                                                                   : "BYE Too many failed logins");
         session->is_over = 1;
     }
     return 0;

@@ -143,7 +143,7 @@ static void say_denied(struct pop3_session *session, int result)
         break;
     default:
         pop3_reply_err(session->reply, POP3_CODE_SYS_TEMP,
-                       result == MANSIO_E_LIMIT ? "Too many failed logins, try later"
+                       result == MANSIO_E_LIMIT ? "Too many failed logins or sessions, try later"
                                                 : "Nobody can judge credentials now, try later");
         break;
     }

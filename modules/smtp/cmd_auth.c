@@ -157,7 +157,8 @@ static int say_failure(struct smtp_session *session, int result)
     case MANSIO_E_UNSUPPORTED:
         return smtp_say(session, 504, "5.5.4", "not a mechanism that is offered here now");
     case MANSIO_E_LIMIT:
-        return smtp_say(session, 454, "4.7.0", "too many failed logins, try again later");
+        return smtp_say(session, 454, "4.7.0",
+                        "too many failed logins or sessions, try again later");
     default:
         return smtp_say(session, 454, "4.7.0", "nobody can judge credentials now, try again later");
     }

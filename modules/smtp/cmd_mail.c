@@ -9,6 +9,7 @@
 #include "transaction.h"
 
 #include <mansio/error.h>
+#include <mansio/limit.h>
 #include <mansio/log.h>
 #include <mansio/mail.h>
 #include <mansio/str.h>
@@ -154,6 +155,10 @@ int smtp_cmd_mail(struct smtp_session *session, const struct smtp_args *args)
                                        MANSIO_STR_ARG(mansio_session_id(session->session)),
                                        session->transactions) < 0) {
         rc = smtp_say(session, 452, "4.3.1", "no room");
+    }
+    if (rc == 1 && mansio_session_count(session->session, MANSIO_COUNT_MESSAGES, 1) < 0) {
+        rc = smtp_say(session, 451, "4.7.1",
+                      "too many messages in so short a time, try again later");
     }
     if (rc == 1) {
         rc = ask_filters(session, transaction);

@@ -151,11 +151,17 @@ static int refuse(struct smtp_session *session, const struct smtp_answer *answer
                MANSIO_KV_STR("from", session->transaction->reverse_path), MANSIO_KV_STR("to", path),
                MANSIO_KV_INT("code", answer->code), MANSIO_KV_CSTR("status", answer->enhanced),
                MANSIO_KV_END);
+    int is_guess = smtp_rules(session)->counts_unknown && metric == SMTP_RECIPIENTS_UNKNOWN;
+    int missed = is_guess ? mansio_session_missed(session->session, session->ends_us) : 0;
+    if (missed < 0 && missed != MANSIO_E_LIMIT) {
+        return missed;
+    }
+    /* Told also to who is sent away after it: so the recipient is off the sender's list. */
     int rc = smtp_say_answer(session, answer);
     if (rc == 0 && smtp_rules(session)->counts_unknown && answer->code >= 500) {
         rc = smtp_count_error(session);
     }
-    return rc;
+    return rc == 0 && missed < 0 ? mansio_fail(missed, "too many unknown recipients") : rc;
 }
 
 /* NOTIFY and ORCPT (RFC 3461 4.1, 4.2). Returns 1, 0 if the client was told no, or an error. */
@@ -305,20 +311,16 @@ static int is_full(const struct smtp_session *session)
     return transaction->count >= max || transaction->refused >= max;
 }
 
-/* Who stole a password shouldn't send to the whole world before somebody sees it. */
-static void judge_rate(const struct smtp_session *session, struct smtp_answer *out)
+/* Who stole a password shouldn't send to the whole world before somebody sees it, nor one host to
+ * everybody here. What another host is told makes it come back with the rest (RFC 5321 4.5.3.1.10);
+ * a mail program would take that for a full disk. */
+static void judge_rate(struct smtp_session *session, const struct mansio_path *path,
+                       struct smtp_answer *out)
 {
-    const struct mansio_account *account = mansio_session_account(session->session);
-    uint32_t max = smtp_options(session)->recipients_hour_max;
-
-    if (max == 0 || account == NULL || !smtp_rules(session)->wants_login) {
-        return;
-    }
-    const struct mansio_account_facts *facts = mansio_account_facts(account);
-    uint64_t ids[2] = {facts->tenant_id, facts->account_id};
-    struct mansio_str key = {(const char *)ids, sizeof ids};
-    if (mansio_limit_rate("smtp.recipients", key, max, 3600 * MANSIO_SECOND) < 0) {
-        *out = smtp_answer(450, "4.7.1", "too many recipients in an hour, try again later");
+    if (!is_postmaster(path) &&
+        mansio_session_count(session->session, MANSIO_COUNT_RECIPIENTS, 1) < 0) {
+        *out = smtp_answer(smtp_rules(session)->sends ? 450 : 452, "4.7.1",
+                           "too many recipients in so short a time, try again later");
     }
 }
 
@@ -354,7 +356,7 @@ int smtp_cmd_rcpt(struct smtp_session *session, const struct smtp_args *args)
     }
     if (answer.code == 0) {
         metric = SMTP_RECIPIENTS_DEFERRED;
-        judge_rate(session, &answer);
+        judge_rate(session, &path, &answer);
     }
     if (answer.code == 0 && smtp_transaction_add(transaction, &recipient) < 0) {
         answer = smtp_answer(452, "4.5.3", "no room for further recipients");

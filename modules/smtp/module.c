@@ -54,10 +54,6 @@ static const struct mansio_setting SETTINGS[] = {
          .help = "Accept white space behind the colon of MAIL FROM: and RCPT TO:"),
     LIVE("recipients_max", MANSIO_SETTING_INT, .unit = "recipients", .default_text = "1000",
          .min = 100, .max = 10000, .help = "Recipients of one message"),
-    LIVE("recipients_hour", MANSIO_SETTING_INT, .unit = "recipients", .default_text = "0", .min = 0,
-         .max = 10000000,
-         .help = "Recipients that an account may send to in an hour, on each node; 0: any number "
-                 "(submission)"),
     LIVE("transactions_max", MANSIO_SETTING_INT, .unit = "transactions", .default_text = "100000",
          .min = 1, .max = 1000000, .help = "Messages of one session, successful or not"),
     LIVE("errors_max", MANSIO_SETTING_INT, .unit = "errors", .default_text = "20", .min = 1,
@@ -205,7 +201,6 @@ int smtp_options_read(struct mansio_instance *instance, struct smtp_options *out
         .line_max = (uint64_t)mansio_settings_int(settings, "line_max"),
         .command_max = (uint64_t)mansio_settings_int(settings, "command_line_max"),
         .recipients_max = read_u32(settings, "recipients_max"),
-        .recipients_hour_max = read_u32(settings, "recipients_hour"),
         .transactions_max = read_u32(settings, "transactions_max"),
         .errors_max = read_u32(settings, "errors_max"),
         .unknown_max = read_u32(settings, "unknown_commands_max"),

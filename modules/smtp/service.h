@@ -28,9 +28,8 @@ struct smtp_options {
     uint32_t may_space_path;
     uint32_t filter_failure; /* enum smtp_filter_failure */
     uint64_t message_bytes_max;
-    uint64_t line_max, command_max;               /* bytes, CRLF included */
-    uint32_t recipients_max, recipients_hour_max; /* an hour: 0: any number */
-    uint32_t transactions_max, errors_max, unknown_max, received_max;
+    uint64_t line_max, command_max; /* bytes, CRLF included */
+    uint32_t recipients_max, transactions_max, errors_max, unknown_max, received_max;
     uint32_t login_failures_max, may_share_senders, is_from_checked;
     int64_t command_us, data_us, message_us, session_us, login_us, lookup_us, delivery_us,
         filter_us;

@@ -31,7 +31,10 @@ class SideBySide:
         self.lab.stored = "{PLAIN}" + PASSWORD  # as the peers': no hashing is measured
         # One client address makes all the connections here.
         extra = directory / "extra.yaml"
-        extra.write_text("limits: {connections_per_address: 0}\nlog: {level: warning}\n")
+        extra.write_text(
+            "limits: {connections_per_address: 0, connections_per_network: 0,"
+            " sessions_per_account: 0}\nlog: {level: warning}\n"
+        )
         self.lab.node.extra = extra
         self.lab.up()
         self.peers = None

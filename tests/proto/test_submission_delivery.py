@@ -48,7 +48,8 @@ def test_a_recipient_on_another_store_goes_by_the_spool_of_ones_own(mail):
 
 
 def test_an_account_sends_to_so_many_in_an_hour(post):
-    post.with_submission(recipients_hour=3).start()
+    post.daemon.config["limits"]["recipients_per_account"] = 3
+    post.with_submission().start()
     for to in (["user2@alpha.test"], [ELSEWHERE, "user3@alpha.test"]):
         with client_of(post) as client:
             client.expect(f"MAIL FROM:<{USER}>", 250)

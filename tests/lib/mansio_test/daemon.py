@@ -43,7 +43,11 @@ class Daemon:
             "control": {"socket": str(self.socket)},
             "metrics": {"address": f"127.0.0.1:{self.metrics_port}"},
             "drain": {"spread": "200ms", "time": "20s"},
-            "limits": {"connections_per_address": 0},
+            "limits": {
+                "connections_per_address": 0,
+                "connections_per_network": 0,
+                "tarpit_delay": "0us",
+            },
             "instances": {},
             "listeners": {},
         }
@@ -137,7 +141,12 @@ class Daemon:
     def ctl(self, *words, check=True, timeout=300, **more):
         """Run mansioctl against this daemon; returns the finished process."""
         return run(
-            self.install.mansioctl, "--socket", self.socket, *words, check=check, timeout=timeout,
+            self.install.mansioctl,
+            "--socket",
+            self.socket,
+            *words,
+            check=check,
+            timeout=timeout,
             **more,
         )
 
