@@ -13,6 +13,7 @@ from mansio_test.deliveries import (
     Try,
     check,
     judge,
+    places,
     send,
     stored,
     wait_until_taken,
@@ -132,6 +133,32 @@ def test_the_way_to_an_address_fails(faulty, protocol, when):
         assert 400 <= tries[-1].codes[0] < 500
         tries.append(wait_until_taken(faulty, protocol, to))
     check(faulty, tries)
+
+
+@pytest.mark.parametrize("protocol", ["smtp", "lmtp"])
+def test_the_way_to_one_of_several_fails(faulty, protocol):
+    """Over LMTP the others have it, each once and for good (RFC 2033 4.2), so whoever sends it again
+    to all of them sends it twice to these; over SMTP, whose one answer is for all, nobody has it.
+    """
+    tries = []
+    for attempt in range(100):
+        to = (TO[0], f"user2+several-{protocol}-{attempt}@alpha.test", TO[2])
+        faulty.proxy.breaks_all = False
+        wait_until_taken(faulty, protocol)
+        try:
+            faulty.proxy.passing = BACKGROUND
+            struck = fail_at(faulty, Fault(0, "before"), protocol, 100, to, tries)
+        finally:
+            faulty.proxy.passing = (*BACKGROUND, "route")
+        check(faulty, tries)
+        accepted = 3 - [400 <= code < 500 for code in tries[-1].codes].count(True)
+        if struck == "execute route" and accepted == (2 if protocol == "lmtp" else 0):
+            break
+        time.sleep(0.02)  # other routes had to be asked for too
+    else:
+        raise AssertionError(f"never so: {tries[-1]}")
+    there = [places(faulty)[tries[-1].mark][address] for address in TO]
+    assert there == ([1, 0, 1] if protocol == "lmtp" else [0, 0, 0])
 
 
 class Submitting:
