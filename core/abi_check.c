@@ -6,6 +6,7 @@
 #include <mansio/base.h>
 #include <mansio/interface.h>
 #include <mansio/lease.h>
+#include <mansio/login.h>
 #include <mansio/metrics.h>
 #include <mansio/module.h>
 #include <mansio/protocol.h>
@@ -71,6 +72,17 @@ HOLD(mansio_lease, size, 0);
 HOLD(mansio_lease, acquire, 8);
 HOLD(mansio_lease, renew, 16);
 HOLD(mansio_lease, release, 24);
+
+HOLD_SIZE(mansio_sasl_carrier, 72);
+HOLD(mansio_sasl_carrier, size, 0);
+HOLD(mansio_sasl_carrier, arg, 8);
+HOLD(mansio_sasl_carrier, send, 16);
+HOLD(mansio_sasl_carrier, receive, 24);
+HOLD(mansio_sasl_carrier, initial, 32);
+HOLD(mansio_sasl_carrier, takes_early, 48);
+HOLD(mansio_sasl_carrier, reserved, 52);
+HOLD(mansio_sasl_carrier, deadline_us, 56);
+HOLD(mansio_sasl_carrier, step_us, 64);
 
 _Static_assert(MANSIO_NOTE_SIZE == 372, "layout of the note");
 

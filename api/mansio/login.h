@@ -103,6 +103,67 @@ MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_sasl_step(struct mansio_sasl *sasl,
  * @yields no @since 1.0 */
 MANSIO_EXPORT int mansio_sasl_client_begins(const struct mansio_sasl *sasl);
 
+/** How a protocol carries the lines of an exchange. */
+struct mansio_sasl_carrier {
+    size_t size; /* sizeof(struct mansio_sasl_carrier) */
+    void *arg;   /* for the functions */
+
+    /**
+     * Send a challenge.
+     *
+     * @param text  base64; may be empty
+     * @return 0, or an error, which ends the exchange
+     * @yields yes    @since 1.0
+     */
+    int (*send)(void *arg, struct mansio_str text);
+
+    /**
+     * Read what the client answers.
+     *
+     * @param out_line  without its end; stays until the next call, in memory that may be written:
+     *                  it is wiped once it was read
+     * @return >= 0; MANSIO_E_LIMIT: longer than the protocol takes; or another error, which ends
+     *         the exchange
+     * @yields yes    @since 1.0
+     */
+    int (*receive)(void *arg, struct mansio_str *out_line);
+
+    /* What came with the command, base64, or "=" for an empty message (RFC 4954 4, RFC 4959 3,
+     * RFC 5034 4); ptr NULL: nothing did. Wiped like a line. */
+    struct mansio_str initial;
+    uint32_t takes_early; /* 1: where the server begins, @c initial answers its first challenge,
+                           * which isn't sent then; 0: it is refused (RFC 4422 3.1) */
+    uint32_t reserved;    /* 0 */
+    int64_t deadline_us;  /* of all steps, monotonic time; lines have the functions' deadlines */
+    int64_t step_us;      /* and longest that one step may take; 0: up to the deadline */
+};
+
+/** How an exchange ended, beside errors. */
+enum mansio_sasl_end {
+    MANSIO_SASL_LOGGED_IN = 1,
+    MANSIO_SASL_ABORTED = 2,  /* by the client, with "*" */
+    MANSIO_SASL_TOO_LONG = 3, /* a line was */
+};
+
+/**
+ * A whole exchange, from the mechanism's name to its end: challenges and responses in base64, "*"
+ * that gives it up, and, as these protocols have no room for data with success, a turn of its own
+ * for them, answered by nothing. Whatever the client said is wiped.
+ *
+ * @param session    nameless
+ * @param mechanism  as the client names it, any case; not needed any more once a line is read
+ * @param carrier    borrowed
+ * @return an enum mansio_sasl_end value; MANSIO_E_INVALID: not base64, or the client broke the
+ *         mechanism's grammar; MANSIO_E_LIMIT: too many failures; what the carrier's functions
+ *         said; otherwise as mansio_sasl_begin() and mansio_sasl_step(). All but LOGGED_IN can
+ *         come after the session got its name, where the client breaks off at the end: it doesn't
+ *         know then who it is, so end the session
+ * @yields yes    @since 1.0
+ */
+MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_sasl_run(struct mansio_session *session,
+                                                    struct mansio_str mechanism,
+                                                    const struct mansio_sasl_carrier *carrier);
+
 /**
  * Base64 (RFC 4648 4): with padding, nothing else in it.
  *

@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <stdarg.h>
 
-#include <mansio/login.h>
 #include <mansio/str.h>
 
 static const char *const code_texts[] = {
@@ -55,18 +54,11 @@ void pop3_reply_uid(struct mansio_buf *out, uint32_t number, uint32_t validity, 
     mansio_buf_printf(out, "%" PRIu32 " %" PRIu32 ".%" PRIu32 "\r\n", number, validity, uid);
 }
 
-int pop3_reply_challenge(struct mansio_buf *out, struct mansio_arena *arena,
-                         struct mansio_str bytes)
+void pop3_reply_challenge(struct mansio_buf *out, struct mansio_str text)
 {
-    struct mansio_str text = MANSIO_STR_NONE;
-    int rc = mansio_base64_encode(arena, bytes, &text);
-    if (rc < 0) {
-        return rc;
-    }
     mansio_buf_add(out, MANSIO_STR("+ "));
     mansio_buf_add(out, text);
     mansio_buf_add(out, MANSIO_STR("\r\n"));
-    return mansio_buf_status(out);
 }
 
 void pop3_reply_end(struct mansio_buf *out)

@@ -33,9 +33,8 @@ void pop3_reply_size(struct mansio_buf *out, uint32_t number, uint64_t bytes);
  * name another message. At most 21 characters of the 70 that are allowed. */
 void pop3_reply_uid(struct mansio_buf *out, uint32_t number, uint32_t validity, uint32_t uid);
 
-/* "+ base64" (RFC 5034 4). MANSIO_E_LIMIT if it doesn't fit. */
-MANSIO_MUST_CHECK int pop3_reply_challenge(struct mansio_buf *out, struct mansio_arena *arena,
-                                           struct mansio_str bytes);
+/* "+ base64" (RFC 5034 4). */
+void pop3_reply_challenge(struct mansio_buf *out, struct mansio_str text);
 
 /* The end of a multi-line reply: ".". */
 void pop3_reply_end(struct mansio_buf *out);

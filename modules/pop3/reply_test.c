@@ -23,8 +23,8 @@ static void words_replies(void **state)
     pop3_reply_err(out, 99, "f");
     pop3_reply_size(out, 1, UINT64_C(5000000000));
     pop3_reply_uid(out, 2, 4294967295u, 4294967294u);
-    assert_int_equal(pop3_reply_challenge(out, arena, MANSIO_STR_NONE), 0);
-    assert_int_equal(pop3_reply_challenge(out, arena, MANSIO_STR("abc")), 0);
+    pop3_reply_challenge(out, MANSIO_STR_NONE);
+    pop3_reply_challenge(out, MANSIO_STR("YWJj"));
     pop3_reply_end(out);
     core_test_str(mansio_buf_str(out), "+OK\r\n"
                                        "+OK 3 messages\r\n"

@@ -427,7 +427,7 @@ int smtp_parse_auth(struct mansio_str text, struct mansio_str *out_mechanism,
         return mansio_fail(MANSIO_E_INVALID, "AUTH takes two arguments at most");
     }
     *out_mechanism = mechanism;
-    *out_initial = text;
+    *out_initial = text.len > 0 ? text : MANSIO_STR_NONE;
     return 0;
 }
 
