@@ -56,7 +56,7 @@ HOLD(mansio_login, decoy, 48);
 HOLD(mansio_login, is_scram_ready, 64);
 HOLD(mansio_login, is_upgrading, 68);
 HOLD(mansio_login, is_ours, 72);
-HOLD(mansio_login, reserved, 76);
+HOLD(mansio_login, is_remembered, 76);
 HOLD(mansio_login, tenant_id, 80);
 
 HOLD_SIZE(mansio_scram_keys, 72);
@@ -136,7 +136,7 @@ HOLD(mansio_deed, object, 40);
 HOLD(mansio_deed, tenant, 56);
 HOLD(mansio_deed, before, 72);
 
-HOLD_SIZE(mansio_directory, 152);
+HOLD_SIZE(mansio_directory, 160);
 HOLD(mansio_directory, size, 0);
 HOLD(mansio_directory, route, 8);
 HOLD(mansio_directory, login, 16);
@@ -156,6 +156,7 @@ HOLD(mansio_directory, credentials_used, 120);
 HOLD(mansio_directory, standing_list, 128);
 HOLD(mansio_directory, policy_try, 136);
 HOLD(mansio_directory, audit_verify, 144);
+HOLD(mansio_directory, login_anew, 152);
 
 HOLD_SIZE(mansio_filter_subject, 120);
 HOLD(mansio_filter_subject, size, 0);

@@ -47,7 +47,7 @@ struct mansio_login {
     uint32_t is_scram_ready;  /* 1: every credential of the tenant has SCRAM-SHA-256 keys */
     uint32_t is_upgrading;    /* 1: store a credential anew in the default scheme at login */
     uint32_t is_ours;         /* 1: the domain that was asked for is one of ours, by this name */
-    uint32_t reserved;        /* 0 */
+    uint32_t is_remembered;   /* 1: as it was a while ago; login_anew() of the directory looks */
     uint64_t tenant_id;       /* whose the domain is that was asked for, also without account; 0:
                                * nobody's, or not known */
 };

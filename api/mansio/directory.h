@@ -364,6 +364,18 @@ struct mansio_directory {
      */
     int (*audit_verify)(struct mansio_instance *instance, int64_t deadline_us, uint64_t *out_rows,
                         uint64_t *out_bad);
+
+    /* ---- for the core again ----------------------------------------------------------------- */
+
+    /**
+     * As login(), but as it is now, never remembered. The core asks so before it calls a password
+     * wrong that didn't fit what was remembered: it may be the new one; and a name that is
+     * nobody's, which there is no memory of, is to cost no more than one that is somebody's.
+     * @yields yes    @since 1.0
+     */
+    int (*login_anew)(struct mansio_instance *instance, struct mansio_str local,
+                      struct mansio_str domain, struct mansio_arena *arena, int64_t deadline_us,
+                      struct mansio_login *out);
 };
 
 #endif

@@ -201,6 +201,22 @@ static int look_up(struct core_login *login, int64_t deadline_us)
     return 0;
 }
 
+int core_login_look_anew(struct core_login *login, int64_t deadline_us)
+{
+    const struct core_directory *directory = core_directory_current();
+    struct mansio_login found = {.size = sizeof found};
+    if (!login->found.is_remembered || directory == NULL || directory->table.login_anew == NULL) {
+        return 0;
+    }
+    int rc = directory->table.login_anew(directory->instance, login->name.local, login->name.domain,
+                                         login->arena, deadline_us, &found);
+    if (rc < 0) {
+        return as_ours(rc, "the directory");
+    }
+    login->found = found;
+    return 0;
+}
+
 int core_login_begin(struct core_login *login, struct mansio_session *session,
                      struct mansio_arena *arena, const char *mechanism, struct mansio_str name,
                      struct mansio_str authzid, int64_t deadline_us)
@@ -242,13 +258,22 @@ static int ask_auths(struct core_login *login, const struct mansio_login *found,
     return rc;
 }
 
-int core_login_password(struct core_login *login, struct mansio_str password, int64_t deadline_us)
+static int is_as_before(const struct mansio_login *was, const struct mansio_login *is)
 {
-    if (password.len == 0) {
-        make_nobody(&login->found); /* whatever an empty stored form may say */
-        login->why = "password";
-        password = MANSIO_STR("-");
+    if (was->credential_count != is->credential_count) {
+        return 0;
     }
+    for (size_t i = 0; i < was->credential_count; i++) {
+        if (was->credentials[i]->id != is->credentials[i]->id ||
+            !mansio_secret_eq(was->credentials[i]->stored, is->credentials[i]->stored)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static int judge_password(struct core_login *login, struct mansio_str password, int64_t deadline_us)
+{
     int rc = ask_auths(login, &login->found, password, deadline_us);
     if (rc == MANSIO_E_UNSUPPORTED && login->found.account != NULL) {
         /* Credentials that no module knows are nobody's, and must cost what nobody's do. */
@@ -263,6 +288,42 @@ int core_login_password(struct core_login *login, struct mansio_str password, in
         login->why = "password";
     }
     return rc == 0 || rc == MANSIO_E_DENIED ? rc : as_ours(rc, "an auth module");
+}
+
+/* A wrong password, by what was remembered. The new one may be right; and who isn't there was asked
+ * for in the database, so who is must have been too, or the time would tell them apart. */
+static int judge_anew(struct core_login *login, struct mansio_str password, int64_t deadline_us)
+{
+    const struct mansio_login was = login->found;
+    int rc = core_login_look_anew(login, deadline_us);
+    if (rc < 0) {
+        /* Nobody may guess for nothing while the database is away. */
+        struct core_limit_peer peer;
+        struct core_throttle_who who;
+        throttle_who(login, &peer, &who);
+        (void)core_throttle_count(core_login_throttle(), &who);
+        return rc;
+    }
+    if (login->found.account == NULL || is_as_before(&was, &login->found)) {
+        return MANSIO_E_DENIED;
+    }
+    return judge_password(login, password, deadline_us);
+}
+
+int core_login_password(struct core_login *login, struct mansio_str password, int64_t deadline_us)
+{
+    if (password.len == 0) {
+        make_nobody(&login->found); /* whatever an empty stored form may say */
+        login->why = "password";
+        int rc = judge_password(login, MANSIO_STR("-"), deadline_us);
+        return rc == MANSIO_E_DENIED && (rc = core_login_look_anew(login, deadline_us)) == 0
+                   ? MANSIO_E_DENIED
+                   : rc;
+    }
+    int rc = judge_password(login, password, deadline_us);
+    return rc == MANSIO_E_DENIED && login->found.is_remembered
+               ? judge_anew(login, password, deadline_us)
+               : rc;
 }
 
 /* ---- the end -------------------------------------------------------------------------------- */

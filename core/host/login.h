@@ -42,6 +42,10 @@ MANSIO_MUST_CHECK int core_login_begin(struct core_login *login, struct mansio_s
                                        struct mansio_str name, struct mansio_str authzid,
                                        int64_t deadline_us);
 
+/* Ask the directory once more what it said from memory: found is then as it is now, or stays if
+ * nobody can tell. 0, also if nothing was remembered. Errors as core_login_begin(). Yields. */
+MANSIO_MUST_CHECK int core_login_look_anew(struct core_login *login, int64_t deadline_us);
+
 /* Ask the auth modules. 0; MANSIO_E_DENIED; or why nobody can tell. Yields. */
 MANSIO_MUST_CHECK int core_login_password(struct core_login *login, struct mansio_str password,
                                           int64_t deadline_us);

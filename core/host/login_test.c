@@ -113,6 +113,53 @@ static void test_no_module_lets_nobody_in(void **state)
     assert_int_equal(attempt("odd@alpha.test", "x"), MANSIO_E_DENIED);
 }
 
+/* What is remembered lets in; before it refuses, it is looked at anew. */
+static const struct {
+    const char *remembered, *name, *password;
+    int anew_result, wanted;
+    int anew, judged; /* how often the directory was asked anew, a module for a password */
+} memories[] = {
+    {"{ONE}pencil", "user@alpha.test", "pencil", 0, 0, 0, 1},
+    {"{ONE}pencil", "user@alpha.test", "wrong", 0, MANSIO_E_DENIED, 1, 1},
+    {"{ONE}pencil", "user@alpha.test", "", 0, MANSIO_E_DENIED, 1, 1},
+    {"{ONE}earlier", "user@alpha.test", "pencil", 0, 0, 1, 2}, /* the new password */
+    {"{ONE}earlier", "user@alpha.test", "wrong", 0, MANSIO_E_DENIED, 1, 2},
+    {"{ONE}secret", "apps@alpha.test", "app", 0, 0, 1, 2}, /* the new app password */
+    {"{ONE}pencil", "nobody@alpha.test", "x", 0, MANSIO_E_DENIED, 0, 1},
+    {"{ONE}pencil", "user@alpha.test", "wrong", MANSIO_E_UNAVAILABLE, MANSIO_E_UNAVAILABLE, 1, 1},
+    {"{ONE}pencil", "user@alpha.test", "pencil", MANSIO_E_UNAVAILABLE, 0, 0, 1},
+};
+
+static void test_refuses_nobody_from_memory(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < MANSIO_COUNT(memories); i++) {
+        memset(&judges, 0, sizeof judges);
+        people.anew = 0;
+        people.remembered = memories[i].remembered;
+        people.anew_result = memories[i].anew_result;
+        int rc = attempt(memories[i].name, memories[i].password);
+        if (rc != memories[i].wanted || people.anew != memories[i].anew ||
+            judges.one != memories[i].judged) {
+            print_error("row %zu: %d, %d anew, %d judged\n", i, rc, people.anew, judges.one);
+            fail();
+        }
+    }
+}
+
+/* Nor may anybody guess without end while the database is away. */
+static void test_guesses_count_without_a_directory(void **state)
+{
+    (void)state;
+    node.config.login.failures_per_account = 2;
+    assert_int_equal(core_login_configure(&node.config), 0);
+    people.remembered = "{ONE}pencil";
+    people.anew_result = MANSIO_E_TIMEOUT;
+    assert_int_equal(attempt("user@alpha.test", "wrong"), MANSIO_E_TIMEOUT);
+    assert_int_equal(attempt("user@alpha.test", "wrong"), MANSIO_E_TIMEOUT);
+    assert_int_equal(attempt("user@alpha.test", "pencil"), MANSIO_E_LIMIT);
+}
+
 /* Whatever a back end says beside yes and no is "try again", never "wrong password". */
 static const struct {
     int directory, judge, wanted;
@@ -567,6 +614,8 @@ int main(void)
         TEST(test_cancelled_at_each_suspension),
         TEST(test_upgrades),
         TEST(test_registry),
+        TEST(test_refuses_nobody_from_memory),
+        TEST(test_guesses_count_without_a_directory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

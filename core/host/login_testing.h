@@ -86,6 +86,9 @@ static struct {
     int logins;   /* how often login() was asked */
     int defaults; /* and login_defaults() */
     int upgrades; /* and credential_upgrade() */
+    int anew;     /* and login_anew(), of them */
+    int anew_result;
+    const char *remembered; /* what login() says that members have stored; NULL: the truth */
     int upgrade_result;
     uint32_t is_scram_ready;
     char asked[128];
@@ -118,9 +121,9 @@ static int fake_credential(struct mansio_arena *arena, uint64_t id, const char *
     return 1;
 }
 
-static int fake_login(struct mansio_instance *instance, struct mansio_str local,
-                      struct mansio_str domain, struct mansio_arena *arena, int64_t deadline_us,
-                      struct mansio_login *out)
+static int fake_find(struct mansio_instance *instance, struct mansio_str local,
+                     struct mansio_str domain, struct mansio_arena *arena, int64_t deadline_us,
+                     struct mansio_login *out)
 {
     (void)instance;
     (void)deadline_us;
@@ -155,6 +158,32 @@ static int fake_login(struct mansio_instance *instance, struct mansio_str local,
         out->is_scram_ready = people.is_scram_ready;
     }
     return 0;
+}
+
+static int fake_login(struct mansio_instance *instance, struct mansio_str local,
+                      struct mansio_str domain, struct mansio_arena *arena, int64_t deadline_us,
+                      struct mansio_login *out)
+{
+    int rc = fake_find(instance, local, domain, arena, deadline_us, out);
+    if (rc == 0 && people.remembered != NULL && out->account != NULL) {
+        struct mansio_credential *credential = NULL;
+        const struct mansio_credential **list = mansio_arena_alloc(arena, sizeof *list);
+        (void)fake_credential(arena, out->credentials[0]->id, people.remembered, &credential);
+        list[0] = credential;
+        out->credentials = list;
+        out->credential_count = 1;
+        out->is_remembered = 1;
+    }
+    return rc;
+}
+
+static int fake_login_anew(struct mansio_instance *instance, struct mansio_str local,
+                           struct mansio_str domain, struct mansio_arena *arena,
+                           int64_t deadline_us, struct mansio_login *out)
+{
+    people.anew++;
+    return people.anew_result < 0 ? people.anew_result
+                                  : fake_find(instance, local, domain, arena, deadline_us, out);
 }
 
 static int fake_defaults(struct mansio_instance *instance, struct mansio_str domain,
@@ -292,6 +321,7 @@ static const struct mansio_directory fake_directory = {.size = sizeof fake_direc
                                                        .route = fake_route,
                                                        .login = fake_login,
                                                        .login_defaults = fake_defaults,
+                                                       .login_anew = fake_login_anew,
                                                        .credential_upgrade = fake_upgrade};
 static const struct mansio_store fake_store = {.size = sizeof fake_store};
 static const struct mansio_auth fake_one = {

@@ -111,6 +111,14 @@ static int challenge(struct mansio_sasl *sasl, struct core_scram_exchange *scram
                                            &scram->server_first);
 }
 
+/* The salt is told before a password is judged: the database is asked for everybody, since it was
+ * for who isn't there. What is remembered will do while it is away. */
+static int look_anew(struct mansio_sasl *sasl, int64_t deadline_us)
+{
+    int rc = core_login_look_anew(&sasl->login, deadline_us);
+    return rc == MANSIO_E_CANCELLED ? core_login_finish(&sasl->login, rc, deadline_us) : 0;
+}
+
 static int first_step(struct mansio_sasl *sasl, struct mansio_str response, int64_t deadline_us,
                       struct mansio_str *out_challenge)
 {
@@ -131,6 +139,9 @@ static int first_step(struct mansio_sasl *sasl, struct mansio_str response, int6
     if (rc == 0 && is_downgraded) {
         sasl->login.why = "downgrade";
         return core_login_finish(&sasl->login, MANSIO_E_DENIED, deadline_us);
+    }
+    if (rc == 0) {
+        rc = look_anew(sasl, deadline_us);
     }
     if (rc == 0) {
         rc = find_keys(sasl, scram);

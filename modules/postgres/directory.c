@@ -34,6 +34,7 @@ static const struct mansio_directory directory_table = {
     .route = pg_route,
     .login = pg_login,
     .login_defaults = pg_login_defaults,
+    .login_anew = pg_login_anew,
     .credential_upgrade = pg_credential_upgrade,
     .object_add = pg_object_add,
     .object_set = pg_object_set,

@@ -25,6 +25,9 @@ int pg_route(struct mansio_instance *instance, struct mansio_str local, struct m
              struct mansio_arena *arena, int64_t deadline_us, struct mansio_route *out);
 int pg_login(struct mansio_instance *instance, struct mansio_str local, struct mansio_str domain,
              struct mansio_arena *arena, int64_t deadline_us, struct mansio_login *out);
+int pg_login_anew(struct mansio_instance *instance, struct mansio_str local,
+                  struct mansio_str domain, struct mansio_arena *arena, int64_t deadline_us,
+                  struct mansio_login *out);
 int pg_login_defaults(struct mansio_instance *instance, struct mansio_str domain,
                       struct mansio_arena *arena, int64_t deadline_us, struct mansio_login *out);
 int pg_credential_upgrade(struct mansio_instance *instance,

@@ -92,6 +92,13 @@ static int remembers(void)
     CHECK(pg_login(pg->instance, S("nobody"), S("alpha.test"), arena, DEADLINE, &login) == 0);
     CHECK(pg_cache_count(pg->cache) == 1); /* positive answers alone */
     CHECK(pg_login(pg->instance, S("ann"), S("alpha.test"), arena, DEADLINE, &login) == 0);
+    CHECK(!login.is_remembered);
+    CHECK(pg_login(pg->instance, S("ann"), S("alpha.test"), arena, DEADLINE, &login) == 0);
+    CHECK(login.is_remembered);
+    login = (struct mansio_login){.size = sizeof login};
+    CHECK(pg_login_anew(pg->instance, S("ann"), S("alpha.test"), arena, DEADLINE, &login) == 0);
+    CHECK(!login.is_remembered && login.account != NULL);
+    login = (struct mansio_login){.size = sizeof login};
     CHECK(pg_login_defaults(pg->instance, S("alpha.test"), arena, DEADLINE, &login) == 0);
     CHECK(pg_login_defaults(pg->instance, S("elsewhere"), arena, DEADLINE, &login) == 0);
     CHECK(pg_cache_count(pg->cache) == 3);

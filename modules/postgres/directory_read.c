@@ -302,7 +302,7 @@ int pg_route(struct mansio_instance *instance, struct mansio_str local, struct m
 }
 
 /* local.ptr NULL: of nobody. */
-static int find_login(struct pg *pg, struct mansio_str local, struct mansio_str domain,
+static int find_login(struct pg *pg, struct mansio_str local, struct mansio_str domain, int is_anew,
                       struct mansio_arena *arena, int64_t deadline_us, struct mansio_login *out)
 {
     char bytes[KEY_MAX];
@@ -316,9 +316,11 @@ static int find_login(struct pg *pg, struct mansio_str local, struct mansio_str 
     if (rc < 0) {
         return rc;
     }
-    const struct pg_answer *known = remembered(pg, key);
+    const struct pg_answer *known = is_anew ? NULL : remembered(pg, key);
     if (known != NULL) {
-        return copy_login(arena, &known->login, out);
+        rc = copy_login(arena, &known->login, out);
+        out->is_remembered = 1;
+        return rc;
     }
     uint64_t generation = pg->cache != NULL ? pg_cache_generation(pg->cache) : 0;
     pg_params_init(&params);
@@ -347,13 +349,21 @@ int pg_login(struct mansio_instance *instance, struct mansio_str local, struct m
              struct mansio_arena *arena, int64_t deadline_us, struct mansio_login *out)
 {
     struct mansio_str name = {local.ptr != NULL ? local.ptr : "", local.len};
-    return find_login(pg_of(instance), name, domain, arena, deadline_us, out);
+    return find_login(pg_of(instance), name, domain, 0, arena, deadline_us, out);
+}
+
+int pg_login_anew(struct mansio_instance *instance, struct mansio_str local,
+                  struct mansio_str domain, struct mansio_arena *arena, int64_t deadline_us,
+                  struct mansio_login *out)
+{
+    struct mansio_str name = {local.ptr != NULL ? local.ptr : "", local.len};
+    return find_login(pg_of(instance), name, domain, 1, arena, deadline_us, out);
 }
 
 int pg_login_defaults(struct mansio_instance *instance, struct mansio_str domain,
                       struct mansio_arena *arena, int64_t deadline_us, struct mansio_login *out)
 {
-    return find_login(pg_of(instance), MANSIO_STR_NONE, domain, arena, deadline_us, out);
+    return find_login(pg_of(instance), MANSIO_STR_NONE, domain, 0, arena, deadline_us, out);
 }
 
 /* ---- upgrading ------------------------------------------------------------------------------ */
