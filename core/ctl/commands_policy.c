@@ -9,6 +9,8 @@
 
 static const char *const tls_choices[] = {"required", "absent", NULL};
 
+static const char *const credential_choices[] = {"main", "app", "certificate", NULL};
+
 /* What a word may say beside its verb. */
 #define CONDITIONS                                                                                 \
     {.name = "--network",                                                                          \
@@ -33,6 +35,10 @@ static const char *const tls_choices[] = {"required", "absent", NULL};
     }
 enum { CONDITION_COUNT = 7 };
 
+#define SERVICE                                                                                    \
+    {                                                                                              \
+        .name = "--service", .argument = "NAME", .help = "only those about this service"           \
+    }
 #define REASON                                                                                     \
     {                                                                                              \
         .name = "--reason", .argument = "TEXT", .help = "why, for the audit log"                   \
@@ -63,6 +69,38 @@ static const struct core_ctl_command rows[] = {
      .option_count = CORE_CTL_SCOPE_COUNT + CONDITION_COUNT + 1,
      .options = {CORE_CTL_SCOPES, CONDITIONS, REASON},
      .run = core_ctl_cmd_policy_deny},
+    {.words = "policy explain",
+     .operand = "USER@DOMAIN",
+     .help = "show what each scope says to somebody, and what it comes to",
+     .flags = CORE_CTL_ADMIN,
+     .kind = MANSIO_OBJECT_POLICY,
+     .option_count = 7,
+     .options = {{.name = "--service", .argument = "NAME", .help = "who wants to use this"},
+                 {.name = "--network",
+                  .argument = "IP|unix",
+                  .help = "from there; needed where a word has a condition on networks"},
+                 {.name = "--tls", .help = "with TLS; assumed if nothing is said"},
+                 {.name = "--no-tls", .help = "without"},
+                 {.name = "--mechanism",
+                  .argument = "NAME",
+                  .help = "by this mechanism of SASL; assumed: PLAIN"},
+                 {.name = "--credential",
+                  .argument = "KIND",
+                  .choices = credential_choices,
+                  .help = "main, app or certificate; assumed: main"},
+                 {.name = "--at",
+                  .argument = "TIME",
+                  .help = "then: 2026-12-31T18:00:00Z; assumed: now"}},
+     .run = core_ctl_cmd_policy_explain},
+    {.words = "policy history",
+     .help = "show who changed words, when, from what to what, and why",
+     .flags = CORE_CTL_ADMIN,
+     .kind = MANSIO_OBJECT_POLICY,
+     .option_count = CORE_CTL_SCOPE_COUNT + 2,
+     .options = {CORE_CTL_SCOPES,
+                 SERVICE,
+                 {.name = "--limit", .argument = "N", .help = "the latest; else 1,000"}},
+     .run = core_ctl_cmd_policy_history},
     {.words = "policy lock",
      .operand = "SERVICE...",
      .help = "lock a scope's words: nobody more special has a say",
@@ -71,6 +109,25 @@ static const struct core_ctl_command rows[] = {
      .option_count = CORE_CTL_SCOPE_COUNT + 1,
      .options = {CORE_CTL_SCOPES, REASON},
      .run = core_ctl_cmd_policy_lock},
+    {.words = "policy show",
+     .help = "show the words that are there; of an account: all that bear on it",
+     .flags = CORE_CTL_ADMIN,
+     .kind = MANSIO_OBJECT_POLICY,
+     .option_count = CORE_CTL_SCOPE_COUNT + 1,
+     .options = {CORE_CTL_SCOPES, SERVICE},
+     .run = core_ctl_cmd_policy_show},
+    {.words = "policy test",
+     .operand = "allow|deny|clear SERVICE...",
+     .help = "show whom a change would hit, and change nothing",
+     .flags = CORE_CTL_ADMIN,
+     .kind = MANSIO_OBJECT_POLICY,
+     .option_count = CORE_CTL_SCOPE_COUNT + CONDITION_COUNT + 1,
+     .options = {CORE_CTL_SCOPES,
+                 CONDITIONS,
+                 {.name = "--limit",
+                  .argument = "N",
+                  .help = "list so many accounts and sessions; else 20"}},
+     .run = core_ctl_cmd_policy_test},
     {.words = "policy unlock",
      .operand = "SERVICE...",
      .help = "unlock a scope's words",

@@ -105,7 +105,11 @@ int core_ctl_cmd_password_set(struct core_ctl *ctl, const struct core_ctl_args *
 int core_ctl_cmd_policy_allow(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_policy_clear(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_policy_deny(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_policy_explain(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_policy_history(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_policy_lock(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_policy_show(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_policy_test(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_policy_unlock(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_queue_list(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_queue_show(struct core_ctl *ctl, const struct core_ctl_args *args);

@@ -7,6 +7,7 @@
 
 #include "core/ctl/fields.h"
 #include <mansio/error.h>
+#include <mansio/mail.h>
 #include <mansio/str.h>
 
 enum { SERVICE_MAX = 31 }; /* mansio/session.h */
@@ -28,6 +29,30 @@ const char *core_ctl_scope_name(uint32_t scope)
     return scope < MANSIO_COUNT(scopes) ? scopes[scope].name : "";
 }
 
+/* Domains have one spelling in the directory; what can't be one is its to refuse. */
+static struct mansio_str spelled(struct mansio_arena *arena, uint32_t scope,
+                                 struct mansio_str owner)
+{
+    size_t at = owner.len;
+    while (at > 0 && owner.ptr[at - 1] != '@') {
+        at--;
+    }
+    struct mansio_str domain = mansio_str_sub(owner, at, SIZE_MAX), out = owner;
+    struct mansio_str local = mansio_str_sub(owner, 0, at > 0 ? at - 1 : 0);
+    if (scope < MANSIO_POLICY_DOMAIN || mansio_domain_normalize(arena, domain, &domain) < 0) {
+        return owner;
+    }
+    if (scope == MANSIO_POLICY_DOMAIN) {
+        return at == 0 ? domain : owner;
+    }
+    if (at == 0 || mansio_local_normalize(arena, local, &local) < 0 ||
+        mansio_arena_printf(arena, &out, "%.*s@%.*s", MANSIO_STR_ARG(local),
+                            MANSIO_STR_ARG(domain)) < 0) {
+        return owner;
+    }
+    return out;
+}
+
 int core_ctl_scope(struct mansio_arena *arena, const struct core_ctl_args *args,
                    struct core_ctl_scope *out)
 {
@@ -45,7 +70,7 @@ int core_ctl_scope(struct mansio_arena *arena, const struct core_ctl_args *args,
             return mansio_fail(MANSIO_E_INVALID, "%s: empty", scopes[i].option);
         }
         found.scope = i;
-        found.owner = mansio_str_from_cstr(value);
+        found.owner = spelled(arena, i, mansio_str_from_cstr(value));
     }
     int rc = 0;
     if (found.scope == MANSIO_POLICY_PLATFORM) {
