@@ -1,14 +1,20 @@
 /*
- * Commands about passwords: set, make. Their stored form is made by an auth module, in this
+ * Commands about passwords: set, new, make. Their stored form is made by an auth module, in this
  * process; what is typed or piped in is wiped and never leaves it.
  */
 #include "core/ctl/admin.h"
+#include "core/ctl/app_password.h"
 #include "core/ctl/ctl.h"
+#include "core/ctl/fields.h"
 #include "core/ctl/input.h"
 #include "core/ctl/objects.h"
+#include "core/ctl/policy_words.h"
 #include "core/ctl/show.h"
+#include "core/ctl/when.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include <mansio/error.h>
 #include <mansio/str.h>
@@ -22,6 +28,9 @@ struct making {
     struct mansio_str stored;
     const char *stored_scheme; /* NULL: nobody here can tell */
     uint32_t has_scram;
+    /* Of an app password; those that weren't given are left as they are. */
+    struct mansio_field limits[2];
+    size_t limit_count;
 };
 
 /* ---- the stored form ----------------------------------------------------------------------------
@@ -210,8 +219,100 @@ static int find_habits(struct core_ctl *ctl, const struct whose *whose, struct m
     return 0;
 }
 
+/* ---- what an app password is good for -----------------------------------------------------------
+ */
+
+/* "imap,submission" as the directory has lists; "" for all. */
+static int read_services(struct mansio_arena *arena, const char *text, struct mansio_field *out)
+{
+    const struct mansio_field_form form = {
+        .size = sizeof form, .name = "--services", .type = MANSIO_FIELD_LIST};
+    *out = (struct mansio_field){.name = MANSIO_STR("services")};
+    if (text[0] == '\0') {
+        return 0;
+    }
+    int rc = core_ctl_field_value(arena, &form, text, &out->value);
+    struct mansio_str rest = out->value, service;
+    while (rc == 0 && mansio_str_split(&rest, ' ', &service)) {
+        rc = core_ctl_check_service(service);
+    }
+    return rc;
+}
+
+/* "30d" or a time; "" for never. */
+static int read_expiry(struct mansio_arena *arena, const char *text, struct mansio_field *out)
+{
+    int64_t until_us = 0, now_us = mansio_wall_us();
+    char time[MANSIO_TIME_RFC3339_MAX];
+    *out = (struct mansio_field){.name = MANSIO_STR("expires")};
+    if (text[0] == '\0') {
+        return 0;
+    }
+    int rc = core_ctl_when_parse(mansio_str_from_cstr(text), now_us, &until_us);
+    if (rc < 0) {
+        return rc;
+    }
+    if (until_us <= now_us) {
+        return mansio_fail(MANSIO_E_INVALID, "--expires %s: that is over", text);
+    }
+    size_t len = mansio_time_rfc3339(until_us, time);
+    return mansio_arena_copy(arena, (struct mansio_str){time, len}, &out->value);
+}
+
+static int read_limits(struct core_ctl *ctl, const struct core_ctl_args *args,
+                       const struct whose *whose, struct making *making)
+{
+    const char *services = core_ctl_option(args, "--services");
+    const char *expires = core_ctl_option(args, "--expires");
+    int rc = 0;
+    if ((services != NULL || expires != NULL) && whose->label.len == 0) {
+        return mansio_fail(MANSIO_E_INVALID,
+                           "%s: --services and --expires are for app passwords, USER@DOMAIN#LABEL",
+                           args->operand);
+    }
+    if (services != NULL) {
+        rc = read_services(ctl->arena, services, &making->limits[making->limit_count++]);
+    }
+    if (rc == 0 && expires != NULL) {
+        rc = read_expiry(ctl->arena, expires, &making->limits[making->limit_count++]);
+    }
+    return rc;
+}
+
 /* ---- storing ------------------------------------------------------------------------------------
  */
+
+/* What the directory is to store. Returns how many fields there are. */
+static size_t make_fields(const struct making *making, int is_added, struct mansio_field fields[5])
+{
+    size_t count = 0;
+    fields[count++] = (struct mansio_field){MANSIO_STR("stored"), making->stored};
+    if (making->stored_scheme != NULL) {
+        fields[count++] = (struct mansio_field){MANSIO_STR("scheme"),
+                                                mansio_str_from_cstr(making->stored_scheme)};
+        fields[count++] = (struct mansio_field){
+            MANSIO_STR("scram"), making->has_scram ? MANSIO_STR("true") : MANSIO_STR("false")};
+    }
+    for (size_t i = 0; i < making->limit_count; i++) {
+        if (making->limits[i].value.ptr != NULL || !is_added) { /* nothing yet to take away */
+            fields[count++] = making->limits[i];
+        }
+    }
+    return count;
+}
+
+static int add(struct core_ctl *ctl, const struct core_ctl_args *args, const struct making *making)
+{
+    struct core_ctl_admin *admin = ctl->admin;
+    struct mansio_actor actor = core_ctl_actor(ctl, args);
+    struct mansio_field fields[5];
+    size_t count = make_fields(making, 1, fields);
+    int rc = CORE_CTL_OFFERED(ctl, object_add);
+    return rc == 0 ? admin->directory.object_add(admin->instance, &actor, MANSIO_OBJECT_CREDENTIAL,
+                                                 mansio_str_from_cstr(args->operand), fields, count,
+                                                 core_ctl_deadline(ctl, CORE_CTL_STEP_US))
+                   : rc;
+}
 
 static int store(struct core_ctl *ctl, const struct core_ctl_args *args,
                  const struct making *making)
@@ -220,20 +321,15 @@ static int store(struct core_ctl *ctl, const struct core_ctl_args *args,
     struct mansio_actor actor = core_ctl_actor(ctl, args);
     struct mansio_str key = mansio_str_from_cstr(args->operand);
     int64_t deadline_us = core_ctl_deadline(ctl, CORE_CTL_STEP_US);
-    struct mansio_field fields[3] = {
-        {MANSIO_STR("stored"), making->stored},
-        {MANSIO_STR("scheme"), mansio_str_from_cstr(making->stored_scheme)},
-        {MANSIO_STR("scram"), making->has_scram ? MANSIO_STR("true") : MANSIO_STR("false")},
-    };
-    size_t count = making->stored_scheme != NULL ? 3 : 1;
+    struct mansio_field fields[5];
+    size_t count = make_fields(making, 0, fields);
     int rc = CORE_CTL_OFFERED(ctl, object_set);
     if (rc == 0) {
         rc = admin->directory.object_set(admin->instance, &actor, MANSIO_OBJECT_CREDENTIAL, key,
                                          fields, count, deadline_us);
     }
     if (rc == MANSIO_E_NOT_FOUND && admin->directory.object_add != NULL) {
-        rc = admin->directory.object_add(admin->instance, &actor, MANSIO_OBJECT_CREDENTIAL, key,
-                                         fields, count, deadline_us);
+        rc = add(ctl, args, making);
     }
     return rc;
 }
@@ -263,11 +359,11 @@ int core_ctl_cmd_password_set(struct core_ctl *ctl, const struct core_ctl_args *
         .with_scram = core_ctl_option(args, "--no-scram") == NULL,
         .stored = mansio_str_from_cstr(stored),
     };
-    int rc = 0;
-    if (stored == NULL) {
+    int rc = read_limits(ctl, args, &whose, &making);
+    if (rc == 0 && stored == NULL) {
         rc = ask_and_make(ctl, args, &whose, &making);
-    } else if (stored[0] == '\0' || core_ctl_option(args, "--scheme") != NULL ||
-               core_ctl_option(args, "--password") != NULL || !making.with_scram) {
+    } else if (rc == 0 && (stored[0] == '\0' || core_ctl_option(args, "--scheme") != NULL ||
+                           core_ctl_option(args, "--password") != NULL || !making.with_scram)) {
         rc = mansio_fail(MANSIO_E_INVALID, "--stored takes the whole stored form, and stands "
                                            "alone");
     }
@@ -288,4 +384,78 @@ int core_ctl_cmd_password_set(struct core_ctl *ctl, const struct core_ctl_args *
     int exit_code = done != NULL ? core_ctl_show_json(ctl, done) : CORE_CTL_OK;
     json_decref(done);
     return exit_code;
+}
+
+/* ---- an app password made here ------------------------------------------------------------------
+ */
+
+static int generate(struct mansio_arena *arena, struct mansio_secret **out)
+{
+    uint8_t random[CORE_CTL_APP_PASSWORD_RANDOM];
+    char text[CORE_CTL_APP_PASSWORD_LEN];
+    ssize_t count = getrandom(random, sizeof random, 0);
+    int err = errno;
+    if (count != (ssize_t)sizeof random) {
+        return mansio_fail(MANSIO_E_IO, "no random bytes: %s", strerror(err));
+    }
+    core_ctl_app_password(random, text);
+    int rc = mansio_secret_new(arena, (struct mansio_str){text, sizeof text}, out);
+    explicit_bzero(text, sizeof text);
+    explicit_bzero(random, sizeof random);
+    return rc;
+}
+
+/* Nobody can show it again. */
+static int show_once(struct core_ctl *ctl, const struct core_ctl_args *args,
+                     struct mansio_str password, const struct making *making)
+{
+    if (!ctl->is_json) {
+        int rc = core_ctl_write(ctl, password);
+        return rc == CORE_CTL_OK ? core_ctl_write(ctl, MANSIO_STR("\n")) : rc;
+    }
+    json_t *out = json_pack("{s:s, s:s, s:s, s:s%}", "done", "added", "kind", "credential", "key",
+                            args->operand, "password", password.ptr, password.len);
+    for (size_t i = 0; i < making->limit_count; i++) {
+        const struct mansio_field *field = &making->limits[i];
+        if (field->value.ptr != NULL) {
+            json_object_set_new(
+                out, mansio_str_eq(field->name, MANSIO_STR("expires")) ? "expires" : "services",
+                json_stringn(field->value.ptr, field->value.len));
+        }
+    }
+    int exit_code = core_ctl_show_json(ctl, out);
+    json_decref(out);
+    return exit_code;
+}
+
+int core_ctl_cmd_password_new(struct core_ctl *ctl, const struct core_ctl_args *args)
+{
+    struct whose whose = take_apart(mansio_str_from_cstr(args->operand));
+    struct mansio_secret *password = NULL;
+    struct making making = {
+        .scheme = mansio_str_from_cstr(core_ctl_option(args, "--scheme")),
+        .with_scram = core_ctl_option(args, "--no-scram") == NULL,
+    };
+    int rc = read_limits(ctl, args, &whose, &making);
+    if (rc == 0 && whose.label.len == 0) {
+        rc = mansio_fail(MANSIO_E_INVALID,
+                         "%s: only app passwords are made here: USER@DOMAIN#LABEL", args->operand);
+    }
+    if (rc == 0) {
+        rc = find_habits(ctl, &whose, &making);
+    }
+    if (rc == 0) {
+        rc = generate(ctl->arena, &password);
+    }
+    if (rc == 0) {
+        rc = make_stored(ctl, mansio_secret_bytes(password), &making);
+    }
+    if (rc == 0) {
+        rc = inspect(ctl, &making);
+    }
+    if (rc == 0) {
+        rc = add(ctl, args, &making);
+    }
+    return rc < 0 ? core_ctl_failed(ctl, rc)
+                  : show_once(ctl, args, mansio_secret_bytes(password), &making);
 }

@@ -31,6 +31,21 @@ static const struct core_ctl_option global_options[] = {
         .name = "--no-scram", .help = "without SCRAM-SHA-256 keys beside it"                       \
     }
 
+#define SERVICES                                                                                   \
+    {                                                                                              \
+        .name = "--services", .argument = "NAME,...",                                              \
+        .help = "an app password: good for these alone; \"\": for all"                             \
+    }
+#define EXPIRES                                                                                    \
+    {                                                                                              \
+        .name = "--expires", .argument = "TIME",                                                   \
+        .help = "an app password: good until then, or for 30d; \"\": for ever"                     \
+    }
+#define REASON                                                                                     \
+    {                                                                                              \
+        .name = "--reason", .argument = "TEXT", .help = "why, for the audit log"                   \
+    }
+
 /* What narrows the queue. */
 #define QUEUE_FILTERS                                                                              \
     {.name = "--tenant", .argument = "NAME", .help = "only those of this tenant"},                 \
@@ -48,6 +63,10 @@ static const struct core_ctl_option global_options[] = {
 
 /* Those that are not made from forms. */
 static const struct core_ctl_command fixed_commands[] = {
+    {.words = "audit verify",
+     .help = "check that nobody has tampered with the audit log",
+     .flags = CORE_CTL_ADMIN,
+     .run = core_ctl_cmd_audit_verify},
     {.words = "batch",
      .help = "run commands about the directory from standard input",
      .flags = CORE_CTL_ADMIN | CORE_CTL_ALONE,
@@ -74,27 +93,34 @@ static const struct core_ctl_command fixed_commands[] = {
      .option_count = 2,
      .options = {SCHEME, NO_SCRAM},
      .run = core_ctl_cmd_password_make},
+    {.words = "password new",
+     .operand = "USER@DOMAIN#LABEL",
+     .help = "make an app password, and show it this once",
+     .flags = CORE_CTL_ADMIN,
+     .option_count = 5,
+     .options = {SCHEME, NO_SCRAM, SERVICES, EXPIRES, REASON},
+     .run = core_ctl_cmd_password_new},
     {.words = "password set",
      .operand = "USER@DOMAIN[#LABEL]",
      .help = "give an account a password, read from standard input",
      .flags = CORE_CTL_ADMIN,
-     .option_count = 5,
+     .option_count = 7,
      .options = {SCHEME,
                  NO_SCRAM,
+                 SERVICES,
+                 EXPIRES,
                  {.name = "--stored",
                   .argument = "TEXT",
                   .help = "store this, which an auth module made"},
                  {.name = "--password", .argument = "TEXT", .help = "in a batch alone: this one"},
-                 {.name = "--reason", .argument = "TEXT", .help = "why, for the audit log"}},
+                 REASON},
      .run = core_ctl_cmd_password_set},
     {.words = "queue delete",
      .operand = "[ID...]",
      .help = "take messages out of the queue, and tell nobody",
      .flags = CORE_CTL_ADMIN,
      .option_count = 6,
-     .options = {QUEUE_FILTERS,
-                 QUEUE_ALL,
-                 {.name = "--reason", .argument = "TEXT", .help = "why, for the audit log"}},
+     .options = {QUEUE_FILTERS, QUEUE_ALL, REASON},
      .run = core_ctl_cmd_queue_delete},
     {.words = "queue list",
      .help = "show what is to leave, a line a recipient, the oldest first",
