@@ -24,27 +24,25 @@ static int is_before(const struct http_route *a, const struct http_route *b)
     return (a->flags & MANSIO_HTTP_PREFIX) < (b->flags & MANSIO_HTTP_PREFIX);
 }
 
-static int check(const struct mansio_http_route *route, struct mansio_instance *instance)
+static int check(const struct mansio_http_route *route, const struct mansio_instance *instance)
 {
-    struct mansio_str name = mansio_instance_name(instance);
     if (route->path == NULL || route->path[0] != '/') {
         return mansio_fail(MANSIO_E_INVALID, "%.*s: a route's path begins with '/'",
-                           MANSIO_STR_ARG(name));
+                           MANSIO_STR_ARG(mansio_instance_name(instance)));
     }
     if (route->methods == 0) {
-        return mansio_fail(MANSIO_E_INVALID, "%.*s: route %s has no method", MANSIO_STR_ARG(name),
-                           route->path);
+        return mansio_fail(MANSIO_E_INVALID, "%.*s: route %s has no method",
+                           MANSIO_STR_ARG(mansio_instance_name(instance)), route->path);
     }
     for (const char *c = route->host; c != NULL && *c != '\0'; c++) {
         if (*c >= 'A' && *c <= 'Z') {
             return mansio_fail(MANSIO_E_INVALID, "%.*s: a route's host %s is not in lower case",
-                               MANSIO_STR_ARG(name), route->host);
+                               MANSIO_STR_ARG(mansio_instance_name(instance)), route->host);
         }
     }
     return 0;
 }
 
-/* @p known is a copy of a row, as far as both know it. */
 static void enter(struct http_routes *routes, const struct http_route *entry)
 {
     size_t at = routes->count++;

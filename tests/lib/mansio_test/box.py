@@ -48,7 +48,7 @@ def _listener(port, serve, **more):
     return {"address": [f"{HOST}:{port}"], "serve": serve, **more}
 
 
-def memory_box(daemon, made, protocol, stored=None, modules=(), **settings):
+def memory_box(daemon, made, protocol, stored=None, modules=(), login=None, **settings):
     """Over the store in memory, which lives in one worker. @made is a kind of Box; the settings are
     the protocol's. @modules are further ones of tests/modules, an instance each."""
     build = daemon.install.build / "tests" / "modules"
@@ -62,7 +62,7 @@ def memory_box(daemon, made, protocol, stored=None, modules=(), **settings):
     config["workers"] = 1
     config["module_path"].append(str(daemon.install.prefix / "lib" / "mansio"))
     config["certificates"] = {"server": {"chain": str(certificate), "key": str(key)}}
-    config["login"] = {"delay": "0s", "failures_per_address": 0}
+    config["login"] = {"delay": "0s", "failures_per_address": 0, **(login or {})}
     config["instances"] = {
         "memory": {
             "module": "store-memory",
