@@ -170,13 +170,11 @@ static void XMLCALL on_doctype(void *arg, const XML_Char *name, const XML_Char *
     stop(arg, MANSIO_E_INVALID, "a document type");
 }
 
-/* What HTTP says counts more than what the document says, and a byte order mark more than both (RFC
- * 7303 3): there are clients that write encoding="utf-16" into UTF-8. */
-static const char *encoding_of(struct mansio_str first, struct mansio_str charset)
+/* What HTTP says counts more than what the document says, and a byte order mark, as expat has it,
+ * more than both (RFC 7303 3): there are clients that write encoding="utf-16" into UTF-8. */
+static const char *encoding_of(struct mansio_str charset)
 {
-    int is_utf16 = mansio_str_starts(first, MANSIO_STR("\xff")) ||
-                   mansio_str_starts(first, MANSIO_STR("\xfe"));
-    return !is_utf16 && mansio_str_ieq(charset, MANSIO_STR("utf-8")) ? "UTF-8" : NULL;
+    return mansio_str_ieq(charset, MANSIO_STR("utf-8")) ? "UTF-8" : NULL;
 }
 
 static int parse(struct reader *r, const struct mansio_str *parts, size_t part_count)
@@ -247,14 +245,8 @@ int autodiscover_request_read(struct mansio_arena *arena, const struct mansio_st
 {
     MANSIO_SCRATCH_BEGIN(scratch);
     struct reader *r = mansio_arena_alloc(scratch, sizeof *r);
-    size_t first = 0;
 
-    while (first < part_count && parts[first].len == 0) {
-        first++;
-    }
-
-    r->parser = XML_ParserCreateNS(
-        encoding_of(first < part_count ? parts[first] : MANSIO_STR(""), charset), SEPARATOR);
+    r->parser = XML_ParserCreateNS(encoding_of(charset), SEPARATOR);
     int rc = r->parser != NULL ? parse(r, parts, part_count)
                                : mansio_fail(MANSIO_E_LIMIT, "no memory for an XML parser");
     if (r->parser != NULL) {

@@ -166,8 +166,17 @@ static void refuses_what_is_too_much(void **state)
     struct mansio_buf *large = mansio_buf_new(arena, 100000);
 
     (void)state;
+    mansio_buf_printf(deep, "<Autodiscover xmlns=\"" REQUEST "\"><Request><EMailAddress>a@b"
+                            "</EMailAddress><AcceptableResponseSchema>" WANTED
+                            "</AcceptableResponseSchema>");
+    for (int i = 0; i < 28; i++) {
+        mansio_buf_printf(deep, "%s", i < 14 ? "<a>" : "</a>"); /* 16 deep, as it may be */
+    }
+    mansio_buf_printf(deep, "%s", "</Request></Autodiscover>");
+    assert_int_equal(read_one(mansio_buf_str(deep), "", &request), 0);
+    mansio_buf_reset(deep);
     mansio_buf_printf(deep, "<Autodiscover xmlns=\"" REQUEST "\">");
-    for (int i = 0; i < 5000; i++) {
+    for (int i = 0; i < 16; i++) {
         mansio_buf_printf(deep, "<a>");
     }
     assert_int_equal(read_one(mansio_buf_str(deep), "", &request), MANSIO_E_LIMIT);
