@@ -25,6 +25,7 @@
 #include "core/host/config.h"
 #include "core/host/content.h"
 #include "core/host/listener_tls.h"
+#include "core/host/last_use.h"
 #include "core/host/limits.h"
 #include "core/host/log.h"
 #include "core/host/login.h"
@@ -42,8 +43,9 @@
 #include <mansio/module.h>
 #include <mansio/str.h>
 
-#define BEAT_US   (250 * MANSIO_MS)
-#define ORPHAN_US (5 * MANSIO_SECOND) /* to finish what is in hand once the master is gone */
+#define BEAT_US     (250 * MANSIO_MS)
+#define ORPHAN_US   (5 * MANSIO_SECOND) /* to finish what is in hand once the master is gone */
+#define LAST_USE_US (2 * MANSIO_SECOND) /* to write what was noted last */
 
 enum { SAMPLE_BEATS = 4, STUCK_ORPHAN_S = 12 /* ORPHAN_US, and time for stop() */ };
 
@@ -257,6 +259,11 @@ static int start_run(void *arg)
         if (process.start_result == 0) {
             process.start_result = core_limits_configure(process.config);
         }
+        if (process.start_result == 0) {
+            core_last_use_configure(process.config->login.use_every_us);
+            process.start_result =
+                mansio_group_spawn(process.group, "last-use", core_last_use_run, NULL, NULL);
+        }
         if (process.start_result < 0) {
             core_modules_stop(process.modules);
         }
@@ -452,6 +459,7 @@ static int main_run(void *arg)
     core_service_close(&process);
     mansio_group_close(process.group); /* a start() that is still under way ends here */
     core_bus_set_link(NULL, NULL);
+    core_last_use_end(mansio_deadline_in(LAST_USE_US));
     core_accounts_fini();
     core_login_fini();
     core_limits_fini();

@@ -11,6 +11,8 @@
 #include "core/daemon/check.h"
 #include "core/daemon/json.h"
 #include "core/host/config.h"
+#include "core/host/last_use.h"
+#include "core/host/limits.h"
 #include "core/host/login.h"
 #include "core/host/modules.h"
 #include "core/host/session.h"
@@ -151,6 +153,7 @@ static int reconfigure(struct core_child_process *process, int fd)
     core_child_set_log(process);
     int copied = core_login_configure(config);
     copied = copied < 0 ? copied : core_limits_configure(config);
+    core_last_use_configure(config->login.use_every_us);
     return copied < 0 ? copied : rc;
 }
 

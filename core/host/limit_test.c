@@ -166,6 +166,79 @@ static void test_refused_events_dont_count(void **state)
     assert_int_equal(rate(1, MANSIO_SECOND), 0);
 }
 
+/* Several rates at once: all of them, or none. */
+static void test_all_or_nothing(void **state)
+{
+    (void)state;
+    const int64_t minute = 60 * MANSIO_SECOND;
+    size_t refused = 99;
+    struct core_limit_use uses[3] = {
+        {.name = "address", .key = MANSIO_STR("a"), .max = 10},
+        {.name = "network", .key = MANSIO_STR("n"), .max = 4},
+        {.name = "tenant", .key = MANSIO_STR("t"), .max = 20},
+    };
+    assert_int_equal(core_limit_rates(uses, 3, 3, minute, &refused), 0);
+    assert_int_equal(core_limit_rates(uses, 3, 2, minute, &refused), MANSIO_E_LIMIT);
+    assert_int_equal(refused, 1);
+    assert_int_equal(mansio_limit_rate_left("address", MANSIO_STR("a"), 10, minute), 7);
+    assert_int_equal(mansio_limit_rate_left("network", MANSIO_STR("n"), 4, minute), 1);
+    assert_int_equal(mansio_limit_rate_left("tenant", MANSIO_STR("t"), 20, minute), 17);
+    assert_int_equal(core_limit_rates(uses, 3, 1, minute, &refused), 0);
+    assert_int_equal(core_limit_rates(uses, 3, 1, minute, &refused), MANSIO_E_LIMIT);
+    /* Another network goes on with the same tenant, to its end; many at once never fit. */
+    uses[0].key = MANSIO_STR("b");
+    uses[1].key = MANSIO_STR("m");
+    assert_int_equal(core_limit_rates(uses, 3, 5, minute, &refused), MANSIO_E_LIMIT);
+    assert_int_equal(refused, 1);
+    uses[1].max = UINT32_MAX;
+    assert_int_equal(core_limit_rates(uses, 3, 10, minute, &refused), 0);
+    assert_int_equal(core_limit_rates(uses, 3, 1, minute, &refused), MANSIO_E_LIMIT);
+    assert_int_equal(refused, 0);
+    assert_int_equal(core_limit_rates(uses, 0, 1, minute, &refused), 0);
+    assert_int_equal(core_limit_rates(uses, 1, 1, MANSIO_SECOND - 1, &refused), MANSIO_E_BUG);
+}
+
+/* One event of a key; whether there was room for it. */
+static int has_room(struct mansio_str key)
+{
+    return mansio_limit_rate("x", key, 1000, 60 * MANSIO_SECOND) == 0;
+}
+
+/* Where the last of several finds no room in the table, those before it are as they were. */
+static void test_nothing_where_the_table_is_full(void **state)
+{
+    (void)state;
+    const int64_t minute = 60 * MANSIO_SECOND;
+    char text[16], with[16], without[16];
+    size_t refused = 99;
+    unsigned i = 0;
+    unsigned held = 0;
+    /* Counts never give way. Of those that found room, the first thousand go again. */
+    for (unsigned n = 0; n < 3 * CORE_SHM_LIMITS_MAX; n++) {
+        held += mansio_limit_acquire("full", key_of(text, n), 1) == 0;
+    }
+    assert_true(held > CORE_SHM_LIMITS_MAX * 9 / 10);
+    for (unsigned n = 0; n < 1000; n++) {
+        mansio_limit_release("full", key_of(text, n));
+    }
+    while (has_room(key_of(without, i))) {
+        i++;
+    }
+    struct core_limit_use uses[2] = {{.name = "x", .max = 1000},
+                                     {.name = "x", .key = key_of(without, i), .max = 1000}};
+    do {
+        uses[0].key = key_of(with, ++i);
+    } while (!has_room(uses[0].key));
+    assert_true(i < 100000);
+    int left = mansio_limit_rate_left("x", uses[0].key, 1000, minute);
+    assert_int_equal(left, 999);
+    assert_int_equal(core_limit_rates(uses, 2, 7, minute, &refused), MANSIO_E_LIMIT);
+    assert_int_equal(refused, 1);
+    assert_int_equal(mansio_limit_rate_left("x", uses[0].key, 1000, minute), left);
+    assert_int_equal(core_limit_rates(uses, 1, 7, minute, &refused), 0);
+    assert_int_equal(mansio_limit_rate_left("x", uses[0].key, 1000, minute), left - 7);
+}
+
 static void test_full_table(void **state)
 {
     (void)state;
@@ -354,6 +427,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_looks_without_counting, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_window_range, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused_events_dont_count, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_all_or_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_nothing_where_the_table_is_full, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_table, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rates_give_way, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_entries_are_used_again, set_up, tear_down),

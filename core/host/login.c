@@ -16,6 +16,7 @@
 
 #include "core/host/account.h"
 #include "core/host/gate.h"
+#include "core/host/last_use.h"
 #include "core/host/limits.h"
 #include "core/host/log.h"
 #include "core/host/login_channel.h"
@@ -432,6 +433,9 @@ int core_login_finish(struct core_login *login, int rc, int64_t deadline_us)
         return fail_ours(login, rc);
     }
     core_count_login(CORE_LOGIN_OK);
+    core_last_use_note(login->found.account, login->result.credential_id,
+                       mansio_session_service(login->session),
+                       mansio_conn_peer_ip(mansio_session_conn(login->session)));
     log_success(login);
     return 0;
 }
