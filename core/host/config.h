@@ -74,6 +74,7 @@ struct core_config_listener {
     size_t certificate;                  /* index of its default certificate, unless tls is OFF */
     uint32_t client_certificate;         /* enum core_tls_client_certificate */
     struct mansio_str client_ca;         /* path, a NUL behind it */
+    uint32_t client_account;             /* enum core_tls_peer_names */
     const struct core_network *proxies;
     size_t proxy_count;
     const struct mansio_settings *settings;

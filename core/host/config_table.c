@@ -191,6 +191,8 @@ static const struct mansio_setting login_table[] = {
 
 static const char *const tls_modes[] = {"off", "starttls", "implicit", NULL};
 static const char *const client_certificates[] = {"off", "request", "require", NULL};
+static const char *const client_accounts[] = {"san", "subject", "either",
+                                              NULL}; /* core/net/tls.h */
 
 static const struct mansio_setting tls_table[] = {
     MANSIO_SETTING(.name = "handshake_time", .type = MANSIO_SETTING_DURATION,
@@ -264,6 +266,11 @@ static const struct mansio_setting listener_table[] = {
                    .choices = client_certificates,
                    .help = "Whether a client's certificate is asked for (any is taken) or must "
                            "come from client_ca; where there is client_ca, request is the default"),
+    MANSIO_SETTING(.name = "client_account", .type = MANSIO_SETTING_CHOICE,
+                   .choices = client_accounts, .default_text = "san",
+                   .help = "What of a certificate that client_ca vouches for names the account to "
+                           "log in to (SASL EXTERNAL): mail addresses of its subjectAltName, "
+                           "emailAddress of its subject, or this where there are none of those"),
     MANSIO_SETTING(.name = "proxy_from", .type = MANSIO_SETTING_LIST, .unit = "networks", .min = 0,
                    .max = 256,
                    .help = "Peers in these networks (192.0.2.0/24, 2001:db8::/32, unix) begin with "

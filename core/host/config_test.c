@@ -307,7 +307,8 @@ static const struct {
       "'-'"}},
     {"listeners: {x: {address: '*:1', serve: i, mechanisms: [PLAIN, GSSAPI]}}\n" HELLO,
      NULL,
-     {"a:1:63: listeners.x.mechanisms: found \"GSSAPI\", expected one of SCRAM-SHA-256-PLUS, "
+     {"a:1:63: listeners.x.mechanisms: found \"GSSAPI\", expected one of EXTERNAL, "
+      "SCRAM-SHA-256-PLUS, "
       "SCRAM-SHA-256, PLAIN, LOGIN"}},
     {"listeners: {x: {address: '*:1', serve: i, tls: implicit}}\n" HELLO,
      NULL,

@@ -102,6 +102,7 @@ static void take_clients(struct core_problems *problems, const struct mansio_set
 {
     out->client_ca = mansio_settings_str(entry, "client_ca");
     out->client_certificate = (uint32_t)mansio_settings_int(entry, "client_certificate");
+    out->client_account = (uint32_t)mansio_settings_int(entry, "client_account");
     if (!mansio_settings_is_set(entry, "client_certificate") && out->client_ca.len > 0) {
         out->client_certificate = CORE_TLS_CLIENT_REQUEST;
     }
@@ -112,6 +113,11 @@ static void take_clients(struct core_problems *problems, const struct mansio_set
     }
     if (out->tls == CORE_TLS_OFF && out->client_ca.len > 0 && !is_bad(entry, "tls")) {
         complain(problems, entry, "client_ca", "found a path, but this listener has no TLS");
+    }
+    if (mansio_settings_is_set(entry, "client_account") && out->client_ca.len == 0 &&
+        !is_bad(entry, "client_ca")) {
+        complain(problems, entry, "client_account",
+                 "found where to look in certificates, but no client_ca to judge them by");
     }
 }
 

@@ -7,6 +7,7 @@
 
 #include "core/host/limits.h"
 #include "core/net/conn.h"
+#include "core/net/tls.h"
 
 int core_channel_is_tls(const struct mansio_conn *conn)
 {
@@ -38,4 +39,11 @@ void core_channel_limit_peer(const struct mansio_conn *conn, struct core_limit_p
 struct mansio_str core_channel_network(const struct mansio_conn *conn)
 {
     return core_conn_peer_network(conn);
+}
+
+int core_channel_peer_addresses(const struct mansio_conn *conn, uint32_t from,
+                                struct mansio_arena *arena, const struct mansio_str **out,
+                                size_t *out_count)
+{
+    return core_conn_peer_addresses(conn, from, arena, out, out_count);
 }

@@ -24,6 +24,11 @@ struct mansio_str core_channel_server_name(const struct mansio_conn *conn);
 MANSIO_MUST_CHECK int core_channel_binding(const struct mansio_conn *conn, struct mansio_str type,
                                            struct mansio_arena *arena, struct mansio_str *out);
 
+/* As core_conn_peer_addresses(). */
+MANSIO_MUST_CHECK int core_channel_peer_addresses(const struct mansio_conn *conn, uint32_t from,
+                                                  struct mansio_arena *arena,
+                                                  const struct mansio_str **out, size_t *out_count);
+
 /* Whom the peer counts as, in limits. */
 void core_channel_limit_peer(const struct mansio_conn *conn, struct core_limit_peer *out);
 

@@ -11,12 +11,14 @@
 #include "core/host/login.h"
 #include "core/host/login_channel.h"
 #include "core/host/sasl_table.h"
+#include "core/net/tls.h"
 
 enum { LISTENERS_MAX = 16384 };
 
 struct listener {
     uint32_t is_plaintext;
     uint32_t mechanisms; /* bits by enum core_sasl_id */
+    uint32_t peer_names; /* enum core_tls_peer_names */
 };
 
 static struct {
@@ -44,6 +46,7 @@ int core_login_configure(const struct core_config *config)
         struct listener *listener = mansio_arena_alloc(arena, sizeof *listener);
         listener->is_plaintext = row->is_plaintext_login;
         listener->mechanisms = mechanism_bits(row);
+        listener->peer_names = row->client_account;
         int rc = mansio_map_put(listeners, row->name, listener);
         if (rc < 0) {
             mansio_arena_free(arena);
@@ -96,4 +99,10 @@ int core_login_allows_mechanism(const struct mansio_conn *conn, uint32_t id)
 {
     const struct listener *listener = listener_of(conn);
     return listener != NULL && (listener->mechanisms & 1U << id) != 0;
+}
+
+uint32_t core_login_peer_names(const struct mansio_conn *conn)
+{
+    const struct listener *listener = listener_of(conn);
+    return listener != NULL ? listener->peer_names : CORE_TLS_PEER_SAN;
 }

@@ -17,4 +17,7 @@ int core_login_allows_plaintext(const struct mansio_conn *conn);
 /* Its listener offers this mechanism (sasl_table.h), as far as settings go. */
 int core_login_allows_mechanism(const struct mansio_conn *conn, uint32_t id);
 
+/* Where of a client's certificate its listener looks for accounts: enum core_tls_peer_names. */
+uint32_t core_login_peer_names(const struct mansio_conn *conn);
+
 #endif

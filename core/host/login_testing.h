@@ -30,7 +30,11 @@
 static struct {
     int is_tls, is_unix;
     const char *server_name, *network;
-    const char *exporter, *end_point; /* binding data; NULL: it has none of that type */
+    const char *exporter, *end_point;   /* binding data; NULL: it has none of that type */
+    const struct mansio_str *addresses; /* of the peer's certificate */
+    size_t address_count;
+    int address_result;  /* of asking for them */
+    uint32_t asked_from; /* where they were looked for */
 } channel;
 
 int core_channel_is_tls(const struct mansio_conn *conn)
@@ -76,6 +80,18 @@ int core_channel_binding(const struct mansio_conn *conn, struct mansio_str type,
     (void)conn;
     return data == NULL ? MANSIO_E_UNSUPPORTED
                         : mansio_arena_copy(arena, mansio_str_from_cstr(data), out);
+}
+
+int core_channel_peer_addresses(const struct mansio_conn *conn, uint32_t from,
+                                struct mansio_arena *arena, const struct mansio_str **out,
+                                size_t *out_count)
+{
+    (void)conn;
+    (void)arena;
+    channel.asked_from = from;
+    *out = channel.addresses;
+    *out_count = channel.address_count;
+    return channel.address_result;
 }
 
 /* ---- the directory ---- */

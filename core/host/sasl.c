@@ -1,6 +1,6 @@
 /*
  * SASL (RFC 4422): which mechanisms a session offers, and exchanges of them. The mechanisms
- * themselves are in sasl_password.c and sasl_scram.c.
+ * themselves are in sasl_external.c, sasl_password.c and sasl_scram.c.
  */
 #include "core/host/sasl.h"
 
@@ -13,15 +13,17 @@
 #include "core/host/login_settings.h"
 
 enum {
-    NAMES_MAX = 256,         /* all names, with spaces */
-    ARENA_CAP = 512 * 1024,  /* of one exchange */
-    BINDING_CAP = 16 * 1024, /* channel binding data, looked at and dropped */
+    NAMES_MAX = 256,              /* all names, with spaces */
+    ARENA_CAP = 512 * 1024,       /* of one exchange */
+    BINDING_CAP = 16 * 1024,      /* channel binding data, looked at and dropped */
+    CERTIFICATE_CAP = 128 * 1024, /* its addresses, likewise */
 };
 
 typedef int (*step_fn)(struct mansio_sasl *sasl, struct mansio_str response, int64_t deadline_us,
                        struct mansio_str *out_challenge);
 
 static const step_fn steps[CORE_SASL_COUNT] = {
+    [CORE_SASL_EXTERNAL] = core_sasl_external_step,
     [CORE_SASL_SCRAM_SHA_256_PLUS] = core_sasl_scram_step,
     [CORE_SASL_SCRAM_SHA_256] = core_sasl_scram_step,
     [CORE_SASL_PLAIN] = core_sasl_plain_step,
@@ -55,6 +57,20 @@ static int has_binding(const struct mansio_conn *conn)
     return has;
 }
 
+static int has_address(const struct mansio_conn *conn)
+{
+    const struct mansio_str *addresses;
+    size_t count = 0;
+    if (!core_channel_is_tls(conn)) {
+        return 0;
+    }
+    struct mansio_arena *arena = mansio_arena_new(NULL, "sasl.certificate", CERTIFICATE_CAP);
+    int rc =
+        core_channel_peer_addresses(conn, core_login_peer_names(conn), arena, &addresses, &count);
+    mansio_arena_free(arena);
+    return rc == 0 && count > 0;
+}
+
 /* All but what the directory knows: whether passwords there have keys. */
 static int is_possible(const struct mansio_conn *conn, const struct core_sasl_facts *facts)
 {
@@ -65,6 +81,9 @@ static int is_possible(const struct mansio_conn *conn, const struct core_sasl_fa
         return 0;
     }
     if ((facts->flags & CORE_SASL_SCRAM) != 0 && !has_scram()) {
+        return 0;
+    }
+    if ((facts->flags & CORE_SASL_CERTIFICATE) != 0 && !has_address(conn)) {
         return 0;
     }
     return (facts->flags & CORE_SASL_BINDING) == 0 || has_binding(conn);

@@ -22,7 +22,10 @@ struct mansio_sasl {
     struct core_scram_exchange *scram; /* SCRAM's first message, and what was made of it */
 };
 
-/* Each as mansio_sasl_step(); sasl_password.c, sasl_scram.c. */
+/* Each as mansio_sasl_step(); sasl_external.c, sasl_password.c, sasl_scram.c. */
+MANSIO_MUST_CHECK int core_sasl_external_step(struct mansio_sasl *sasl, struct mansio_str response,
+                                              int64_t deadline_us,
+                                              struct mansio_str *out_challenge);
 MANSIO_MUST_CHECK int core_sasl_plain_step(struct mansio_sasl *sasl, struct mansio_str response,
                                            int64_t deadline_us, struct mansio_str *out_challenge);
 MANSIO_MUST_CHECK int core_sasl_login_step(struct mansio_sasl *sasl, struct mansio_str response,

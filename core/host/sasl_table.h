@@ -8,22 +8,24 @@
 #include <mansio/base.h>
 
 /* All of them, for messages; sasl_table_test holds it against the table. */
-#define CORE_SASL_NAMES "SCRAM-SHA-256-PLUS, SCRAM-SHA-256, PLAIN, LOGIN"
+#define CORE_SASL_NAMES "EXTERNAL, SCRAM-SHA-256-PLUS, SCRAM-SHA-256, PLAIN, LOGIN"
 
 enum core_sasl_flags {
     CORE_SASL_PASSWORD = 1,      /* the password travels: only where that is allowed */
     CORE_SASL_SCRAM = 2,         /* every credential must have SCRAM-SHA-256 keys */
     CORE_SASL_BINDING = 4,       /* the channel must have binding data: needs TLS */
     CORE_SASL_SERVER_BEGINS = 8, /* with a challenge (RFC 4422 5, item 2a) */
+    CORE_SASL_CERTIFICATE = 16,  /* the client showed one that names an account: needs TLS */
 };
 
 /* In the table's order. */
 enum core_sasl_id {
-    CORE_SASL_SCRAM_SHA_256_PLUS = 0,
-    CORE_SASL_SCRAM_SHA_256 = 1,
-    CORE_SASL_PLAIN = 2,
-    CORE_SASL_LOGIN = 3,
-    CORE_SASL_COUNT = 4,
+    CORE_SASL_EXTERNAL = 0,
+    CORE_SASL_SCRAM_SHA_256_PLUS = 1,
+    CORE_SASL_SCRAM_SHA_256 = 2,
+    CORE_SASL_PLAIN = 3,
+    CORE_SASL_LOGIN = 4,
+    CORE_SASL_COUNT = 5,
 };
 
 struct core_sasl_facts {

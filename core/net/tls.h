@@ -96,6 +96,23 @@ enum core_tls_client_certificate {
     CORE_TLS_CLIENT_REQUIRE = 2, /* one that our CAs vouch for, or no handshake */
 };
 
+/* Where of a client's certificate to look for mail addresses. */
+enum core_tls_peer_names {
+    CORE_TLS_PEER_SAN = 0,     /* its subjectAltName */
+    CORE_TLS_PEER_SUBJECT = 1, /* emailAddress of its subject */
+    CORE_TLS_PEER_EITHER = 2,  /* the former; the latter if that has none */
+};
+enum { CORE_TLS_PEER_ADDRESSES_MAX = 64 }; /* of a certificate; further ones are left out */
+
+/* The mail addresses that the certificate of a conn's peer was made out to, in @p arena: one that
+ * the listener's CAs vouch for, and that is valid now. *out_count 0 for any other. MANSIO_E_LIMIT.
+ * tls_peer.c */
+CORE_EXPORT MANSIO_MUST_CHECK int core_conn_peer_addresses(const struct mansio_conn *conn,
+                                                           uint32_t from,
+                                                           struct mansio_arena *arena,
+                                                           const struct mansio_str **out,
+                                                           size_t *out_count);
+
 /* How a handshake ended. */
 enum core_tls_end {
     CORE_TLS_END_FULL = 0,

@@ -87,9 +87,7 @@ int core_tls_facts(struct core_tls *tls, struct mansio_tls_facts *out)
         .server_name = tls->server_name,
         .cipher_bits = cipher ? (uint32_t)SSL_CIPHER_get_bits(cipher, NULL) : 0,
         .is_resumed = SSL_session_reused(tls->ssl) ? 1 : 0,
-        .is_peer_verified = SSL_get0_peer_certificate(tls->ssl) != NULL &&
-                            SSL_get_verify_mode(tls->ssl) != SSL_VERIFY_NONE &&
-                            SSL_get_verify_result(tls->ssl) == X509_V_OK,
+        .is_peer_verified = (uint32_t)core_tls_is_peer_verified(tls),
         .peer_subject = tls->peer_subject,
         .peer_fingerprint = tls->peer_fingerprint,
     };

@@ -114,6 +114,19 @@ struct core_tls *core_tls_of_stream(const struct mansio_stream *stream);
 MANSIO_MUST_CHECK int core_tls_facts(struct core_tls *tls, struct mansio_tls_facts *out);
 MANSIO_MUST_CHECK int core_tls_peer_certificate(struct core_tls *tls, struct mansio_arena *arena,
                                                 struct mansio_str *out);
+/* As core_conn_peer_addresses(); @p tls may be NULL. tls_peer.c */
+MANSIO_MUST_CHECK int core_tls_peer_addresses(struct core_tls *tls, uint32_t from,
+                                              struct mansio_arena *arena,
+                                              const struct mansio_str **out, size_t *out_count);
+/* Of a certificate, whoever vouches for it. */
+MANSIO_MUST_CHECK int core_tls_certificate_addresses(X509 *peer, uint32_t from,
+                                                     struct mansio_arena *arena,
+                                                     const struct mansio_str **out,
+                                                     size_t *out_count);
+/* 1: neither before its time nor after it. */
+int core_tls_is_valid_now(const X509 *peer);
+/* 1: it showed a certificate that our CAs vouch for. @p tls is open. */
+int core_tls_is_peer_verified(const struct core_tls *tls);
 MANSIO_MUST_CHECK int core_tls_channel_binding(struct core_tls *tls, struct mansio_str type,
                                                struct mansio_arena *arena, struct mansio_str *out);
 

@@ -20,8 +20,18 @@ class Authority:
             *["-addext", "keyUsage=critical,keyCertSign,cRLSign"],
         )
 
-    def make(self, name, *hosts, subject=None, days=30, kind="ec", usage="serverAuth,clientAuth"):
-        """A certificate for these DNS names; returns (chain, key). @p days may be negative: expired."""
+    def make(
+        self,
+        name,
+        *hosts,
+        emails=(),
+        subject=None,
+        days=30,
+        kind="ec",
+        usage="serverAuth,clientAuth",
+    ):
+        """A certificate for these DNS names and mail addresses; returns (chain, key). @p days may be
+        negative: expired."""
         key, request = self.directory / f"{name}.key", self.directory / f"{name}.csr"
         chain, more = self.directory / f"{name}.pem", self.directory / f"{name}.ext"
         how = {
@@ -34,8 +44,9 @@ class Authority:
             *["-subj", subject or f"/CN={name}"],
         )
         lines = [f"extendedKeyUsage={usage}", "basicConstraints=CA:FALSE"]
-        if hosts:
-            names = (f"DNS:{host}" if not host[0].isdigit() else f"IP:{host}" for host in hosts)
+        names = [f"DNS:{host}" if not host[0].isdigit() else f"IP:{host}" for host in hosts]
+        names += [f"email:{address}" for address in emails]
+        if names:
             lines.append("subjectAltName=" + ",".join(names))
         more.write_text("\n".join(lines) + "\n")
         run(
