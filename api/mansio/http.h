@@ -83,48 +83,51 @@ struct mansio_http_handler {
 struct mansio_http {
     size_t size; /* sizeof(struct mansio_http) */
 
-    /** One enum mansio_http_method bit. @since 1.0 */
+    /** One enum mansio_http_method bit. @yields no @since 1.0 */
     uint32_t (*method)(const struct mansio_http_request *request);
 
-    /** Host, lower case, without port; empty in HTTP/1.0 without one. @since 1.0 */
+    /** Host, lower case, without port; empty in HTTP/1.0 without one. @yields no @since 1.0 */
     struct mansio_str (*host)(const struct mansio_http_request *request);
 
-    /** Port that the client asked for: the Host field's, else the scheme's default. @since 1.0 */
+    /** Port that the client asked for: the Host field's, else the scheme's default. @yields no
+     * @since 1.0 */
     uint32_t (*port)(const struct mansio_http_request *request);
 
-    /** Path: %-sequences decoded, dot segments resolved (RFC 3986 5.2.4); no NUL in it. @since 1.0
+    /** Path: %-sequences decoded, dot segments resolved (RFC 3986 5.2.4); no NUL in it. @yields no
+     * @since 1.0
      */
     struct mansio_str (*path)(const struct mansio_http_request *request);
 
     /** A parameter of the query (application/x-www-form-urlencoded), decoded: the first of that
-     * name in any case. @return 0; MANSIO_E_NOT_FOUND @since 1.0 */
+     * name in any case. @return 0; MANSIO_E_NOT_FOUND; MANSIO_E_LIMIT @yields no @since 1.0 */
     int (*query)(const struct mansio_http_request *request, struct mansio_str name,
                  struct mansio_str *out);
 
     /** A field of the head, trimmed; several of one name joined by ", " (RFC 9110 5.3).
-     * @return 0; MANSIO_E_NOT_FOUND @since 1.0 */
+     * Never Authorization, which the core alone judges.
+     * @return 0; MANSIO_E_NOT_FOUND; MANSIO_E_LIMIT @yields no @since 1.0 */
     int (*header)(const struct mansio_http_request *request, struct mansio_str name,
                   struct mansio_str *out);
 
-    /** Content, transfer coding undone; empty without one. @since 1.0 */
+    /** Content, transfer coding undone; empty without one. @yields no @since 1.0 */
     struct mansio_str (*body)(const struct mansio_http_request *request);
 
-    /** 1 if it came through TLS. @since 1.0 */
+    /** 1 if it came through TLS. @yields no @since 1.0 */
     int (*is_tls)(const struct mansio_http_request *request);
 
-    /** Arena that lives until the answer is sent. @since 1.0 */
+    /** Arena that lives until the answer is sent. @yields no @since 1.0 */
     struct mansio_arena *(*arena)(const struct mansio_http_request *request);
 
-    /** Status, 200 to 599. @since 1.0 */
+    /** Status, 200 to 599. @yields no @since 1.0 */
     void (*set_status)(struct mansio_http_answer *answer, uint32_t status);
 
     /** Add a field; Content-Length, Date, Connection, Transfer-Encoding are not for handlers.
-     * @return 0; MANSIO_E_INVALID for what is no field; MANSIO_E_LIMIT @since 1.0 */
+     * @return 0; MANSIO_E_INVALID for what is no field; MANSIO_E_LIMIT @yields no @since 1.0 */
     int (*add_header)(struct mansio_http_answer *answer, struct mansio_str name,
                       struct mansio_str value);
 
     /** Content and its type. @p body must live as long as the request's arena.
-     * @return 0; MANSIO_E_INVALID; MANSIO_E_LIMIT @since 1.0 */
+     * @return 0; MANSIO_E_INVALID; MANSIO_E_LIMIT @yields no @since 1.0 */
     int (*set_body)(struct mansio_http_answer *answer, struct mansio_str type,
                     struct mansio_str body);
 };
