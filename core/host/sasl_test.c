@@ -398,6 +398,23 @@ static void test_scram_is_throttled(void **state)
     assert_int_equal(judges.keys, 2);
 }
 
+/* The salt is told for a name that the database was asked for just now, as a stranger's is; while
+ * it is away, what is remembered will do. */
+static void test_scram_asks_anew(void **state)
+{
+    (void)state;
+    user_says("pencil");
+    people.remembered = "{ONE}pencil";
+    assert_int_equal(run_session(talk_scram), MANSIO_SASL_DONE);
+    assert_int_equal(people.anew, 1);
+    people.anew_result = MANSIO_E_UNAVAILABLE;
+    assert_int_equal(run_session(talk_scram), MANSIO_SASL_DONE);
+    assert_int_equal(people.anew, 2);
+    dialogue.name = "nobody";
+    assert_int_equal(run_session(talk_scram), MANSIO_E_DENIED);
+    assert_int_equal(people.anew, 2);
+}
+
 static int broken_keys(const struct mansio_login *login, struct mansio_arena *arena,
                        const struct mansio_scram_keys *const **out, size_t *out_count)
 {
@@ -534,6 +551,7 @@ int main(void)
         TEST(test_beginnings, node_setup),
         TEST(test_scram, scram_setup),
         TEST(test_scram_is_throttled, scram_setup),
+        TEST(test_scram_asks_anew, scram_setup),
         TEST(test_faulty_keys, scram_setup),
         TEST(test_cancelled_at_each_suspension, scram_setup),
         TEST(test_nonces_are_fresh, scram_setup),

@@ -49,7 +49,8 @@ class Node:
         self.passwords = self.kept_passwords()
         self.name = "lab"
         self.user = None  # who the daemon becomes; None: stays who starts it
-        self.address = None  # where it listens for mail programs beside HOST
+        self.host = HOST  # where it listens: another loopback address beside another node
+        self.address = None  # and for mail programs beside that
         self.workers = 0
         self.outbound = None  # settings of what sends to others; None: mail for them waits
         self.database_port = None  # where the daemon looks for it; None: the cluster's own
@@ -66,14 +67,15 @@ class Node:
             role: (folder / role).read_text().strip() for role in ROLES if (folder / role).exists()
         }
 
-    def prepare(self, hosts):
-        """Directories, certificates, secrets of the database roles."""
+    def prepare(self, hosts, like=None):
+        """Directories, certificates, secrets of the database roles: another node's, if both are of
+        one database."""
         for path in (self.directory, self.run_directory, self.directory / "secrets"):
             path.mkdir(parents=True, exist_ok=True)
         (self.directory / "secrets").chmod(0o700)
         certificates.make_authority(self.directory / "tls")
         certificates.make_certificate(self.directory / "tls", "server", hosts)
-        self.passwords = {role: secrets.token_hex(16) for role in ROLES}
+        self.passwords = like.passwords if like else {r: secrets.token_hex(16) for r in ROLES}
         for name, password in {**self.passwords, "superuser": self.cluster.password}.items():
             path = self.directory / "secrets" / name
             path.touch(0o600)
@@ -109,7 +111,7 @@ class Node:
             return {"password": {"file": path}} if name in DAEMON else {"password_file": path}
 
         def listener(port, serve, **more):
-            hosts = [HOST, self.address] if self.address else [HOST]
+            hosts = [self.host, self.address] if self.address else [self.host]
             return {"address": [place(host, port) for host in hosts], "serve": serve, **more}
 
         # On loopback nobody listens in; elsewhere passwords go through TLS only.
@@ -118,7 +120,7 @@ class Node:
             "mx": listener(self.ports["smtp"], "mx", tls="starttls"),
             "lmtp": {
                 "address": [
-                    f"{HOST}:{self.ports['lmtp']}",
+                    f"{self.host}:{self.ports['lmtp']}",
                     f"unix:{self.run_directory / 'lmtp.sock'}",
                 ],
                 "serve": "lmtp",
@@ -136,7 +138,7 @@ class Node:
             "workers": self.workers,
             "module_path": [str(self.prefix / "lib" / "mansio")],
             "control": {"socket": str(self.run_directory / "control.sock")},
-            "metrics": {"address": f"{HOST}:{self.ports['metrics']}"},
+            "metrics": {"address": f"{self.host}:{self.ports['metrics']}"},
             "certificates": {
                 "server": {"chain": str(tls / "server.pem"), "key": str(tls / "server.key")}
             },
@@ -199,7 +201,7 @@ class Node:
     def variables(self):
         """What lab.env says, all but MANSIOD_PID, which the supervisor adds."""
         return {
-            "LAB_HOST": HOST,
+            "LAB_HOST": self.host,
             "SMTP_PORT": self.ports["smtp"],
             "LMTP_PORT": self.ports["lmtp"],
             "LMTP_UNIX": self.run_directory / "lmtp.sock",

@@ -32,6 +32,7 @@ class Lab:
         self.node = Node(self.directory, prefix, self.cluster)
         self.node.workers = workers
         self.node.ends_with = os.getpid()  # a test run that is killed leaves nothing behind
+        self.others = []  # nodes beside
         self.stored = None  # the stored credential of every account; None: SCRAM-SHA-256 keys
 
     def up(self):
@@ -57,9 +58,20 @@ class Lab:
     def start(self):
         self.node.start({"PASSWORD": PASSWORD})
 
+    def beside(self, host="127.0.0.2"):
+        """Another node of the same database, that listens there: prepared, not started."""
+        node = Node(self.directory / f"node-{host}", self.node.prefix, self.cluster)
+        node.name, node.host, node.workers = f"lab-{host}", host, self.node.workers
+        node.ends_with = os.getpid()
+        node.database_settings = self.node.database_settings
+        node.prepare(["localhost", host], like=self.node)
+        self.others.append(node)
+        return node
+
     def down(self):
         try:
-            self.node.stop()
+            for node in [*self.others, self.node]:
+                node.stop()
         finally:
             self.cluster.remove()
 
