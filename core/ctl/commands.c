@@ -181,6 +181,15 @@ static const struct core_ctl_command fixed_commands[] = {
      .option_count = 1,
      .options = {{.name = "--quick", .help = "don't wait for what is in hand"}},
      .run = core_ctl_cmd_stop},
+    {.words = "top",
+     .help = "watch sessions, rates and load; q leaves",
+     .flags = CORE_CTL_ALONE,
+     .option_count = 2,
+     .options = {{.name = "--interval",
+                  .argument = "SECONDS",
+                  .help = "how often, or over how long; else 2"},
+                 {.name = "--once", .help = "print them once, all of them, and be done"}},
+     .run = core_ctl_cmd_top},
 };
 
 /* All kinds in one, sorted by words; made once, kept to the end of the process. */

@@ -25,7 +25,7 @@ static void offers_what_may_come(void **state)
     } rows[] = {
         {{""},
          "account\naddress\naudit\nbatch\ncompletion\ndomain\nhelp\nmodules\npassword\nplan\n"
-         "platform\npolicy\nqueue\nquota\nreload\nschema\nsessions\nstatus\nstop\ntenant\n",
+         "platform\npolicy\nqueue\nquota\nreload\nschema\nsessions\nstatus\nstop\ntenant\ntop\n",
          0},
         {{"s"}, "schema\nsessions\nstatus\nstop\n", 0},
         {{"st"}, "status\nstop\n", 0},

@@ -119,6 +119,7 @@ int core_ctl_cmd_queue_retry(struct core_ctl *ctl, const struct core_ctl_args *a
 int core_ctl_cmd_queue_delete(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_schema_apply(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_schema_status(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_top(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_batch(struct core_ctl *ctl, const struct core_ctl_args *args);
 
 /* run.c: parse and run one command line. Returns an exit code. In a batch from inside the fiber

@@ -39,6 +39,7 @@ enum core_message_type {
     CORE_MESSAGE_KILL = 9,        /* a session's id */
     CORE_MESSAGE_KICK = 10,       /* the balance may have changed: look again */
     CORE_MESSAGE_CHECK = 11,      /* JSON; descriptors: running source, state, shared memory */
+    CORE_MESSAGE_TOP = 12,        /* how many sessions of what? */
 
     /* both ways */
     CORE_MESSAGE_BUS = 20, /* topic, NUL, payload */

@@ -340,6 +340,9 @@ static int on_message(struct core_message *message)
     case CORE_MESSAGE_KILL:
         core_child_on_kill(&process, message);
         return 0;
+    case CORE_MESSAGE_TOP:
+        core_child_on_top(&process, message);
+        return 0;
     case CORE_MESSAGE_KICK:
         core_worker_kick(&process);
         return 0;

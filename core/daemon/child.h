@@ -71,6 +71,7 @@ void core_service_close(struct core_child_process *process);
 
 /* The master's questions: answered at once, or in parts. May yield. child_ask.c */
 void core_child_on_sessions(struct core_child_process *process, const struct core_message *message);
+void core_child_on_top(struct core_child_process *process, const struct core_message *message);
 void core_child_on_kill(struct core_child_process *process, const struct core_message *message);
 void core_child_on_reconfigure(struct core_child_process *process,
                                const struct core_message *message);

@@ -9,6 +9,7 @@
 
 #include "core/daemon/channel.h"
 #include "core/daemon/check.h"
+#include "core/daemon/control.h"
 #include "core/daemon/json.h"
 #include "core/host/config.h"
 #include "core/host/last_use.h"
@@ -16,6 +17,7 @@
 #include "core/host/login.h"
 #include "core/host/modules.h"
 #include "core/host/session.h"
+#include "core/host/tally.h"
 #include <mansio/error.h>
 #include <mansio/log.h>
 #include <mansio/str.h>
@@ -24,6 +26,7 @@ enum {
     PART_SESSIONS = 32, /* their JSON stays below a message's size: all parts of one are bounded */
     LIMIT_MAX = 100000,
     QUEUE_MAX = 32,
+    SERVICES_MAX = 64,
 };
 
 struct mansio_str core_child_problems(const struct core_child_process *process)
@@ -125,6 +128,35 @@ void core_child_on_kill(struct core_child_process *process, const struct core_me
                         : core_sessions_kill(message->payload, MANSIO_REASON_KILLED) == 0;
     answer(process, CORE_MESSAGE_ANSWERED, message->id,
            json_pack("{s:I}", "killed", (json_int_t)killed));
+}
+
+/* ---- top ------------------------------------------------------------------------------------- */
+
+/* {"imap": 12, ...}: the largest. */
+static json_t *counts_json(enum core_tally tally, size_t max, size_t *out_names)
+{
+    struct core_tally_row *rows = calloc(max, sizeof *rows);
+    json_t *json = json_object();
+    MANSIO_ASSERT(rows != NULL);
+    size_t count = core_tally_top(tally, rows, max, out_names);
+    for (size_t i = 0; i < count; i++) {
+        json_t *key = core_json_str(rows[i].name); /* bytes that are no UTF-8 are replaced */
+        json_object_set_new(json, json_string_value(key), json_integer((json_int_t)rows[i].count));
+        json_decref(key);
+    }
+    free(rows);
+    return json;
+}
+
+void core_child_on_top(struct core_child_process *process, const struct core_message *message)
+{
+    size_t names = 0, tenants = 0;
+    json_t *json = json_object();
+    json_object_set_new(json, "services", counts_json(CORE_TALLY_SERVICE, SERVICES_MAX, &names));
+    json_object_set_new(json, "tenants",
+                        counts_json(CORE_TALLY_TENANT, CORE_TOP_TENANTS, &tenants));
+    json_object_set_new(json, "tenant_count", json_integer((json_int_t)tenants));
+    answer(process, CORE_MESSAGE_ANSWERED, message->id, json);
 }
 
 /* ---- live settings --------------------------------------------------------------------------- */

@@ -194,6 +194,11 @@ static void run_sessions_kill(struct client *client, const json_t *args,
     core_control_sessions_kill(client->control->master, args, answer);
 }
 
+static void run_top(struct client *client, const json_t *args, struct core_control_answer *answer)
+{
+    core_control_top(client->control->master, args, answer);
+}
+
 /* An optional truth value of the arguments; 0 with the answer, if it's something else. */
 static int take_flag(const json_t *args, const char *name, int *out,
                      struct core_control_answer *answer)
@@ -243,6 +248,7 @@ static const struct command commands[] = {
     {"sessions.list", run_sessions_list, 0},
     {"status", run_status, 0},
     {"stop", run_stop, 1},
+    {"top", run_top, 0},
 };
 
 static const struct command *find_command(const char *name)

@@ -48,4 +48,11 @@ void core_control_sessions_list(struct core_master *master, const json_t *args,
 void core_control_sessions_kill(struct core_master *master, const json_t *args,
                                 struct core_control_answer *answer);
 
+/* The largest tenants that a process tells of. */
+enum { CORE_TOP_TENANTS = 64 };
+
+/* Figures to watch (control_top.c). Yields. */
+void core_control_top(struct core_master *master, const json_t *args,
+                      struct core_control_answer *answer);
+
 #endif

@@ -27,4 +27,22 @@ CORE_EXPORT void core_metric_observe(uint32_t handle, size_t index, int64_t valu
  * (conns and sessions a worker). */
 CORE_EXPORT void core_metrics_print(struct core_shm *shm, struct mansio_buf *out);
 
+/* One series, summed over all slots. */
+struct core_metric_sum {
+    struct mansio_str name;   /* as it is printed: "mansio_core_logins_total" */
+    const char *label, *text; /* its label and that one's value; "" for none */
+    uint32_t type;            /* enum mansio_metric_type */
+    uint32_t is_time;         /* 1: values are microseconds */
+    uint64_t value;           /* of a histogram: how many */
+    uint64_t sum;             /* of a histogram: of all values */
+};
+typedef void (*core_metric_sum_fn)(void *arg, const struct core_metric_sum *sum);
+
+/* Visit the same sums; @p sum is gone when @p visit returns. */
+CORE_EXPORT void core_metrics_visit(core_metric_sum_fn visit, void *arg, struct core_shm *shm);
+
+/* A counter or gauge of one process: what rows of this name, unprinted ("mansio_core_fibers"), have
+ * in its slot, together. */
+CORE_EXPORT uint64_t core_metrics_of_slot(struct core_shm *shm, uint32_t slot, const char *name);
+
 #endif

@@ -1,6 +1,6 @@
 /*
  * Metrics, the reading side: the sums over all slots in Prometheus' text exposition format 0.0.4,
- * then what the slots say of each process.
+ * then what the slots say of each process; and the same sums for whoever wants numbers.
  *
  * Reads other processes' memory and believes nothing it finds there (core_row_read). Names follow
  * Prometheus' rules: the unit is the name's end, counters end in _total, seconds are seconds.
@@ -331,4 +331,56 @@ void core_metrics_print(struct core_shm *shm, struct mansio_buf *out)
     }
     print_slots(shm, out);
     mansio_arena_free(sums.arena);
+}
+
+/* ---- as numbers ----------------------------------------------------------------------------- */
+
+static void visit_family(core_metric_sum_fn visit, void *arg, struct mansio_str name,
+                         const struct family *family)
+{
+    for (const struct series *series = family->first; series != NULL; series = series->next) {
+        struct core_metric_sum sum = {
+            .name = name,
+            .label = series->row.label,
+            .text = series->row.value,
+            .type = series->row.type,
+            .is_time = strcmp(series->row.unit, "seconds") == 0,
+            .value = series->values[0],
+        };
+        for (uint32_t i = 1; sum.type == MANSIO_METRIC_HISTOGRAM && i <= SHM_HISTOGRAM_BUCKETS;
+             i++) {
+            sum.value += series->values[i];
+        }
+        if (sum.type == MANSIO_METRIC_HISTOGRAM) {
+            sum.sum = series->values[SHM_HISTOGRAM_VALUES - 1];
+        }
+        visit(arg, &sum);
+    }
+}
+
+void core_metrics_visit(core_metric_sum_fn visit, void *arg, struct core_shm *shm)
+{
+    struct sums sums = add_up(shm);
+    size_t cursor = 0;
+    struct mansio_str name;
+    void *family;
+    while (mansio_map_next(sums.families, &cursor, &name, &family)) {
+        visit_family(visit, arg, name, family);
+    }
+    mansio_arena_free(sums.arena);
+}
+
+uint64_t core_metrics_of_slot(struct core_shm *shm, uint32_t slot, const char *name)
+{
+    const struct shm_area *area = &core_shm_memory(shm)->areas[slot];
+    uint32_t count = core_rows_count(area);
+    uint64_t value = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct shm_row row;
+        if (core_row_read(area, i, &row) == 0 && row.type != MANSIO_METRIC_HISTOGRAM &&
+            strcmp(row.name, name) == 0) {
+            value += load(&area->values[row.first]);
+        }
+    }
+    return value;
 }

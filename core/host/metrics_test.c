@@ -23,6 +23,7 @@
 #include "core/host/metrics_rows.h"
 
 enum { LINES = 0, DEPTH, WAIT, SIZE, ITEMS };
+enum { SUMS = 3 }; /* looked for at once */
 
 static const struct mansio_metric table[] = {
     MANSIO_METRIC(.name = "lines", .type = MANSIO_METRIC_COUNTER, .help = "lines \\ \"read\""),
@@ -310,6 +311,46 @@ static void test_sums(void **state)
     assert_true(value("mansio_core_conns_accepted_total", "") == 300);
 }
 
+static void take_sum(void *arg, const struct core_metric_sum *sum)
+{
+    struct core_metric_sum *out = arg;
+    for (size_t i = 0; i < SUMS; i++) {
+        if (mansio_str_eq(out[i].name, sum->name)) {
+            struct mansio_str name = out[i].name;
+            out[i] = *sum;
+            out[i].name = name;
+        }
+    }
+}
+
+static void test_sums_as_numbers(void **state)
+{
+    struct core_shm *shm = *state;
+    struct core_metric_sum sums[SUMS] = {
+        {.name = MANSIO_STR("mansio_my_module_lines_total")},
+        {.name = MANSIO_STR("mansio_my_module_wait_seconds")},
+        {.name = MANSIO_STR("mansio_my_module_depth")},
+    };
+    uint32_t handle = become(shm, 1, 3);
+    core_metric_add(handle, LINES, 5);
+    core_metric_set(handle, DEPTH, -7);
+    core_metric_observe(handle, WAIT, 1500000);
+    handle = become(shm, 2, 4);
+    core_metric_add(handle, LINES, 2);
+    core_metric_observe(handle, WAIT, 20);
+    core_metrics_visit(take_sum, sums, shm);
+    assert_int_equal(sums[0].value, 7);
+    assert_int_equal(sums[0].is_time, 0);
+    assert_int_equal(sums[1].value, 2);
+    assert_int_equal(sums[1].sum, 1500020);
+    assert_int_equal(sums[1].is_time, 1);
+    assert_int_equal((int64_t)sums[2].value, -7);
+    assert_int_equal(core_metrics_of_slot(shm, 1, "mansio_my_module_lines"), 5);
+    assert_int_equal(core_metrics_of_slot(shm, 2, "mansio_my_module_lines"), 2);
+    assert_int_equal(core_metrics_of_slot(shm, 2, "mansio_my_module_wait"), 0); /* a histogram */
+    assert_int_equal(core_metrics_of_slot(shm, 3, "mansio_my_module_lines"), 0);
+}
+
 static void test_slots(void **state)
 {
     struct core_shm *shm = *state;
@@ -568,6 +609,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_sums, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_sums_as_numbers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_slots, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_histogram_bounds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_seconds_begin_at_16_us, set_up, tear_down),

@@ -25,6 +25,7 @@
 #include "core/host/metrics_core.h"
 #include "core/host/session_id.h"
 #include "core/host/shm.h"
+#include "core/host/tally.h"
 #include "core/net/conn.h"
 #include "core/net/tls.h"
 
@@ -180,6 +181,7 @@ void core_session_leave(struct mansio_session *session)
     if (session->account == NULL) {
         return;
     }
+    core_tally_count(CORE_TALLY_TENANT, mansio_account_facts(session->account)->tenant, -1);
     if (session->account_next != NULL) {
         session->account_next->account_before = session->account_before;
     }
@@ -293,6 +295,7 @@ static int open_session(struct mansio_conn *conn, struct conn_sessions *of_conn,
     of_conn->first = session;
     context->fields = &badge->fields;
     count_open(1);
+    core_tally_count(CORE_TALLY_SERVICE, service, 1);
     core_count(CORE_METRIC_SESSIONS, 1);
     *out = session;
     return 0;
@@ -326,6 +329,7 @@ static void close_session(struct mansio_session *session)
     (void)mansio_map_remove(registry.by_id, session->badge->fields.session);
     give_badge_back(session->badge);
     count_open(-1);
+    core_tally_count(CORE_TALLY_SERVICE, mansio_session_service(session), -1);
     mansio_arena_free(session->arena);
 }
 
