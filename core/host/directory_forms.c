@@ -7,6 +7,9 @@
 static const char *const states[] = {"active", "suspended", "closed", NULL};
 static const char *const quota_replies[] = {"temporary", "permanent", NULL};
 static const char *const credential_kinds[] = {"main", "app", NULL};
+static const char *const verbs[] = {"allow", "deny", NULL};
+static const char *const tls_words[] = {"required", "absent", NULL};
+static const char *const scopes[] = {"platform", "plan", "tenant", "domain", "account", NULL};
 
 #define FIELD(...)                                                                                 \
     {                                                                                              \
@@ -38,7 +41,12 @@ static const char *const credential_kinds[] = {"main", "app", NULL};
         FIELD(.name = "postmaster", .type = MANSIO_FIELD_TEXT,                                     \
               .help = "an address that gets mail for postmaster where a domain has none")
 
-static const struct mansio_field_form platform_fields[] = {HABITS};
+static const struct mansio_field_form platform_fields[] = {
+    HABITS,
+    FIELD(.name = "policy_default", .type = MANSIO_FIELD_CHOICE, .choices = verbs,
+          .flags = MANSIO_FIELD_REQUIRED,
+          .help = "whether an account may use a service that no scope says a word of"),
+};
 
 static const struct mansio_field_form plan_fields[] = {
     DESCRIPTION,
@@ -107,6 +115,17 @@ static const struct mansio_field_form credential_fields[] = {
     FIELD(.name = "account", .type = MANSIO_FIELD_TEXT,
           .flags = MANSIO_FIELD_READ_ONLY | MANSIO_FIELD_FILTER, .help = "whose it is"),
     CREATED,
+    FIELD(.name = "services", .type = MANSIO_FIELD_LIST, .flags = MANSIO_FIELD_IN_LIST,
+          .help = "of an app password: the services that it is good for; left out: all"),
+    FIELD(.name = "expires", .type = MANSIO_FIELD_TIME, .flags = MANSIO_FIELD_IN_LIST,
+          .help = "of an app password: when it ends; left out: never"),
+    FIELD(.name = "last_used", .type = MANSIO_FIELD_TIME,
+          .flags = MANSIO_FIELD_IN_LIST | MANSIO_FIELD_READ_ONLY,
+          .help = "when it let somebody in, about"),
+    FIELD(.name = "last_service", .type = MANSIO_FIELD_TEXT, .flags = MANSIO_FIELD_READ_ONLY,
+          .help = "to which service"),
+    FIELD(.name = "last_network", .type = MANSIO_FIELD_TEXT, .flags = MANSIO_FIELD_READ_ONLY,
+          .help = "from which address"),
 };
 
 static const struct mansio_field_form quota_fields[] = {
@@ -147,6 +166,41 @@ static const struct mansio_field_form audit_fields[] = {
           .help = "JSON of what is; no secrets"),
     FIELD(.name = "reason", .type = MANSIO_FIELD_TEXT,
           .flags = MANSIO_FIELD_IN_LIST | MANSIO_FIELD_READ_ONLY, .help = "why"),
+    FIELD(.name = "hash", .type = MANSIO_FIELD_TEXT, .flags = MANSIO_FIELD_READ_ONLY,
+          .help = "SHA-256 over this row and the hash of the one before; noted elsewhere, it proves"
+                  " all of them"),
+};
+
+/* A word is wholly replaced by one that is given a verb; without a verb, what is given changes. */
+static const struct mansio_field_form policy_fields[] = {
+    FIELD(.name = "verb", .type = MANSIO_FIELD_CHOICE, .choices = verbs,
+          .flags = MANSIO_FIELD_IN_LIST, .help = "what the scope says of the service"),
+    FIELD(.name = "locked", .type = MANSIO_FIELD_BOOL, .flags = MANSIO_FIELD_IN_LIST,
+          .help = "whether more special scopes have no say behind it"),
+    FIELD(.name = "networks", .type = MANSIO_FIELD_LIST, .flags = MANSIO_FIELD_IN_LIST,
+          .help = "it holds for peers in one of these: CIDR, \"unix\", names of networks"),
+    FIELD(.name = "tls", .type = MANSIO_FIELD_CHOICE, .choices = tls_words,
+          .flags = MANSIO_FIELD_IN_LIST, .help = "it holds with TLS, or without"),
+    FIELD(.name = "mechanisms", .type = MANSIO_FIELD_LIST, .flags = MANSIO_FIELD_IN_LIST,
+          .help = "it holds for these of SASL; PASSWORD is USER and PASS"),
+    FIELD(.name = "credentials", .type = MANSIO_FIELD_LIST, .flags = MANSIO_FIELD_IN_LIST,
+          .help = "it holds for these kinds: main, app, certificate"),
+    FIELD(.name = "hours", .type = MANSIO_FIELD_TEXT, .flags = MANSIO_FIELD_IN_LIST,
+          .help = "it holds then: \"Mon-Fri 08:00-18:00, Sat 09:00-12:00\""),
+    FIELD(.name = "zone", .type = MANSIO_FIELD_TEXT, .flags = MANSIO_FIELD_IN_LIST,
+          .help = "of the hours: \"Europe/Berlin\""),
+    TENANT(MANSIO_FIELD_READ_ONLY),
+    FIELD(.name = "scope", .type = MANSIO_FIELD_CHOICE, .choices = scopes,
+          .flags = MANSIO_FIELD_READ_ONLY | MANSIO_FIELD_FILTER, .help = "who says it"),
+    FIELD(.name = "service", .type = MANSIO_FIELD_TEXT,
+          .flags = MANSIO_FIELD_READ_ONLY | MANSIO_FIELD_FILTER, .help = "of what"),
+};
+
+static const struct mansio_field_form network_fields[] = {
+    FIELD(.name = "networks", .type = MANSIO_FIELD_LIST,
+          .flags = MANSIO_FIELD_IN_LIST | MANSIO_FIELD_REQUIRED, .help = "CIDR, or \"unix\""),
+    TENANT(MANSIO_FIELD_READ_ONLY),
+    CREATED,
 };
 
 #define FORM(kind_, name_, key_, table)                                                            \
@@ -165,6 +219,8 @@ static const struct mansio_object_form forms[] = {
     FORM(MANSIO_OBJECT_CREDENTIAL, "credential", "USER@DOMAIN[#LABEL]", credential_fields),
     FORM(MANSIO_OBJECT_QUOTA, "quota", "USER@DOMAIN|TENANT|plan:NAME", quota_fields),
     FORM(MANSIO_OBJECT_AUDIT, "audit", "NUMBER", audit_fields),
+    FORM(MANSIO_OBJECT_POLICY, "policy", "SCOPE[:OWNER]/SERVICE", policy_fields),
+    FORM(MANSIO_OBJECT_NETWORK, "network", "[TENANT:]NAME", network_fields),
 };
 
 const struct mansio_object_form *mansio_object_forms(size_t *out_count)

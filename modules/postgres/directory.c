@@ -43,6 +43,13 @@ static const struct mansio_directory directory_table = {
     .schema_apply = schema_apply,
     .schema_status = schema_status,
     .audit_add = pg_audit_add,
+    .standing_changes = pg_standing_changes,
+    .standings = pg_standings,
+    .domain_standing = pg_domain_standing,
+    .credentials_used = pg_credentials_used,
+    .standing_list = pg_standing_list,
+    .policy_try = pg_policy_try,
+    .audit_verify = pg_audit_verify,
 };
 
 int pg_directory_load(struct pg *pg)

@@ -32,6 +32,7 @@ struct pg_cache {
     uint64_t generation;
     int64_t epoch; /* 0: never read */
     int64_t read_us;
+    int64_t told_us; /* when somebody else read it */
 };
 
 static void drop_all(struct pg_cache *cache)
@@ -48,6 +49,15 @@ static void drop_all(struct pg_cache *cache)
     mansio_metric_add(cache->pg->instance, PG_METRIC_CACHE_DROPS, 1);
 }
 
+static void take_epoch(struct pg_cache *cache, int64_t epoch, int64_t asked_us)
+{
+    if (epoch != cache->epoch) {
+        drop_all(cache);
+        cache->epoch = epoch;
+    }
+    cache->read_us = asked_us;
+}
+
 static int read_epoch(struct pg_cache *cache)
 {
     struct pg_conn *conn = NULL;
@@ -60,12 +70,25 @@ static int read_epoch(struct pg_cache *cache)
     }
     int64_t epoch = pg_rows(result) == 1 ? pg_get_int64(result, 0, 0) : 0;
     pg_give_back(conn);
-    if (epoch != cache->epoch) {
-        drop_all(cache);
-        cache->epoch = epoch;
-    }
-    cache->read_us = asked_us;
+    take_epoch(cache, epoch, asked_us);
     return 0;
+}
+
+struct pg_pool *pg_cache_pool(struct pg_cache *cache)
+{
+    return cache->pool;
+}
+
+void pg_cache_told(struct pg_cache *cache, int64_t epoch, int64_t asked_us)
+{
+    take_epoch(cache, epoch, asked_us);
+    cache->told_us = mansio_now_us();
+}
+
+/* Whether somebody else reads it often enough. */
+static int is_told(const struct pg_cache *cache)
+{
+    return mansio_now_us() - cache->told_us < 2 * POLL_US;
 }
 
 static int watch(void *arg)
@@ -76,7 +99,7 @@ static int watch(void *arg)
         struct mansio_str payload;
         int64_t next_us = mansio_deadline_in(POLL_US);
         /* What went wrong is logged by the pool. */
-        if (read_epoch(cache) == MANSIO_E_CANCELLED) {
+        if (!is_told(cache) && read_epoch(cache) == MANSIO_E_CANCELLED) {
             return 0;
         }
         int rc = mansio_wait(&hinted, 1, next_us, 0);
@@ -99,6 +122,7 @@ struct pg_cache *pg_cache_new(struct pg *pg)
     cache->answers = mansio_map_new(arena, ENTRIES_MAX);
     cache->pool = pg_pool_new(pg, PG_ROLE_SERVING, "epoch", 1);
     cache->read_us = INT64_MIN / 2;
+    cache->told_us = INT64_MIN / 2;
     int rc = mansio_bus_subscribe(arena, MANSIO_STR("directory"), HINTS_MAX, &cache->hints);
     if (rc == 0) {
         rc = mansio_group_spawn(cache->group, "directory epoch", watch, cache, NULL);

@@ -1,8 +1,9 @@
 /*
  * What a process remembers of the directory: routes and logins, by what was asked.
  *
- * All of it is dropped when the epoch changes, which one fiber looks at twice a second and whenever
- * the bus hints; so a change holds within a second everywhere. While the epoch can't be read, what
+ * All of it is dropped when the epoch changes. The core's gate asks for it twice a second and
+ * whenever the bus hints (pg_standing_changes()); where nobody does, a fiber here does it instead.
+ * So a change holds within a second everywhere. While the epoch can't be read, what
  * is remembered stays valid for a set time. Bounded; only positive answers are kept, so that
  * strangers can't fill it with names that don't exist.
  */
@@ -27,6 +28,13 @@ struct pg_cache *pg_cache_new(struct pg *pg);
 
 /* NULL does nothing. @yields yes */
 void pg_cache_close(struct pg_cache *cache);
+
+/* The connection that epochs are read on, for who reads them for others too. */
+struct pg_pool *pg_cache_pool(struct pg_cache *cache);
+
+/* The epoch was read, by who asked for it at @p asked_us. As long as somebody does twice a second,
+ * the cache doesn't. */
+void pg_cache_told(struct pg_cache *cache, int64_t epoch, int64_t asked_us);
 
 /* What is remembered; NULL: nothing valid. Until the next yield. */
 const struct pg_answer *pg_cache_get(struct pg_cache *cache, struct mansio_str key);

@@ -47,7 +47,7 @@ static int copy_facts(struct mansio_arena *arena, const struct mansio_account_fa
     return rc;
 }
 
-static void give(void *out, size_t out_size, const void *filled, size_t size)
+void pg_give(void *out, size_t out_size, const void *filled, size_t size)
 {
     /* The size member stays the caller's. */
     size_t known = out_size < size ? out_size : size;
@@ -69,7 +69,7 @@ static int copy_route(struct mansio_arena *arena, const struct mansio_route *fro
     rc = rc < 0 ? rc : mansio_arena_copy(arena, from->detail, &route.detail);
     if (rc == 0) {
         route.accounts = accounts;
-        give(out, out->size, &route, sizeof route);
+        pg_give(out, out->size, &route, sizeof route);
     }
     return rc;
 }
@@ -103,7 +103,7 @@ static int copy_login(struct mansio_arena *arena, const struct mansio_login *fro
     rc = rc < 0 ? rc : mansio_arena_copy(arena, from->decoy, &login.decoy);
     if (rc == 0) {
         login.credentials = credentials;
-        give(out, out->size, &login, sizeof login);
+        pg_give(out, out->size, &login, sizeof login);
     }
     return rc;
 }
@@ -111,8 +111,8 @@ static int copy_login(struct mansio_arena *arena, const struct mansio_login *fro
 /* ---- reading results ------------------------------------------------------------------------ */
 
 /* account_facts from column @p at on. */
-static int read_facts(const struct pg_result *result, size_t row, size_t at,
-                      struct mansio_arena *arena, const struct mansio_account_facts **out)
+int pg_read_facts(const struct pg_result *result, size_t row, size_t at, struct mansio_arena *arena,
+                  const struct mansio_account_facts **out)
 {
     const struct mansio_account_facts facts = {
         .size = sizeof facts,
@@ -152,7 +152,7 @@ static int read_route(const struct pg_result *result, struct mansio_arena *arena
         mansio_arena_try_alloc(arena, rows * sizeof *accounts);
     int rc = accounts == NULL ? MANSIO_E_LIMIT : 0;
     for (size_t i = 0; rc == 0 && i < rows; i++) {
-        rc = read_facts(result, i, 3, arena, &accounts[i]);
+        rc = pg_read_facts(result, i, 3, arena, &accounts[i]);
     }
     rc = rc < 0 ? rc : mansio_arena_copy(arena, pg_get_str(result, 0, 1), &out->address);
     rc = rc < 0 ? rc : mansio_arena_copy(arena, pg_get_str(result, 0, 2), &out->detail);
@@ -165,16 +165,18 @@ static int read_credentials(const struct pg_result *result, struct mansio_arena 
                             struct mansio_login *out)
 {
     const int64_t *ids = NULL;
+    const int64_t *versions = NULL;
     const int32_t *kinds = NULL;
     const struct mansio_str *stored = NULL;
-    size_t counts[3] = {0};
+    size_t counts[4] = {0};
     int rc = pg_get_int64s(result, 0, FACTS_COLUMNS, arena, &ids, &counts[0]);
     rc = rc < 0 ? rc : pg_get_int32s(result, 0, FACTS_COLUMNS + 1, arena, &kinds, &counts[1]);
     rc = rc < 0 ? rc : pg_get_strs(result, 0, FACTS_COLUMNS + 2, arena, &stored, &counts[2]);
+    rc = rc < 0 ? rc : pg_get_int64s(result, 0, FACTS_COLUMNS + 8, arena, &versions, &counts[3]);
     if (rc < 0) {
         return rc;
     }
-    if (counts[0] != counts[1] || counts[0] != counts[2]) {
+    if (counts[0] != counts[1] || counts[0] != counts[2] || counts[0] != counts[3]) {
         return mansio_fail(MANSIO_E_UNAVAILABLE, "login: credentials of different number");
     }
     const struct mansio_credential **credentials =
@@ -186,6 +188,7 @@ static int read_credentials(const struct pg_result *result, struct mansio_arena 
             .id = (uint64_t)ids[i],
             .kind = (uint32_t)kinds[i],
             .stored = stored[i],
+            .version = (uint64_t)versions[i],
         };
         rc = copy_credential(arena, &credential, &credentials[i]);
     }
@@ -203,7 +206,7 @@ static int read_login(const struct pg_result *result, struct mansio_arena *arena
     }
     int rc = 0;
     if (!pg_is_null(result, 0, 0)) {
-        rc = read_facts(result, 0, 0, arena, &out->account);
+        rc = pg_read_facts(result, 0, 0, arena, &out->account);
         rc = rc < 0 ? rc : read_credentials(result, arena, out);
     }
     rc = rc < 0 ? rc : mansio_arena_copy(arena, pg_get_str(result, 0, AT), &out->scheme);

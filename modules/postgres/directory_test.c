@@ -68,7 +68,8 @@ static int append(void *arg, const struct mansio_object *object)
     snprintf(listed + at, sizeof listed - at, "%.*s", MANSIO_STR_ARG(object->key));
     for (size_t i = 0; i < object->field_count; i++) {
         const struct mansio_field *field = &object->fields[i];
-        if (mansio_str_eq(field->name, S("created")) || mansio_str_eq(field->name, S("time"))) {
+        if (mansio_str_eq(field->name, S("created")) || mansio_str_eq(field->name, S("time")) ||
+            mansio_str_eq(field->name, S("hash"))) {
             continue;
         }
         at = strlen(listed);

@@ -116,7 +116,8 @@ static const char facts[] =
     "  AND has_schema_privilege(r.oid, 'mansio', 'CREATE')"
     " UNION ALL SELECT 'WRONG serving sees: ' || relname FROM t WHERE relname IN ('tenant',"
     "  'domain', 'account', 'address', 'address_account', 'credential', 'tenant_quota',"
-    "  'account_quota', 'audit', 'platform', 'plan') AND"
+    "  'account_quota', 'audit', 'platform', 'plan', 'platform_word', 'platform_network',"
+    "  'tenant_word', 'tenant_network', 'standing_change', 'audit_head') AND"
     "  has_any_column_privilege('mansio_serving', oid, 'SELECT, INSERT, UPDATE, REFERENCES')"
     " ORDER BY 1";
 
@@ -181,6 +182,7 @@ static const char fill[] =
     "  AND c.relkind = 'r' LOOP"
     "  SELECT string_agg(quote_ident(a.attname), ', '), string_agg(CASE"
     "    WHEN a.attname = 'is_gone' THEN 'false'"
+    "    WHEN t.relname = 'tenant_word' AND a.attname = 'domain_id' THEN 'NULL'" /* one owner */
     "    WHEN a.atttypid IN (20, 21, 23) THEN '1' WHEN a.atttypid = 25 THEN '''x'''"
     "    WHEN a.atttypid = 17 THEN 'sha256(''x'')' WHEN a.atttypid = 16 THEN 'true'"
     "    WHEN a.atttypid = 1184 THEN 'now()' WHEN a.atttypid = 1016 THEN '''{1}'''"

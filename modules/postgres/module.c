@@ -86,6 +86,11 @@ static const struct mansio_setting settings[] = {
                    .flags = MANSIO_SETTING_LIVE, .default_text = "30s", .min = 0,
                    .max = 3600 * MANSIO_SECOND,
                    .help = "how long they stay valid while the database can't be asked"),
+    MANSIO_SETTING(.name = "hints", .type = MANSIO_SETTING_BOOL, .flags = MANSIO_SETTING_LIVE,
+                   .default_text = "true",
+                   .help =
+                       "tell other nodes at once what changed, by NOTIFY; without it they see it"
+                       " within half a second"),
     MANSIO_SETTING(.name = "collections_max", .type = MANSIO_SETTING_INT,
                    .flags = MANSIO_SETTING_LIVE, .unit = "collections", .default_text = "1000",
                    .min = 10, .max = 100000, .help = "mailboxes that an account may have"),
@@ -159,6 +164,7 @@ static struct pg_config read_config(const struct mansio_settings *all)
         .lifetime_us = mansio_settings_int(all, "lifetime"),
         .cache_hold_us = mansio_settings_int(all, "cache_hold"),
         .cache_max = (size_t)mansio_settings_int(all, "cache_entries"),
+        .skips_hints = mansio_settings_int(all, "hints") == 0,
         .collections_max = (size_t)mansio_settings_int(all, "collections_max"),
         .skips_text = mansio_settings_int(all, "search_text") == 0,
         .sweep_interval_us = mansio_settings_int(all, "sweep_interval"),

@@ -62,6 +62,17 @@ static const struct pg_object_kind kinds[] = {
      .set = PG_SQL_CREDENTIAL_SET,
      .remove = PG_SQL_CREDENTIAL_REMOVE},
     {.kind = MANSIO_OBJECT_AUDIT, .list = PG_SQL_AUDIT_LIST},
+    {.kind = MANSIO_OBJECT_POLICY,
+     .list = PG_SQL_POLICY_LIST,
+     .set = PG_SQL_POLICY_SET,
+     .remove = PG_SQL_POLICY_REMOVE,
+     .is_made = 1},
+    {.kind = MANSIO_OBJECT_NETWORK,
+     .list = PG_SQL_NETWORK_LIST,
+     .add = PG_SQL_NETWORK_ADD,
+     .set = PG_SQL_NETWORK_SET,
+     .remove = PG_SQL_NETWORK_REMOVE,
+     .hangs = PG_SQL_NETWORK_HANGS},
 };
 
 /* By the third part of the key. */

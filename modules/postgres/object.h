@@ -13,6 +13,7 @@ struct pg_object_kind {
     uint32_t kind;
     unsigned list, add, set, remove;
     unsigned hangs, mail; /* before it is removed */
+    uint8_t is_made;      /* setting one that isn't there may add it */
     uint8_t is_counted;   /* adding one may break a tenant's limits */
     uint8_t is_pruned;    /* removing one may leave addresses that lead nowhere */
 };

@@ -157,7 +157,7 @@ static int do_add(struct change *change)
 static int do_set(struct change *change)
 {
     int rc = look(change, &change->before);
-    rc = rc == 0 ? none(change) : rc;
+    rc = rc == 0 && !change->kind->is_made ? none(change) : rc;
     rc = rc < 0 ? rc : act(change, change->kind->set);
     return rc < 0 ? rc : look(change, &change->after);
 }
@@ -190,9 +190,12 @@ static int send_record(struct change *change)
     pg_add_text(&params, change->before);
     pg_add_text(&params, change->after);
     rc = rc < 0 ? rc : pg_send(change->conn, PG_SQL_AUDIT_ADD, &params);
+    if (rc < 0 || change->pg->config.skips_hints) {
+        return rc;
+    }
     pg_params_init(&params);
     pg_add_text(&params, hint);
-    return rc < 0 ? rc : pg_send(change->conn, PG_SQL_NOTIFY, &params);
+    return pg_send(change->conn, PG_SQL_NOTIFY, &params);
 }
 
 static int run(struct change *change)
@@ -203,6 +206,24 @@ static int run(struct change *change)
     rc = rc < 0 ? rc : steps[change->action](change);
     rc = rc < 0 ? rc : send_record(change);
     return rc < 0 ? rc : pg_commit(change->conn, change->deadline_us);
+}
+
+/* The main password is good for whatever policy allows, and doesn't end. */
+static int check_main(const struct change *change)
+{
+    if (change->form->kind != MANSIO_OBJECT_CREDENTIAL || change->key.c.len > 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < change->field_count; i++) {
+        struct mansio_str name = change->fields[i].name;
+        if (change->fields[i].value.ptr != NULL && (mansio_str_eq(name, MANSIO_STR("services")) ||
+                                                    mansio_str_eq(name, MANSIO_STR("expires")))) {
+            return mansio_fail(MANSIO_E_INVALID,
+                               "%.*s: only app passwords (USER@DOMAIN#LABEL) have it",
+                               MANSIO_STR_ARG(name));
+        }
+    }
+    return 0;
 }
 
 static int prepare(struct change *change, struct mansio_str key)
@@ -221,9 +242,11 @@ static int prepare(struct change *change, struct mansio_str key)
     if (change->action == ACTION_REMOVE) {
         return 0;
     }
-    return pg_fields_json(change->arena, change->form, change->fields, change->field_count,
-                          change->action == ACTION_ADD ? PG_FIELDS_ADD : PG_FIELDS_SET,
-                          &change->json);
+    rc = check_main(change);
+    return rc < 0 ? rc
+                  : pg_fields_json(change->arena, change->form, change->fields, change->field_count,
+                                   change->action == ACTION_ADD ? PG_FIELDS_ADD : PG_FIELDS_SET,
+                                   &change->json);
 }
 
 static int apply(struct change *change, struct mansio_instance *instance, uint32_t kind,

@@ -4,11 +4,14 @@
  */
 #include "object_fields.h"
 
+#include <stdio.h>
+
 #include <mansio/error.h>
 #include <mansio/mail.h>
 #include <mansio/str.h>
 
 #include "object_key.h"
+#include "policy_fields.h"
 
 enum {
     TEXT_MAX_BYTES = 4096,
@@ -66,6 +69,14 @@ static int wrong(const struct mansio_object_form *form, struct mansio_str name, 
 {
     return mansio_fail(MANSIO_E_INVALID, "%s: field %.*s: %s", form->name,
                        MANSIO_STR_ARG(mansio_str_sub(name, 0, 64)), why);
+}
+
+/* What is wrong is said already; now of which field. */
+static int wrong_value(const struct mansio_object_form *form, struct mansio_str name, int code)
+{
+    char why[MANSIO_ERROR_DETAIL_MAX];
+    (void)snprintf(why, sizeof why, "%s", mansio_error_detail());
+    return code == MANSIO_E_INVALID ? wrong(form, name, why) : code;
 }
 
 /* Digits, and for bytes a K, M, G or T of powers of 1024, as plain digits. */
@@ -150,8 +161,13 @@ static int check_value(struct mansio_arena *arena, const struct mansio_object_fo
             }
         }
         return wrong(form, name, "not one of its choices");
-    default:
+    default: {
+        int rc = pg_policy_value(arena, form, name, value);
+        if (rc != 0) {
+            return rc < 0 ? wrong_value(form, name, rc) : 0;
+        }
         return value->len == 0 ? 0 : normalize(arena, name, value);
+    }
     }
 }
 

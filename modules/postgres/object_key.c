@@ -7,6 +7,8 @@
 #include <mansio/mail.h>
 #include <mansio/str.h>
 
+#include "policy_fields.h"
+
 enum {
     NAME_MAX_BYTES = 63,
     LABEL_MAX_BYTES = 63,
@@ -133,6 +135,69 @@ static int parse_quota(struct mansio_arena *arena, struct mansio_str key, struct
     return check_name(out->a);
 }
 
+static int parse_owner(struct mansio_arena *arena, struct mansio_str scope, struct mansio_str owner,
+                       struct mansio_str *out)
+{
+    static const struct {
+        const char *name;
+        uint32_t kind;
+    } kinds[] = {{"plan", MANSIO_OBJECT_PLAN},
+                 {"tenant", MANSIO_OBJECT_TENANT},
+                 {"domain", MANSIO_OBJECT_DOMAIN},
+                 {"account", MANSIO_OBJECT_ACCOUNT}};
+    struct pg_key key;
+    for (size_t i = 0; i < MANSIO_COUNT(kinds); i++) {
+        if (mansio_str_eq(scope, mansio_str_from_cstr(kinds[i].name))) {
+            int rc = pg_key_parse(arena, kinds[i].kind, owner, &key);
+            *out = key.text;
+            return rc;
+        }
+    }
+    return mansio_fail(MANSIO_E_INVALID,
+                       "scope \"%.*s\": wanted platform, plan:NAME, tenant:NAME, domain:NAME or"
+                       " account:USER@DOMAIN",
+                       MANSIO_STR_ARG(mansio_str_sub(scope, 0, NAME_MAX_BYTES)));
+}
+
+/* "platform/SERVICE" or "SCOPE:OWNER/SERVICE"; a local part may have a '/' too. */
+static int parse_policy(struct mansio_arena *arena, struct mansio_str key, struct pg_key *out)
+{
+    size_t slash = key.len;
+    while (slash > 0 && key.ptr[slash - 1] != '/') {
+        slash--;
+    }
+    if (slash == 0) {
+        return mansio_fail(MANSIO_E_INVALID, "\"%.*s\": wanted SCOPE/SERVICE",
+                           MANSIO_STR_ARG(mansio_str_sub(key, 0, 255)));
+    }
+    struct mansio_str whose = mansio_str_sub(key, 0, slash - 1);
+    out->c = mansio_str_sub(key, slash, SIZE_MAX);
+    int rc = pg_service_check(out->c);
+    if (rc < 0 || mansio_str_eq(whose, MANSIO_STR("platform"))) {
+        out->a = whose;
+        out->b = MANSIO_STR("");
+        return rc;
+    }
+    ptrdiff_t colon = mansio_str_find_char(whose, ':');
+    out->a = mansio_str_sub(whose, 0, colon < 0 ? whose.len : (size_t)colon);
+    rc = parse_owner(
+        arena, out->a,
+        colon < 0 ? MANSIO_STR("") : mansio_str_sub(whose, (size_t)colon + 1, SIZE_MAX), &out->b);
+    return rc < 0 ? rc
+                  : mansio_arena_printf(arena, &out->text, "%.*s:%.*s/%.*s", MANSIO_STR_ARG(out->a),
+                                        MANSIO_STR_ARG(out->b), MANSIO_STR_ARG(out->c));
+}
+
+/* "NAME" or "TENANT:NAME" */
+static int parse_network(struct mansio_str key, struct pg_key *out)
+{
+    ptrdiff_t colon = mansio_str_find_char(key, ':');
+    out->a = colon < 0 ? MANSIO_STR("") : mansio_str_sub(key, 0, (size_t)colon);
+    out->b = colon < 0 ? key : mansio_str_sub(key, (size_t)colon + 1, SIZE_MAX);
+    int rc = colon < 0 ? 0 : check_name(out->a);
+    return rc < 0 ? rc : pg_network_name_check(out->b);
+}
+
 int pg_key_parse(struct mansio_arena *arena, uint32_t kind, struct mansio_str key,
                  struct pg_key *out)
 {
@@ -159,6 +224,10 @@ int pg_key_parse(struct mansio_arena *arena, uint32_t kind, struct mansio_str ke
         return parse_credential(arena, key, out);
     case MANSIO_OBJECT_QUOTA:
         return parse_quota(arena, key, out);
+    case MANSIO_OBJECT_POLICY:
+        return parse_policy(arena, key, out);
+    case MANSIO_OBJECT_NETWORK:
+        return parse_network(key, out);
     case MANSIO_OBJECT_AUDIT:
         out->a = key;
         return mansio_parse_u64(key, INT64_MAX, &number) == 0

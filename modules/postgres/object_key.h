@@ -7,7 +7,9 @@
 #include <mansio/buf.h>
 #include <mansio/directory.h>
 
-/* A key taken apart; ptr NULL: not given. Names are in their one spelling. */
+/* A key taken apart; ptr NULL: not given. Names are in their one spelling. Of a word of policy: the
+ * scope's name, its owner (empty: the platform), the service; of a network: its tenant (empty: the
+ * platform), its name. */
 struct pg_key {
     struct mansio_str a, b, c;
     struct mansio_str text; /* the whole key, in its one spelling */

@@ -6,6 +6,8 @@
  */
 #include "object_sql.h"
 
+#include "standing_sql.h"
+
 #define AT(id) [(id)-PG_SQL_OBJECT]
 
 /* Laid out by clauses, here and in the table. */
@@ -64,7 +66,8 @@
 
 const struct pg_statement pg_object_statements[] = {
     AT(PG_SQL_EPOCH_BUMP) = {"epoch_bump",
-                             "UPDATE epoch SET epoch = epoch + 1, changed = clock_timestamp()", "",
+                             "UPDATE epoch SET epoch = epoch + 1, changed = clock_timestamp(),"
+                             " changed_by = pg_current_xact_id()", "",
                              "", PG_SCOPE_ADMIN, NULL},
     AT(PG_SQL_AUDIT_ADD) =
         {"audit_add",
@@ -89,11 +92,14 @@ const struct pg_statement pg_object_statements[] = {
 
     AT(PG_SQL_PLATFORM_LIST) =
         LIST("platform_list",
-             "SELECT '0' AS sort, '' AS key, '' AS tenant, ARRAY[" HABITS "] AS fields"
+             "SELECT '0' AS sort, '' AS key, '' AS tenant, ARRAY[" HABITS ","
+             " policy_verb_text(o.policy_default)] AS fields"
              " FROM platform o WHERE $1 IS NULL OR $1 = ''"),
     AT(PG_SQL_PLATFORM_SET) =
         ADMIN("platform_set", "i",
-              "UPDATE platform o SET " HABITS_SET " FROM " FIELDS " RETURNING 1"),
+              "UPDATE platform o SET " HABITS_SET ", policy_default = "
+              SAID("policy_default", "CASE f->>'policy_default' WHEN 'allow' THEN 1 ELSE 2 END")
+              " FROM " FIELDS " RETURNING 1"),
 
     AT(PG_SQL_PLAN_LIST) =
         LIST("plan_list",
@@ -286,16 +292,19 @@ const struct pg_statement pg_object_statements[] = {
         " o.local || '@' || d.name || CASE k.label WHEN '' THEN '' ELSE '#' || k.label END AS key,"
         " t.name AS tenant, ARRAY[NULL, nullif(k.scheme, ''), k.has_scram::text,"
         " CASE k.label WHEN '' THEN 'main' ELSE 'app' END, o.local || '@' || d.name,"
-        " time_text(k.created)] AS fields"
+        " time_text(k.created), array_to_string(k.services, ' '), time_text(k.expires),"
+        " time_text(k.last_used), k.last_service, k.last_network] AS fields"
         " FROM credential k JOIN " ACCOUNT_FROM " ON k.tenant_id = o.tenant_id"
         " AND k.account_id = o.account_id"
         " WHERE ($1 IS NULL OR o.local = $1) AND ($2 IS NULL OR d.name = $2)"
         " AND ($3 IS NULL OR k.label = $3)" MATCHES("account", "o.local || '@' || d.name")),
     AT(PG_SQL_CREDENTIAL_ADD) =
         ADMIN("credential_add", "i",
-              "INSERT INTO credential (tenant_id, account_id, label, stored, scheme, has_scram)"
+              "INSERT INTO credential (tenant_id, account_id, label, stored, scheme, has_scram,"
+              " services, expires)"
               " SELECT o.tenant_id, o.account_id, $3, f->>'stored', coalesce(f->>'scheme', ''),"
-              " coalesce((f->>'scram')::boolean, false) FROM " FIELDS ", " ACCOUNT_FROM
+              " coalesce((f->>'scram')::boolean, false), string_to_array(f->>'services', ' '),"
+              " (f->>'expires')::timestamptz FROM " FIELDS ", " ACCOUNT_FROM
               " WHERE " ACCOUNT_IS " RETURNING 1"),
     AT(PG_SQL_CREDENTIAL_SET) =
         ADMIN("credential_set", "i",
@@ -303,7 +312,11 @@ const struct pg_statement pg_object_statements[] = {
               " stored = CASE WHEN f ? 'stored' THEN f->>'stored' ELSE k.stored END,"
               " scheme = CASE WHEN f ? 'scheme' THEN coalesce(f->>'scheme', '') ELSE k.scheme END,"
               " has_scram = CASE WHEN f ? 'scram' THEN coalesce((f->>'scram')::boolean, false)"
-              "  ELSE k.has_scram END"
+              "  ELSE k.has_scram END,"
+              " services = CASE WHEN f ? 'services' THEN string_to_array(f->>'services', ' ')"
+              "  ELSE k.services END,"
+              " expires = CASE WHEN f ? 'expires' THEN (f->>'expires')::timestamptz"
+              "  ELSE k.expires END"
               " FROM " FIELDS ", " ACCOUNT_FROM " WHERE k.tenant_id = o.tenant_id"
               " AND k.account_id = o.account_id AND k.label = $3 AND " ACCOUNT_IS " RETURNING 1"),
     AT(PG_SQL_CREDENTIAL_REMOVE) =
@@ -375,9 +388,74 @@ const struct pg_statement pg_object_statements[] = {
         "audit_list",
         "SELECT lpad(o.audit_id::text, 20, '0') AS sort, o.audit_id::text AS key, o.tenant,"
         " ARRAY[time_text(o.at), o.actor, o.action, o.kind, o.object, o.tenant, o.before::text,"
-        " o.after::text, nullif(o.reason, '')] AS fields"
+        " o.after::text, nullif(o.reason, ''), encode(o.hash, 'hex')] AS fields"
         " FROM audit o WHERE ($1 IS NULL OR o.audit_id = $1::bigint)" MATCHES("actor", "o.actor")
             MATCHES("kind", "o.kind") MATCHES("object", "o.object") MATCHES("tenant", "o.tenant")),
+    /* A page from behind row $1, whose hash is $2: how many, the last and its hash, the first that
+     * is bad or 0; and what the head says is the last of all. */
+    AT(PG_SQL_AUDIT_CHECK) =
+        {"audit_check",
+         "WITH p AS (SELECT o.audit_id, o.hash, o.previous, audit_hash(o) AS made,"
+         "  lag(o.hash, 1, $2) OVER (ORDER BY o.audit_id) AS wanted"
+         "  FROM audit o WHERE o.audit_id > $1 ORDER BY o.audit_id LIMIT $3)"
+         " SELECT count(*), coalesce(max(p.audit_id), $1),"
+         " (SELECT l.hash FROM p l ORDER BY l.audit_id DESC LIMIT 1),"
+         " coalesce(min(p.audit_id) FILTER (WHERE p.previous IS DISTINCT FROM p.wanted"
+         "  OR p.hash IS DISTINCT FROM p.made), 0),"
+         " (SELECT h.audit_id FROM audit_head h), (SELECT h.hash FROM audit_head h) FROM p",
+         "lbl", "llbllb", PG_SCOPE_ADMIN, NULL},
+
+    /* A key's parts: the scope's name, the owner, the service. */
+    AT(PG_SQL_POLICY_LIST) =
+        LIST("policy_list",
+             "SELECT o.* FROM policy_listed($1, $2, $3) o WHERE true"
+             MATCHES("tenant", "o.tenant") MATCHES("scope", "o.scope")
+             MATCHES("service", "o.service")),
+    AT(PG_SQL_POLICY_SET) =
+        ADMIN("policy_set", "i",
+              "SELECT n FROM policy_set($1, $2, $3, $4::jsonb) n WHERE n = 1"),
+    AT(PG_SQL_POLICY_REMOVE) =
+        ADMIN("policy_remove", "i",
+              "SELECT n FROM policy_remove($1, $2, $3) n WHERE n = 1"),
+    AT(PG_SQL_POLICY_TRYING) = {"policy_trying", "SELECT set_config('mansio.trying', 'on', true)",
+                                "", "t", PG_SCOPE_ADMIN, NULL},
+    AT(PG_SQL_POLICY_ACCOUNTS) =
+        {"policy_accounts",
+         "SELECT sort, tenant_id, account_id FROM policy_accounts($1, $2, $3, $4)", "tttl", "tll",
+         PG_SCOPE_ADMIN, NULL},
+    AT(PG_SQL_STANDINGS_READ) =
+        {"standings_read", "SELECT " STANDING_COLUMNS " FROM standings_read($1, $2, $3)", "LLz",
+         STANDING_TYPES, PG_SCOPE_ADMIN, NULL},
+
+    /* A key's parts: the tenant, empty for the platform; the name. */
+    AT(PG_SQL_NETWORK_LIST) =
+        LIST("network_list",
+             "SELECT o.tenant || ':' || o.name AS sort,"
+             " CASE o.tenant WHEN '' THEN '' ELSE o.tenant || ':' END || o.name AS key, o.tenant,"
+             " ARRAY[array_to_string(o.networks, ' '), nullif(o.tenant, ''),"
+             " time_text(o.created)] AS fields FROM ("
+             "SELECT '' AS tenant, p.name, p.networks, p.created FROM platform_network p"
+             " UNION ALL SELECT t.name, n.name, n.networks, n.created"
+             " FROM tenant_network n JOIN tenant t USING (tenant_id)) o"
+             " WHERE ($1 IS NULL OR o.tenant = $1) AND ($2 IS NULL OR o.name = $2)"
+             " AND ($3 IS NULL)" MATCHES("tenant", "o.tenant")),
+    AT(PG_SQL_NETWORK_ADD) =
+        ADMIN("network_add", "i",
+              "SELECT n FROM network_add($1, $2, $4::jsonb) n WHERE n = 1"),
+    AT(PG_SQL_NETWORK_SET) =
+        ADMIN("network_set", "i",
+              "SELECT n FROM network_set($1, $2, $4::jsonb) n WHERE n = 1"),
+    AT(PG_SQL_NETWORK_HANGS) =
+        ADMIN("network_hangs", "to",
+              "SELECT format('%s words of policy name it', n), true FROM (SELECT"
+              " (SELECT count(*) FROM platform_word w WHERE $1 = '' AND $2 = ANY (w.networks))"
+              " + (SELECT count(*) FROM tenant_word w JOIN tenant t USING (tenant_id)"
+              "  WHERE $2 = ANY (w.networks) AND CASE $1 WHEN '' THEN NOT EXISTS (SELECT FROM"
+              "   tenant_network x WHERE x.tenant_id = w.tenant_id AND x.name = $2)"
+              "   ELSE t.name = $1 END) AS n) s WHERE n > 0"),
+    AT(PG_SQL_NETWORK_REMOVE) =
+        ADMIN("network_remove", "i",
+              "SELECT n FROM network_remove($1, $2) n WHERE n = 1"),
 };
 /* clang-format on */
 

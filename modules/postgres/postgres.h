@@ -52,6 +52,7 @@ struct pg_config {
     int64_t connect_timeout_us, statement_timeout_us, lock_timeout_us, idle_timeout_us;
     int64_t lifetime_us, cache_hold_us;
     size_t cache_max;
+    int skips_hints; /* 1: nothing is notified, nor listened to */
     /* of the store */
     size_t collections_max; /* 0: as many as by default */
     int skips_text;         /* 1: no text for search is kept */

@@ -110,7 +110,7 @@ size_t pg_relay_publish(struct mansio_str payload)
 static void on_hint(void *arg, struct mansio_str topic, struct mansio_str payload)
 {
     struct pg_relay *relay = arg;
-    if (!is_shared(topic)) {
+    if (!is_shared(topic) || relay->pg->config.skips_hints) {
         return;
     }
     MANSIO_SCRATCH_BEGIN(scratch);
@@ -180,7 +180,7 @@ static int take_notifications(struct pg_relay *relay, struct pg_conn *conn)
         return rc;
     }
     for (PGnotify *notify = PQnotifies(conn->pq); notify != NULL; notify = PQnotifies(conn->pq)) {
-        if (notify->be_pid != PQbackendPID(conn->pq)) {
+        if (notify->be_pid != PQbackendPID(conn->pq) && !relay->pg->config.skips_hints) {
             size_t count = pg_relay_publish(mansio_str_from_cstr(notify->extra));
             mansio_metric_add(relay->pg->instance, PG_METRIC_HINTS_RECEIVED, (int64_t)count);
         }
@@ -197,7 +197,7 @@ static int serve(struct pg_relay *relay, struct pg_conn *conn)
     if (rc == 0) {
         (void)mansio_bus_relay(MANSIO_STR("directory"), MANSIO_STR_NONE);
     }
-    while (rc == 0) {
+    while (rc == 0 && !relay->pg->config.skips_hints) {
         rc = take_notifications(relay, conn);
         if (rc < 0) {
             break;
@@ -221,6 +221,10 @@ static int relay_fiber(void *arg)
     int rc = 0;
     while (rc != MANSIO_E_CANCELLED) {
         struct pg_conn *conn = NULL;
+        if (relay->pg->config.skips_hints) {
+            rc = mansio_fiber_sleep_until(mansio_deadline_in(PAUSE_US));
+            continue;
+        }
         rc = pg_borrow(relay->pool, mansio_deadline_in(ASK_US), &conn);
         rc = rc < 0 ? rc : serve(relay, conn);
         if (conn != NULL) {

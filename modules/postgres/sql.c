@@ -6,6 +6,8 @@
  */
 #include "sql.h"
 
+#include "standing_sql.h"
+
 const struct pg_statement pg_sql_statements[] = {
     [PG_SQL_BEGIN] = {"begin", "BEGIN", "", "", PG_SCOPE_GLOBAL, "touches no table"},
     [PG_SQL_COMMIT] = {"commit", "COMMIT", "", "", PG_SCOPE_GLOBAL, "touches no table"},
@@ -37,11 +39,25 @@ const struct pg_statement pg_sql_statements[] = {
                       "an address has no tenant before it is found"},
     [PG_SQL_LOGIN] = {"login",
                       "SELECT (facts).*, ids, kinds, stored, scheme, decoy, is_scram_ready,"
-                      " is_upgrading, is_ours FROM login_find($1, $2)",
-                      "tt", "llttttiilllLITtbooo", PG_SCOPE_DOOR,
+                      " is_upgrading, is_ours, versions FROM login_find($1, $2)",
+                      "tt", "llttttiilllLITtboooL", PG_SCOPE_DOOR,
                       "a login name has no tenant before it is found"},
     [PG_SQL_CREDENTIAL_UPGRADE] =
         {"credential_upgrade", "SELECT credential_upgrade($1, $2, $3, $4, $5, $6)", "llttto", "o",
+         PG_SCOPE_DOOR, "the serving role can't touch credentials; in the tenant that is set"},
+    [PG_SQL_STANDING_CHANGES] =
+        {"standing_changes",
+         "SELECT newest, is_all, tenants, accounts, plans FROM standing_changes($1)", "l", "loLLT",
+         PG_SCOPE_DOOR, "a gate judges sessions of all tenants; ids and names of plans alone"},
+    [PG_SQL_STANDINGS] = {"standings", "SELECT " STANDING_COLUMNS " FROM standings($1, $2)", "LL",
+                          STANDING_TYPES, PG_SCOPE_DOOR,
+                          "a gate judges sessions of several tenants at once"},
+    [PG_SQL_DOMAIN_STANDING] = {"domain_standing",
+                                "SELECT " STANDING_COLUMNS " FROM domain_standing($1)", "t",
+                                STANDING_TYPES, PG_SCOPE_DOOR,
+                                "a domain has no tenant before it is found"},
+    [PG_SQL_CREDENTIALS_USED] =
+        {"credentials_used", "SELECT credentials_used($1, $2, $3, $4, $5)", "LLLTT", "i",
          PG_SCOPE_DOOR, "the serving role can't touch credentials; in the tenant that is set"},
     /* Times are the database's clock's. A row stays when it is given back, so that fences of a name
      * only grow. */

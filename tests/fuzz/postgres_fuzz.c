@@ -64,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     struct mansio_arena *arena = mansio_arena_new(NULL, "fuzz", 0);
     struct mansio_str text = {(const char *)data + 1, size - 1};
-    uint32_t kind = data[0] % (MANSIO_OBJECT_AUDIT + 1);
+    uint32_t kind = data[0] % (MANSIO_OBJECT_NETWORK + 1);
     MANSIO_ASSERT((pg_form_of(kind) != NULL) == (kind != 0));
     check_key(arena, kind, text);
     check_stored(text);

@@ -1,0 +1,844 @@
+-- oldest: 2
+-- Policy: words and what they name; standings, which the gate judges by; and the log of what changed,
+-- by which it knows what to judge again.
+
+-- ---- words ----
+
+-- What holds where no scope speaks: 1 allow, 2 deny. Who had tenants before there was policy shuts
+-- nobody out by an upgrade.
+ALTER TABLE platform ADD COLUMN policy_default smallint NOT NULL DEFAULT 2
+    CHECK (policy_default IN (1, 2));
+RESET ROLE;
+UPDATE platform SET policy_default = 1 WHERE EXISTS (SELECT FROM tenant);
+SET LOCAL ROLE mansio_owner;
+
+-- Names for networks; a word says "office" and means what that is at the time.
+CREATE TABLE platform_network (
+    name text PRIMARY KEY,
+    networks text[] NOT NULL,
+    created timestamptz NOT NULL DEFAULT now()
+);
+CREATE TABLE tenant_network (
+    tenant_id bigint NOT NULL REFERENCES tenant ON DELETE CASCADE,
+    name text NOT NULL,
+    networks text[] NOT NULL,
+    created timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, name)
+);
+
+-- One numbering for the words of both tables.
+CREATE SEQUENCE policy_word_id;
+
+-- The platform's words (plan_id NULL) and plans'. networks, mechanisms, hours NULL, tls 0,
+-- credentials 0 (else bits 1 << kind): no condition.
+CREATE TABLE platform_word (
+    word_id bigint PRIMARY KEY DEFAULT nextval('policy_word_id'),
+    plan_id bigint REFERENCES plan ON DELETE CASCADE,
+    service text NOT NULL,
+    verb smallint NOT NULL CHECK (verb IN (1, 2)),
+    is_locked boolean NOT NULL DEFAULT false,
+    networks text[],
+    tls smallint NOT NULL DEFAULT 0 CHECK (tls IN (0, 1, 2)),
+    mechanisms text[],
+    credentials integer NOT NULL DEFAULT 0,
+    hours text,
+    zone text,
+    changed timestamptz NOT NULL DEFAULT now(),
+    CHECK ((hours IS NULL) = (zone IS NULL))
+);
+CREATE UNIQUE INDEX platform_word_one ON platform_word (coalesce(plan_id, 0), service);
+
+-- Words of a tenant, of one of its domains, of one of its accounts.
+CREATE TABLE tenant_word (
+    tenant_id bigint NOT NULL REFERENCES tenant ON DELETE CASCADE,
+    word_id bigint NOT NULL DEFAULT nextval('policy_word_id'),
+    domain_id bigint,
+    account_id bigint,
+    service text NOT NULL,
+    verb smallint NOT NULL CHECK (verb IN (1, 2)),
+    is_locked boolean NOT NULL DEFAULT false,
+    networks text[],
+    tls smallint NOT NULL DEFAULT 0 CHECK (tls IN (0, 1, 2)),
+    mechanisms text[],
+    credentials integer NOT NULL DEFAULT 0,
+    hours text,
+    zone text,
+    changed timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, word_id),
+    FOREIGN KEY (tenant_id, domain_id) REFERENCES domain ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, account_id) REFERENCES account ON DELETE CASCADE,
+    CHECK (num_nonnulls(domain_id, account_id) < 2),
+    CHECK ((hours IS NULL) = (zone IS NULL))
+);
+CREATE UNIQUE INDEX tenant_word_one
+    ON tenant_word (tenant_id, coalesce(domain_id, 0), coalesce(account_id, 0), service);
+CREATE INDEX tenant_word_domain ON tenant_word (tenant_id, domain_id) WHERE domain_id IS NOT NULL;
+CREATE INDEX tenant_word_account ON tenant_word (tenant_id, account_id)
+    WHERE account_id IS NOT NULL;
+
+-- ---- credentials ----
+
+ALTER TABLE credential
+    ADD COLUMN version bigint NOT NULL DEFAULT 1, -- another one with another secret
+    ADD COLUMN services text[],                   -- NULL: good for all
+    ADD COLUMN expires timestamptz,
+    ADD COLUMN last_used timestamptz,
+    ADD COLUMN last_service text,
+    ADD COLUMN last_network text;
+ALTER TABLE credential SET (fillfactor = 80);
+
+-- What a login stores anew (a door, of the same password) is no other secret.
+CREATE FUNCTION credential_renew() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.version := OLD.version + 1;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER renew BEFORE UPDATE ON credential FOR EACH ROW
+    WHEN (OLD.stored IS DISTINCT FROM NEW.stored AND current_user <> 'mansio_door')
+    EXECUTE FUNCTION credential_renew();
+
+-- ---- what changed ----
+
+-- Written by triggers, so that whoever changes something, also by hand, is seen by every gate.
+-- tenant_id, account_id 0 and plan '': any. Kept for 2000 epochs.
+CREATE TABLE standing_change (
+    tenant_id bigint NOT NULL,
+    epoch bigint NOT NULL,
+    account_id bigint NOT NULL,
+    plan text NOT NULL,
+    PRIMARY KEY (tenant_id, epoch, account_id, plan)
+);
+CREATE INDEX standing_change_epoch ON standing_change (epoch);
+
+-- changed_by: the transaction that raised it last. log_from: what changed up to it isn't known.
+ALTER TABLE epoch ADD COLUMN changed_by xid8, ADD COLUMN log_from bigint NOT NULL DEFAULT 1;
+UPDATE epoch SET log_from = epoch;
+
+-- Note it under the epoch of this transaction, which is raised if it wasn't yet. Where a change is
+-- only tried (and undone) nobody is told, nor kept waiting.
+CREATE FUNCTION standing_changed(p_tenant bigint, p_account bigint, p_plan text) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_epoch bigint;
+BEGIN
+    IF current_setting('mansio.trying', true) = 'on' OR p_plan IS NULL THEN
+        RETURN;
+    END IF;
+    UPDATE epoch SET epoch = epoch + 1, changed = clock_timestamp(),
+                     changed_by = pg_current_xact_id()
+    WHERE changed_by IS DISTINCT FROM pg_current_xact_id();
+    SELECT e.epoch INTO v_epoch FROM epoch e;
+    IF EXISTS (SELECT FROM standing_change c WHERE c.epoch = v_epoch AND c.account_id = 0
+                 AND c.plan = '' AND c.tenant_id IN (0, p_tenant)) THEN
+        RETURN; -- said more widely already
+    END IF;
+    IF (SELECT count(*) FROM (SELECT FROM standing_change c WHERE c.epoch = v_epoch
+                              LIMIT 1000) s) = 1000 THEN
+        INSERT INTO standing_change VALUES (0, v_epoch, 0, '');
+        RETURN;
+    END IF;
+    INSERT INTO standing_change VALUES (p_tenant, v_epoch, p_account, p_plan)
+    ON CONFLICT DO NOTHING;
+    DELETE FROM standing_change c WHERE c.epoch < v_epoch - 2000;
+END
+$$;
+
+CREATE FUNCTION standing_note() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    r record;
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        r := OLD;
+    ELSE
+        r := NEW;
+    END IF;
+    CASE TG_ARGV[0]
+    WHEN 'everybody' THEN
+        PERFORM standing_changed(0, 0, '');
+    WHEN 'tenant' THEN
+        PERFORM standing_changed(r.tenant_id, 0, '');
+    WHEN 'account' THEN
+        PERFORM standing_changed(r.tenant_id, r.account_id, '');
+    WHEN 'platform_word' THEN
+        IF r.plan_id IS NULL THEN
+            PERFORM standing_changed(0, 0, '');
+        ELSE -- of a plan that is being removed: nobody has it
+            PERFORM standing_changed(0, 0,
+                                     (SELECT p.name FROM plan p WHERE p.plan_id = r.plan_id));
+        END IF;
+    WHEN 'tenant_word' THEN
+        PERFORM standing_changed(r.tenant_id, coalesce(r.account_id, 0), '');
+    END CASE;
+    RETURN r;
+END
+$$;
+
+CREATE TRIGGER standing AFTER UPDATE ON platform FOR EACH ROW
+    WHEN (OLD.policy_default IS DISTINCT FROM NEW.policy_default)
+    EXECUTE FUNCTION standing_note('everybody');
+CREATE TRIGGER standing AFTER UPDATE ON tenant FOR EACH ROW
+    WHEN ((OLD.name, OLD.plan_id, OLD.state) IS DISTINCT FROM (NEW.name, NEW.plan_id, NEW.state))
+    EXECUTE FUNCTION standing_note('tenant');
+CREATE TRIGGER standing AFTER UPDATE ON domain FOR EACH ROW
+    WHEN ((OLD.name, OLD.alias_of, OLD.state) IS DISTINCT FROM (NEW.name, NEW.alias_of, NEW.state))
+    EXECUTE FUNCTION standing_note('tenant');
+CREATE TRIGGER standing AFTER UPDATE ON account FOR EACH ROW
+    WHEN ((OLD.domain_id, OLD.local, OLD.plan_id, OLD.state) IS DISTINCT FROM
+          (NEW.domain_id, NEW.local, NEW.plan_id, NEW.state))
+    EXECUTE FUNCTION standing_note('account');
+-- Before what hangs on it goes: that is then said already.
+CREATE TRIGGER standing_gone BEFORE DELETE ON tenant FOR EACH ROW
+    EXECUTE FUNCTION standing_note('tenant');
+CREATE TRIGGER standing_gone BEFORE DELETE ON domain FOR EACH ROW
+    EXECUTE FUNCTION standing_note('tenant');
+CREATE TRIGGER standing_gone BEFORE DELETE ON account FOR EACH ROW
+    EXECUTE FUNCTION standing_note('account');
+CREATE TRIGGER standing_known AFTER INSERT OR DELETE ON credential FOR EACH ROW
+    EXECUTE FUNCTION standing_note('account');
+CREATE TRIGGER standing AFTER UPDATE ON credential FOR EACH ROW
+    WHEN ((OLD.version, OLD.services, OLD.expires) IS DISTINCT FROM
+          (NEW.version, NEW.services, NEW.expires))
+    EXECUTE FUNCTION standing_note('account');
+CREATE TRIGGER standing AFTER INSERT OR UPDATE OR DELETE ON platform_network FOR EACH ROW
+    EXECUTE FUNCTION standing_note('everybody');
+CREATE TRIGGER standing AFTER INSERT OR UPDATE OR DELETE ON tenant_network FOR EACH ROW
+    EXECUTE FUNCTION standing_note('tenant');
+CREATE TRIGGER standing AFTER INSERT OR UPDATE OR DELETE ON platform_word FOR EACH ROW
+    EXECUTE FUNCTION standing_note('platform_word');
+CREATE TRIGGER standing AFTER INSERT OR UPDATE OR DELETE ON tenant_word FOR EACH ROW
+    EXECUTE FUNCTION standing_note('tenant_word');
+
+-- ---- rights ----
+
+DO $$
+DECLARE
+    t text;
+BEGIN
+    FOREACH t IN ARRAY ARRAY['tenant_network', 'tenant_word', 'standing_change'] LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
+        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
+        EXECUTE format('CREATE POLICY tenant_rows ON %I TO mansio_serving USING '
+                       '(tenant_id = nullif(current_setting(''mansio.tenant'', true), '''')::bigint)',
+                       t);
+        EXECUTE format('CREATE POLICY door_reads ON %I FOR SELECT TO mansio_door USING (true)', t);
+        EXECUTE format('CREATE POLICY admin_all ON %I TO mansio_admin USING (true)', t);
+        EXECUTE format('GRANT SELECT ON %I TO mansio_door', t);
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO mansio_admin', t);
+    END LOOP;
+END
+$$;
+GRANT SELECT ON platform_network, platform_word, epoch TO mansio_door;
+GRANT SELECT, INSERT, UPDATE, DELETE ON platform_network, platform_word TO mansio_admin;
+GRANT USAGE ON SEQUENCE policy_word_id TO mansio_admin;
+GRANT UPDATE (last_used, last_service, last_network) ON credential TO mansio_door;
+GRANT EXECUTE ON FUNCTION standing_changed TO mansio_admin;
+
+-- ---- standings ----
+
+-- The offsets from UTC that a zone has from one instant to another, in seconds, each with the
+-- instant from which it holds, in microseconds. NULL for a zone that PostgreSQL doesn't know.
+CREATE FUNCTION zone_offsets(p_zone text, p_from timestamptz, p_until timestamptz,
+                             OUT instants bigint[], OUT offsets integer[])
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_known timestamptz; -- has v_offset
+    v_at timestamptz;
+    v_middle timestamptz;
+    v_offset integer;
+    v_other integer;
+BEGIN
+    FOR v_at, v_other IN
+        SELECT g, extract(epoch FROM (g AT TIME ZONE p_zone) - (g AT TIME ZONE 'UTC'))::integer
+        FROM generate_series(p_from, p_until, interval '6 hours') g
+    LOOP
+        IF v_offset IS NULL THEN
+            instants := ARRAY[(extract(epoch FROM v_at) * 1000000)::bigint];
+            offsets := ARRAY[v_other];
+        ELSIF v_other <> v_offset THEN
+            -- Between these two; to the second.
+            WHILE v_at - v_known > interval '1 second' LOOP
+                v_middle := v_known + date_trunc('second', (v_at - v_known) / 2);
+                IF extract(epoch FROM (v_middle AT TIME ZONE p_zone)
+                                      - (v_middle AT TIME ZONE 'UTC')) = v_offset THEN
+                    v_known := v_middle;
+                ELSE
+                    v_at := v_middle;
+                END IF;
+            END LOOP;
+            instants := instants || (extract(epoch FROM v_at) * 1000000)::bigint;
+            offsets := offsets || v_other;
+        END IF;
+        v_known := v_at;
+        v_offset := v_other;
+    END LOOP;
+EXCEPTION WHEN invalid_parameter_value THEN
+    instants := NULL;
+    offsets := NULL;
+END
+$$;
+
+-- A name, or a network: names begin with a letter and have no ':'.
+CREATE FUNCTION network_is_name(p_network text) RETURNS boolean LANGUAGE sql IMMUTABLE AS
+$$ SELECT p_network ~ '^[a-z][^:]*$' AND p_network <> 'unix' $$;
+
+-- Networks as a word says them, names resolved: a tenant's words know its own names first, the
+-- platform's and plans' (p_tenant NULL) the platform's alone, or a tenant could open its lock.
+CREATE FUNCTION networks_meant(p_tenant bigint, p_networks text[]) RETURNS text[]
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce(array_agg(DISTINCT m.network), '{}')
+    FROM unnest(p_networks) AS said (network)
+    LEFT JOIN tenant_network t ON t.tenant_id = p_tenant AND t.name = said.network
+    LEFT JOIN platform_network p ON p.name = said.network
+    CROSS JOIN LATERAL unnest(CASE WHEN network_is_name(said.network)
+                                   THEN coalesce(t.networks, p.networks)
+                                   ELSE ARRAY[said.network] END) AS m (network)
+$$;
+
+-- What standings are made of. what: 0 the default (verb) and the span of time that is known
+-- (instants); 1 a zone's offsets in it; 2 a word; 3 an account or a domain (number as asked), with
+-- its words and credentials.
+CREATE TYPE standing_row AS (
+    what integer, number bigint, facts account_facts, words bigint[], ids bigint[],
+    versions bigint[], kinds integer[], expires bigint[], services text[], scope integer,
+    verb integer, is_locked boolean, tls integer, credentials integer, service text, owner text,
+    networks text[], has_networks boolean, mechanisms text[], hours text, zone text,
+    instants bigint[], offsets integer[], is_ours boolean
+);
+
+-- Of whoever has these tenants, plans, domains, accounts (0: none), numbered.
+CREATE FUNCTION standing_rows(p_numbers bigint[], p_tenants bigint[], p_plans bigint[],
+                              p_domains bigint[], p_accounts bigint[], p_at timestamptz)
+RETURNS SETOF standing_row LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_at CONSTANT timestamptz := date_trunc('second', coalesce(p_at, clock_timestamp()));
+    v_from CONSTANT timestamptz := v_at - interval '1 day';
+    v_until CONSTANT timestamptz := v_at + interval '9 days';
+BEGIN
+    RETURN QUERY
+    WITH k AS MATERIALIZED (
+        SELECT u.* FROM unnest(p_numbers, p_tenants, p_plans, p_domains, p_accounts)
+            AS u (n, tenant_id, plan_id, domain_id, account_id)),
+    -- all but accounts' own
+    g AS MATERIALIZED (
+        SELECT 1 AS scope, NULL::bigint AS tenant_id, NULL::bigint AS plan_id,
+               NULL::bigint AS domain_id, ''::text AS owner, w.word_id, w.service, w.verb,
+               w.is_locked, w.networks, w.tls, w.mechanisms, w.credentials, w.hours, w.zone
+        FROM platform_word w WHERE coalesce(w.plan_id, 0) = 0
+        UNION ALL
+        SELECT 2, NULL, w.plan_id, NULL, p.name, w.word_id, w.service, w.verb, w.is_locked,
+               w.networks, w.tls, w.mechanisms, w.credentials, w.hours, w.zone
+        FROM (SELECT DISTINCT k.plan_id FROM k WHERE k.plan_id <> 0) x
+        JOIN platform_word w ON coalesce(w.plan_id, 0) = x.plan_id
+        JOIN plan p ON p.plan_id = w.plan_id
+        UNION ALL
+        SELECT 3, w.tenant_id, NULL, NULL, t.name, w.word_id, w.service, w.verb, w.is_locked,
+               w.networks, w.tls, w.mechanisms, w.credentials, w.hours, w.zone
+        FROM (SELECT DISTINCT k.tenant_id FROM k WHERE k.tenant_id <> 0) x
+        JOIN tenant_word w ON w.tenant_id = x.tenant_id AND coalesce(w.domain_id, 0) = 0
+                          AND coalesce(w.account_id, 0) = 0
+        JOIN tenant t ON t.tenant_id = w.tenant_id
+        UNION ALL
+        SELECT 4, w.tenant_id, NULL, w.domain_id, d.name, w.word_id, w.service, w.verb,
+               w.is_locked, w.networks, w.tls, w.mechanisms, w.credentials, w.hours, w.zone
+        FROM (SELECT DISTINCT k.tenant_id, k.domain_id FROM k WHERE k.domain_id <> 0) x
+        JOIN tenant_word w ON w.tenant_id = x.tenant_id AND w.domain_id = x.domain_id
+        JOIN domain d ON d.tenant_id = w.tenant_id AND d.domain_id = w.domain_id),
+    s AS MATERIALIZED (
+        SELECT w.*, a.local || '@' || d.name AS owner
+        FROM (SELECT DISTINCT k.tenant_id, k.account_id FROM k WHERE k.account_id <> 0) x
+        JOIN tenant_word w ON w.tenant_id = x.tenant_id AND w.account_id = x.account_id
+        JOIN account a ON a.tenant_id = w.tenant_id AND a.account_id = w.account_id
+        JOIN domain d ON d.tenant_id = a.tenant_id AND d.domain_id = a.domain_id),
+    w AS (
+        SELECT g.scope, g.tenant_id, g.owner, g.word_id, g.service, g.verb, g.is_locked,
+               g.networks, g.tls, g.mechanisms, g.credentials, g.hours, g.zone FROM g
+        UNION ALL
+        SELECT 5, s.tenant_id, s.owner, s.word_id, s.service, s.verb, s.is_locked,
+               s.networks, s.tls, s.mechanisms, s.credentials, s.hours, s.zone FROM s)
+    SELECT r.* FROM (
+        SELECT 0, 0::bigint, NULL::account_facts, NULL::bigint[], NULL::bigint[], NULL::bigint[],
+               NULL::integer[], NULL::bigint[], NULL::text[], NULL::integer,
+               (SELECT p.policy_default FROM platform p)::integer, NULL::boolean, NULL::integer,
+               NULL::integer, NULL::text, NULL::text, NULL::text[], NULL::boolean, NULL::text[],
+               NULL::text, NULL::text, ARRAY[(extract(epoch FROM v_from) * 1000000)::bigint,
+                                             (extract(epoch FROM v_until) * 1000000)::bigint],
+               NULL::integer[], NULL::boolean
+        UNION ALL
+        SELECT 1, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+               NULL, NULL, NULL, NULL, NULL, z.zone, o.instants, o.offsets, NULL
+        FROM (SELECT DISTINCT w.zone FROM w WHERE w.zone IS NOT NULL) z,
+             LATERAL zone_offsets(z.zone, v_from, v_until) o
+        UNION ALL
+        SELECT 2, w.word_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, w.scope, w.verb,
+               w.is_locked, w.tls, w.credentials, w.service, w.owner,
+               CASE WHEN w.networks IS NOT NULL THEN networks_meant(w.tenant_id, w.networks) END,
+               w.networks IS NOT NULL, w.mechanisms, w.hours, w.zone, NULL, NULL, NULL
+        FROM w
+        UNION ALL
+        SELECT 3, k.n, CASE WHEN k.account_id <> 0
+                            THEN account_facts_of(k.tenant_id, k.account_id) END,
+               (SELECT array_agg(g.word_id ORDER BY g.scope, g.service) FROM g
+                WHERE g.scope = 1 OR g.plan_id = k.plan_id
+                   OR g.tenant_id = k.tenant_id AND coalesce(g.domain_id, k.domain_id) = k.domain_id)
+               || (SELECT array_agg(s.word_id ORDER BY s.service) FROM s
+                   WHERE s.tenant_id = k.tenant_id AND s.account_id = k.account_id),
+               c.ids, c.versions, c.kinds, c.expires, c.services, NULL, NULL, NULL, NULL, NULL,
+               NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, k.tenant_id <> 0
+        FROM k, LATERAL (
+            SELECT array_agg(x.credential_id ORDER BY x.label, x.credential_id) AS ids,
+                   array_agg(x.version ORDER BY x.label, x.credential_id) AS versions,
+                   array_agg(CASE x.label WHEN '' THEN 1 ELSE 2 END
+                             ORDER BY x.label, x.credential_id) AS kinds,
+                   array_agg(coalesce((extract(epoch FROM x.expires) * 1000000)::bigint, 0)
+                             ORDER BY x.label, x.credential_id) AS expires,
+                   array_agg(coalesce(array_to_string(x.services, ' '), '')
+                             ORDER BY x.label, x.credential_id) AS services
+            FROM credential x
+            WHERE x.tenant_id = k.tenant_id AND x.account_id = k.account_id) c) r
+    ORDER BY 1, 2;
+END
+$$;
+
+-- Of accounts: one row 3 for each that there is.
+CREATE FUNCTION standings_read(p_tenants bigint[], p_accounts bigint[], p_at timestamptz)
+RETURNS SETOF standing_row LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    k record;
+BEGIN
+    SELECT array_agg(u.n) AS numbers, array_agg(a.tenant_id) AS tenants,
+           array_agg(coalesce(a.plan_id, t.plan_id, 0)) AS plans,
+           array_agg(a.domain_id) AS domains, array_agg(a.account_id) AS accounts
+    INTO k
+    FROM unnest(p_tenants, p_accounts) WITH ORDINALITY AS u (tenant_id, account_id, n)
+    JOIN account a ON a.tenant_id = u.tenant_id AND a.account_id = u.account_id
+    JOIN tenant t ON t.tenant_id = a.tenant_id;
+    RETURN QUERY SELECT r.* FROM standing_rows(k.numbers, k.tenants, k.plans, k.domains,
+                                               k.accounts, p_at) r;
+END
+$$;
+
+-- Doors.
+CREATE FUNCTION standings(p_tenants bigint[], p_accounts bigint[]) RETURNS SETOF standing_row
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = mansio, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT r.* FROM standings_read(p_tenants, p_accounts, NULL) r;
+END
+$$;
+
+-- Of who names no account of a domain: its row 3 has number 0, its own name as owner.
+CREATE FUNCTION domain_standing(p_domain text) RETURNS SETOF standing_row
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = mansio, pg_temp AS $$
+DECLARE
+    d record;
+    r standing_row;
+BEGIN
+    SELECT m.tenant_id, m.domain_id, m.name, m.state, t.plan_id INTO d
+    FROM domain_meant(p_domain) m JOIN tenant t ON t.tenant_id = m.tenant_id;
+    FOR r IN SELECT * FROM standing_rows(ARRAY[0::bigint], ARRAY[coalesce(d.tenant_id, 0)],
+                                         ARRAY[coalesce(d.plan_id, 0)],
+                                         ARRAY[coalesce(d.domain_id, 0)], ARRAY[0::bigint], NULL)
+    LOOP
+        IF r.what = 3 THEN
+            r.owner := coalesce(d.name, '');
+            r.is_ours := coalesce(d.state = 1, false);
+        END IF;
+        RETURN NEXT r;
+    END LOOP;
+END
+$$;
+
+-- What changed since an epoch; is_all: nobody knows what, or it is much.
+CREATE FUNCTION standing_changes(p_since bigint)
+RETURNS TABLE (newest bigint, is_all boolean, tenants bigint[], accounts bigint[], plans text[])
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = mansio, pg_temp AS $$
+DECLARE
+    v_from bigint;
+BEGIN
+    SELECT e.epoch, greatest(e.log_from, e.epoch - 2000) INTO newest, v_from FROM epoch e;
+    is_all := p_since < v_from OR p_since > newest;
+    IF NOT is_all AND p_since < newest THEN
+        SELECT array_agg(c.tenant_id), array_agg(c.account_id), array_agg(c.plan)
+        INTO tenants, accounts, plans
+        FROM (SELECT DISTINCT n.tenant_id, n.account_id, n.plan FROM standing_change n
+              WHERE n.epoch > p_since AND n.epoch <= newest LIMIT 1001) c;
+        is_all := coalesce(cardinality(tenants), 0) > 1000;
+    END IF;
+    IF is_all THEN
+        tenants := NULL;
+        accounts := NULL;
+        plans := NULL;
+    END IF;
+    RETURN NEXT;
+END
+$$;
+
+-- Credentials of the tenant that is set were used. Rows are locked in the order given. What a crash
+-- forgets of it doesn't matter.
+CREATE FUNCTION credentials_used(p_accounts bigint[], p_credentials bigint[], p_times bigint[],
+                                 p_services text[], p_networks text[]) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = mansio, pg_temp AS $$
+DECLARE
+    u record;
+    v_at timestamptz;
+    v_count integer := 0;
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    FOR u IN SELECT * FROM unnest(p_accounts, p_credentials, p_times, p_services, p_networks)
+             AS x (account_id, credential_id, at_us, service, network)
+    LOOP
+        v_at := timestamptz 'epoch' + u.at_us * interval '1 microsecond';
+        UPDATE credential c SET last_used = v_at, last_service = u.service,
+                                last_network = u.network
+        WHERE c.tenant_id = nullif(current_setting('mansio.tenant', true), '')::bigint
+          AND c.account_id = u.account_id AND c.credential_id = u.credential_id
+          AND (c.last_used IS NULL OR c.last_used < v_at);
+        IF FOUND THEN
+            v_count := v_count + 1;
+        END IF;
+    END LOOP;
+    RETURN v_count;
+END
+$$;
+
+-- With the credentials' versions; the rest as it was.
+DROP FUNCTION login_find(text, text);
+CREATE FUNCTION login_find(p_local text, p_domain text)
+RETURNS TABLE (facts account_facts, ids bigint[], kinds integer[], stored text[], scheme text,
+               decoy bytea, is_scram_ready boolean, is_upgrading boolean, is_ours boolean,
+               versions bigint[])
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = mansio, pg_temp AS $$
+DECLARE
+    v_domain record;
+    v_tenant bigint;
+    v_account bigint;
+BEGIN
+    SELECT * INTO v_domain FROM domain_meant(p_domain);
+    v_tenant := v_domain.tenant_id;
+    SELECT a.account_id INTO v_account FROM account a
+    WHERE a.tenant_id = v_tenant AND a.domain_id = v_domain.domain_id AND a.local = p_local;
+    RETURN QUERY
+        SELECT CASE WHEN v_account IS NOT NULL THEN account_facts_of(v_tenant, v_account) END,
+               c.ids, c.kinds, c.stored, coalesce(t.password_scheme, p.password_scheme, ''),
+               coalesce(t.decoy, p.decoy, ''),
+               NOT EXISTS (SELECT FROM credential n
+                           WHERE NOT n.has_scram AND (v_tenant IS NULL OR n.tenant_id = v_tenant)),
+               coalesce(t.upgrade_passwords, p.upgrade_passwords, false), v_tenant IS NOT NULL,
+               c.versions
+        FROM (SELECT array_agg(k.credential_id ORDER BY k.label, k.credential_id) AS ids,
+                     array_agg(CASE k.label WHEN '' THEN 1 ELSE 2 END
+                               ORDER BY k.label, k.credential_id) AS kinds,
+                     array_agg(k.stored ORDER BY k.label, k.credential_id) AS stored,
+                     array_agg(k.version ORDER BY k.label, k.credential_id) AS versions
+              FROM credential k WHERE k.tenant_id = v_tenant AND k.account_id = v_account) c
+        LEFT JOIN tenant t ON t.tenant_id = v_tenant
+        LEFT JOIN platform p ON true;
+END
+$$;
+
+GRANT EXECUTE ON FUNCTION zone_offsets, networks_meant, network_is_name, standing_rows,
+    standings_read, account_facts_of TO mansio_door, mansio_admin;
+GRANT CREATE ON SCHEMA mansio TO mansio_door;
+RESET ROLE;
+ALTER FUNCTION standings OWNER TO mansio_door;
+ALTER FUNCTION domain_standing OWNER TO mansio_door;
+ALTER FUNCTION standing_changes OWNER TO mansio_door;
+ALTER FUNCTION credentials_used OWNER TO mansio_door;
+ALTER FUNCTION login_find OWNER TO mansio_door;
+REVOKE ALL ON FUNCTION standings, domain_standing, standing_changes, credentials_used, login_find
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION standings, domain_standing, standing_changes, credentials_used,
+    login_find TO mansio_serving;
+SET LOCAL ROLE mansio_owner;
+REVOKE CREATE ON SCHEMA mansio FROM mansio_door;
+
+-- ---- administration of policy ----
+
+-- Whose words: of a scope's name. Raises if there is no such owner.
+CREATE FUNCTION policy_owner(p_scope text, p_owner text, OUT plan_id bigint, OUT tenant_id bigint,
+                             OUT domain_id bigint, OUT account_id bigint)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_alias text;
+BEGIN
+    CASE p_scope
+    WHEN 'platform' THEN
+        RETURN;
+    WHEN 'plan' THEN
+        SELECT p.plan_id INTO plan_id FROM plan p WHERE p.name = p_owner;
+    WHEN 'tenant' THEN
+        SELECT t.tenant_id INTO tenant_id FROM tenant t WHERE t.name = p_owner;
+    WHEN 'domain' THEN
+        SELECT d.tenant_id, d.domain_id, r.name INTO tenant_id, domain_id, v_alias
+        FROM domain d LEFT JOIN domain r ON r.tenant_id = d.tenant_id AND r.domain_id = d.alias_of
+        WHERE d.name = p_owner;
+        IF v_alias IS NOT NULL THEN
+            RAISE EXCEPTION 'domain % is another name for %: its words are said there',
+                p_owner, v_alias USING ERRCODE = 'MN004';
+        END IF;
+    WHEN 'account' THEN
+        SELECT a.tenant_id, a.account_id INTO tenant_id, account_id
+        FROM domain d JOIN account a ON a.tenant_id = d.tenant_id AND a.domain_id = d.domain_id
+        WHERE d.name = substring(p_owner from '@([^@]*)$')
+          AND a.local = regexp_replace(p_owner, '@[^@]*$', '');
+    ELSE
+        RAISE EXCEPTION 'no scope %', p_scope USING ERRCODE = 'MN004';
+    END CASE;
+    IF plan_id IS NULL AND tenant_id IS NULL THEN
+        RAISE EXCEPTION 'no % %', p_scope, p_owner USING ERRCODE = 'MN001';
+    END IF;
+END
+$$;
+
+CREATE FUNCTION policy_verb_text(p_verb smallint) RETURNS text LANGUAGE sql IMMUTABLE AS
+$$ SELECT (ARRAY['allow', 'deny'])[p_verb] $$;
+
+CREATE FUNCTION credential_kinds_text(p_bits integer) RETURNS text LANGUAGE sql IMMUTABLE AS
+$$ SELECT nullif(concat_ws(' ', CASE WHEN p_bits & 2 <> 0 THEN 'main' END,
+                           CASE WHEN p_bits & 4 <> 0 THEN 'app' END,
+                           CASE WHEN p_bits & 8 <> 0 THEN 'certificate' END), '') $$;
+
+CREATE FUNCTION credential_kinds_bits(p_text text) RETURNS integer LANGUAGE sql IMMUTABLE AS
+$$ SELECT coalesce(bit_or(1 << array_position(ARRAY['main', 'app', 'certificate'], k)), 0)
+   FROM unnest(string_to_array(p_text, ' ')) k $$;
+
+-- Words as they are listed: all, or one (p_scope not NULL).
+CREATE FUNCTION policy_listed(p_scope text, p_owner text, p_service text)
+RETURNS TABLE (sort text, key text, tenant text, scope text, service text, fields text[])
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    o record;
+BEGIN
+    SELECT NULL::bigint AS plan_id, NULL::bigint AS tenant_id, NULL::bigint AS domain_id,
+           NULL::bigint AS account_id INTO o;
+    IF p_scope IS NOT NULL THEN
+        SELECT * INTO o FROM policy_owner(p_scope, p_owner);
+    END IF;
+    RETURN QUERY
+    SELECT w.level || ' ' || w.owner || '/' || w.service,
+           w.scope || CASE w.owner WHEN '' THEN '' ELSE ':' || w.owner END || '/' || w.service,
+           w.tenant, w.scope, w.service,
+           ARRAY[policy_verb_text(w.verb), w.is_locked::text, array_to_string(w.networks, ' '),
+                 CASE w.tls WHEN 1 THEN 'required' WHEN 2 THEN 'absent' END,
+                 array_to_string(w.mechanisms, ' '), credential_kinds_text(w.credentials),
+                 w.hours, w.zone, nullif(w.tenant, ''), w.scope, w.service]
+    FROM (
+        SELECT CASE WHEN n.plan_id IS NULL THEN 1 ELSE 2 END AS level,
+               CASE WHEN n.plan_id IS NULL THEN 'platform' ELSE 'plan' END AS scope,
+               coalesce(p.name, '') AS owner, ''::text AS tenant, n.service, n.verb, n.is_locked,
+               n.networks, n.tls, n.mechanisms, n.credentials, n.hours, n.zone
+        FROM platform_word n LEFT JOIN plan p USING (plan_id)
+        WHERE p_scope IS NULL OR p_scope IN ('platform', 'plan')
+          AND coalesce(n.plan_id, 0) = coalesce(o.plan_id, 0) AND n.service = p_service
+        UNION ALL
+        SELECT CASE WHEN a.account_id IS NOT NULL THEN 5 WHEN d.domain_id IS NOT NULL THEN 4
+                    ELSE 3 END,
+               CASE WHEN a.account_id IS NOT NULL THEN 'account'
+                    WHEN d.domain_id IS NOT NULL THEN 'domain' ELSE 'tenant' END,
+               coalesce(a.local || '@' || ad.name, d.name, t.name), t.name, n.service, n.verb,
+               n.is_locked, n.networks, n.tls, n.mechanisms, n.credentials, n.hours, n.zone
+        FROM tenant_word n JOIN tenant t USING (tenant_id)
+        LEFT JOIN domain d ON d.tenant_id = n.tenant_id AND d.domain_id = n.domain_id
+        LEFT JOIN account a ON a.tenant_id = n.tenant_id AND a.account_id = n.account_id
+        LEFT JOIN domain ad ON ad.tenant_id = a.tenant_id AND ad.domain_id = a.domain_id
+        WHERE p_scope IS NULL OR n.tenant_id = o.tenant_id
+          AND coalesce(n.domain_id, 0) = coalesce(o.domain_id, 0)
+          AND coalesce(n.account_id, 0) = coalesce(o.account_id, 0) AND n.service = p_service) w;
+END
+$$;
+
+-- Refuse networks' names that nobody gave.
+CREATE FUNCTION networks_check(p_tenant bigint, p_networks text[]) RETURNS void
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_missing text;
+BEGIN
+    SELECT min(n.name) INTO v_missing FROM unnest(p_networks) AS n (name)
+    WHERE network_is_name(n.name)
+      AND NOT EXISTS (SELECT FROM platform_network p WHERE p.name = n.name)
+      AND NOT EXISTS (SELECT FROM tenant_network t WHERE t.tenant_id = p_tenant
+                        AND t.name = n.name);
+    IF v_missing IS NOT NULL THEN
+        RAISE EXCEPTION 'no network %', v_missing USING ERRCODE = 'MN001';
+    END IF;
+END
+$$;
+
+-- Whether PostgreSQL knows a zone by name. Its view of them reads every file, 0.1 s; names without
+-- digits can't be mistaken for a POSIX rule, so they are just tried.
+CREATE FUNCTION zone_is_known(p_zone text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF p_zone ~ '^[A-Za-z_]+(/[A-Za-z_-]+)+$' OR p_zone = 'UTC' THEN
+        PERFORM now() AT TIME ZONE p_zone;
+        RETURN true;
+    END IF;
+    RETURN EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = p_zone);
+EXCEPTION WHEN invalid_parameter_value THEN
+    RETURN false;
+END
+$$;
+
+-- Say a word: with a verb it replaces the one that was, conditions and all (the lock stays unless
+-- something is said of it); without, it changes what is said of one that is there. 0: there is none.
+CREATE FUNCTION policy_set(p_scope text, p_owner text, p_service text, f jsonb) RETURNS integer
+LANGUAGE plpgsql AS $$
+DECLARE
+    o record; -- whose
+    w record; -- the word as it was
+    v_is_there boolean;
+    v_is_new CONSTANT boolean := f ? 'verb';
+    v_is_shared CONSTANT boolean := p_scope IN ('platform', 'plan');
+BEGIN
+    SELECT * INTO o FROM policy_owner(p_scope, p_owner);
+    IF v_is_shared THEN
+        SELECT n.* INTO w FROM platform_word n
+        WHERE coalesce(n.plan_id, 0) = coalesce(o.plan_id, 0) AND n.service = p_service FOR UPDATE;
+    ELSE
+        SELECT n.* INTO w FROM tenant_word n
+        WHERE n.tenant_id = o.tenant_id AND coalesce(n.domain_id, 0) = coalesce(o.domain_id, 0)
+          AND coalesce(n.account_id, 0) = coalesce(o.account_id, 0) AND n.service = p_service
+        FOR UPDATE;
+    END IF;
+    v_is_there := FOUND;
+    IF NOT v_is_there AND NOT v_is_new THEN
+        RETURN 0;
+    END IF;
+    w.verb := CASE WHEN v_is_new THEN CASE f->>'verb' WHEN 'allow' THEN 1 ELSE 2 END
+                   ELSE w.verb END;
+    w.is_locked := CASE WHEN f ? 'locked' THEN coalesce((f->>'locked')::boolean, false)
+                        ELSE coalesce(w.is_locked, false) END;
+    w.networks := CASE WHEN f ? 'networks' OR v_is_new THEN string_to_array(f->>'networks', ' ')
+                       ELSE w.networks END;
+    w.tls := CASE WHEN f ? 'tls' OR v_is_new
+                  THEN coalesce(array_position(ARRAY['required', 'absent'], f->>'tls'), 0)
+                  ELSE w.tls END;
+    w.mechanisms := CASE WHEN f ? 'mechanisms' OR v_is_new
+                         THEN string_to_array(f->>'mechanisms', ' ') ELSE w.mechanisms END;
+    w.credentials := CASE WHEN f ? 'credentials' OR v_is_new
+                          THEN credential_kinds_bits(f->>'credentials') ELSE w.credentials END;
+    w.hours := CASE WHEN f ? 'hours' OR v_is_new THEN f->>'hours' ELSE w.hours END;
+    w.zone := CASE WHEN f ? 'zone' OR v_is_new THEN f->>'zone' ELSE w.zone END;
+    IF w.hours IS NOT NULL AND w.zone IS NULL THEN
+        RAISE EXCEPTION 'hours need a zone: "Europe/Berlin", "UTC"' USING ERRCODE = 'MN004';
+    ELSIF w.zone IS NOT NULL AND w.hours IS NULL THEN
+        RAISE EXCEPTION 'a zone without hours' USING ERRCODE = 'MN004';
+    ELSIF f->>'zone' IS NOT NULL AND NOT zone_is_known(f->>'zone') THEN
+        RAISE EXCEPTION 'no time zone %: wanted a name as "Europe/Berlin"', f->>'zone'
+            USING ERRCODE = 'MN004';
+    END IF;
+    PERFORM networks_check(o.tenant_id, w.networks);
+    IF v_is_there AND v_is_shared THEN
+        UPDATE platform_word n SET verb = w.verb, is_locked = w.is_locked, networks = w.networks,
+            tls = w.tls, mechanisms = w.mechanisms, credentials = w.credentials, hours = w.hours,
+            zone = w.zone, changed = clock_timestamp()
+        WHERE n.word_id = w.word_id;
+    ELSIF v_is_there THEN
+        UPDATE tenant_word n SET verb = w.verb, is_locked = w.is_locked, networks = w.networks,
+            tls = w.tls, mechanisms = w.mechanisms, credentials = w.credentials, hours = w.hours,
+            zone = w.zone, changed = clock_timestamp()
+        WHERE n.tenant_id = w.tenant_id AND n.word_id = w.word_id;
+    ELSIF v_is_shared THEN
+        INSERT INTO platform_word (plan_id, service, verb, is_locked, networks, tls, mechanisms,
+                                   credentials, hours, zone)
+        VALUES (o.plan_id, p_service, w.verb, w.is_locked, w.networks, w.tls, w.mechanisms,
+                w.credentials, w.hours, w.zone);
+    ELSE
+        INSERT INTO tenant_word (tenant_id, domain_id, account_id, service, verb, is_locked,
+                                 networks, tls, mechanisms, credentials, hours, zone)
+        VALUES (o.tenant_id, o.domain_id, o.account_id, p_service, w.verb, w.is_locked, w.networks,
+                w.tls, w.mechanisms, w.credentials, w.hours, w.zone);
+    END IF;
+    RETURN 1;
+END
+$$;
+
+-- 0: there is none.
+CREATE FUNCTION policy_remove(p_scope text, p_owner text, p_service text) RETURNS integer
+LANGUAGE plpgsql AS $$
+DECLARE
+    o record;
+BEGIN
+    SELECT * INTO o FROM policy_owner(p_scope, p_owner);
+    IF p_scope IN ('platform', 'plan') THEN
+        DELETE FROM platform_word n
+        WHERE coalesce(n.plan_id, 0) = coalesce(o.plan_id, 0) AND n.service = p_service;
+    ELSE
+        DELETE FROM tenant_word n
+        WHERE n.tenant_id = o.tenant_id AND coalesce(n.domain_id, 0) = coalesce(o.domain_id, 0)
+          AND coalesce(n.account_id, 0) = coalesce(o.account_id, 0) AND n.service = p_service;
+    END IF;
+    RETURN FOUND::integer;
+END
+$$;
+
+-- A page of the accounts that a scope's words concern, by address.
+CREATE FUNCTION policy_accounts(p_scope text, p_owner text, p_after text, p_most bigint)
+RETURNS TABLE (sort text, tenant_id bigint, account_id bigint)
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    o record;
+BEGIN
+    SELECT * INTO o FROM policy_owner(p_scope, p_owner);
+    RETURN QUERY
+    SELECT s.sort, s.tenant_id, s.account_id
+    FROM (SELECT (d.name || '@' || a.local) COLLATE "C" AS sort, a.tenant_id, a.account_id
+          FROM account a
+          JOIN domain d ON d.tenant_id = a.tenant_id AND d.domain_id = a.domain_id
+          JOIN tenant t ON t.tenant_id = a.tenant_id
+          WHERE (o.tenant_id IS NULL OR a.tenant_id = o.tenant_id)
+            AND (o.domain_id IS NULL OR a.domain_id = o.domain_id)
+            AND (o.account_id IS NULL OR a.account_id = o.account_id)
+            AND (o.plan_id IS NULL OR coalesce(a.plan_id, t.plan_id) = o.plan_id)) s
+    WHERE s.sort > p_after ORDER BY s.sort LIMIT p_most;
+END
+$$;
+
+-- Name networks, or name them anew. p_tenant '': the platform. 0: there is none to change, or no
+-- such tenant.
+CREATE FUNCTION network_add(p_tenant text, p_name text, f jsonb) RETURNS integer
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF p_tenant = '' THEN
+        INSERT INTO platform_network (name, networks)
+        VALUES (p_name, string_to_array(f->>'networks', ' '));
+    ELSE
+        INSERT INTO tenant_network (tenant_id, name, networks)
+        SELECT t.tenant_id, p_name, string_to_array(f->>'networks', ' ')
+        FROM tenant t WHERE t.name = p_tenant;
+    END IF;
+    RETURN FOUND::integer;
+END
+$$;
+
+CREATE FUNCTION network_set(p_tenant text, p_name text, f jsonb) RETURNS integer
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF p_tenant = '' THEN
+        UPDATE platform_network n
+        SET networks = coalesce(string_to_array(f->>'networks', ' '), n.networks)
+        WHERE n.name = p_name;
+    ELSE
+        UPDATE tenant_network n
+        SET networks = coalesce(string_to_array(f->>'networks', ' '), n.networks)
+        FROM tenant t WHERE t.name = p_tenant AND n.tenant_id = t.tenant_id AND n.name = p_name;
+    END IF;
+    RETURN FOUND::integer;
+END
+$$;
+
+CREATE FUNCTION network_remove(p_tenant text, p_name text) RETURNS integer
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF p_tenant = '' THEN
+        DELETE FROM platform_network n WHERE n.name = p_name;
+    ELSE
+        DELETE FROM tenant_network n USING tenant t
+        WHERE t.name = p_tenant AND n.tenant_id = t.tenant_id AND n.name = p_name;
+    END IF;
+    RETURN FOUND::integer;
+END
+$$;
+
+GRANT EXECUTE ON FUNCTION policy_owner, policy_verb_text, credential_kinds_text,
+    credential_kinds_bits, policy_listed, networks_check, zone_is_known, policy_set, policy_remove,
+    policy_accounts, network_add, network_set, network_remove TO mansio_admin;
