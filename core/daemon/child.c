@@ -24,6 +24,7 @@
 #include "core/host/bus.h"
 #include "core/host/config.h"
 #include "core/host/content.h"
+#include "core/host/gate.h"
 #include "core/host/listener_tls.h"
 #include "core/host/last_use.h"
 #include "core/host/limits.h"
@@ -264,6 +265,7 @@ static int start_run(void *arg)
             process.start_result =
                 mansio_group_spawn(process.group, "last-use", core_last_use_run, NULL, NULL);
         }
+        core_gate_configure(process.config);
         if (process.start_result < 0) {
             core_modules_stop(process.modules);
         }
@@ -461,6 +463,7 @@ static int main_run(void *arg)
     }
     core_service_close(&process);
     mansio_group_close(process.group); /* a start() that is still under way ends here */
+    core_gate_stop();
     core_bus_set_link(NULL, NULL);
     core_last_use_end(mansio_deadline_in(LAST_USE_US));
     core_accounts_fini();

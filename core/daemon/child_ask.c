@@ -14,6 +14,7 @@
 #include "core/host/config.h"
 #include "core/host/last_use.h"
 #include "core/host/limits.h"
+#include "core/host/gate.h"
 #include "core/host/login.h"
 #include "core/host/modules.h"
 #include "core/host/session.h"
@@ -183,6 +184,7 @@ static int reconfigure(struct core_child_process *process, int fd)
     process->source = source;
     process->config = config;
     core_child_set_log(process);
+    core_gate_configure(config);
     int copied = core_login_configure(config);
     copied = copied < 0 ? copied : core_limits_configure(config);
     core_last_use_configure(config->login.use_every_us);

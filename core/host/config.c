@@ -183,6 +183,14 @@ static int take_resolver(struct making *making)
     return rc;
 }
 
+static void take_policy(struct making *making)
+{
+    const struct mansio_settings *section = mansio_settings_section(making->settings, "policy");
+    making->config->policy.hold_us = mansio_settings_int(section, "hold");
+    making->config->policy.is_open =
+        mansio_str_eq(mansio_settings_str(section, "then"), MANSIO_STR("open"));
+}
+
 static int take_login(struct making *making)
 {
     const struct mansio_settings *section = mansio_settings_section(making->settings, "login");
@@ -243,6 +251,7 @@ static int take_scalars(struct making *making)
     config->directory = mansio_settings_str(root, "directory");
     check_module_path(making);
     take_metrics(making);
+    take_policy(making);
     int result = core_config_take_limits(config, making->problems);
     result = result < 0 ? result : take_login(making);
     result = result < 0 ? result : take_resolver(making);

@@ -93,6 +93,12 @@ struct core_config_login {
     int64_t use_every_us; /* that a credential was used is recorded so often; 0: never */
 };
 
+/* `policy:` of the configuration. */
+struct core_config_policy {
+    int64_t hold_us;
+    uint32_t is_open; /* 1: the last goes on holding after that; 0: nobody is let in */
+};
+
 struct core_config {
     struct mansio_arena *arena;
     const struct mansio_settings *settings; /* the whole root section, by name */
@@ -130,6 +136,7 @@ struct core_config {
 
     struct mansio_str directory; /* the instance that answers who there is; empty: the only one */
     struct core_config_login login;
+    struct core_config_policy policy;
     int64_t tls_handshake_us;
     const struct mansio_secret *tls_ticket_secret; /* NULL: the master's */
     struct core_resolver_options resolver;

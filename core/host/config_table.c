@@ -189,6 +189,18 @@ static const struct mansio_setting login_table[] = {
                            "worker; 0: never"),
 };
 
+static const char *const policy_ends[] = {"closed", "open", NULL};
+
+static const struct mansio_setting policy_table[] = {
+    MANSIO_SETTING(.name = "hold", .type = MANSIO_SETTING_DURATION, .flags = MANSIO_SETTING_LIVE,
+                   .default_text = "15m", .min = 0, .max = INT64_C(31536000000000),
+                   .help = "How long what policy said last holds while the directory's database "
+                           "can't be reached"),
+    MANSIO_SETTING(.name = "then", .type = MANSIO_SETTING_CHOICE, .flags = MANSIO_SETTING_LIVE,
+                   .choices = policy_ends, .default_text = "closed",
+                   .help = "After that: nobody is let in and sessions end, or it goes on holding"),
+};
+
 static const char *const tls_modes[] = {"off", "starttls", "implicit", NULL};
 static const char *const client_certificates[] = {"off", "request", "require", NULL};
 static const char *const client_accounts[] = {"san", "subject", "either",
@@ -316,6 +328,8 @@ static const struct mansio_setting core_table[] = {
                    .help = "The instance that says who there is; empty: the only one that can"),
     MANSIO_SETTING(.name = "login", .type = MANSIO_SETTING_SECTION, .help = "How users log in",
                    CHILDREN(login_table)),
+    MANSIO_SETTING(.name = "policy", .type = MANSIO_SETTING_SECTION,
+                   .help = "Who may use what, while nobody can be asked", CHILDREN(policy_table)),
     MANSIO_SETTING(.name = "drain", .type = MANSIO_SETTING_SECTION,
                    .help = "How an old generation ends", CHILDREN(drain_table)),
     MANSIO_SETTING(.name = "offload", .type = MANSIO_SETTING_SECTION, .help = "Helper threads",

@@ -1,26 +1,78 @@
 /*
- * The gate: may this account use this service, this way, from here? One function, asked once
- * credentials were right and the session stands in the registry under its account: so a change of
- * policy finds every session that it was not asked about.
+ * The gate: may this account use this service, this way, from here? Asked once credentials were
+ * right and the session stands in the registry under its account; and again whenever something
+ * changes that bears on it, or a verdict's time is over. What is asked is the account's standing
+ * (standing.h): its state, the credential that was used, the words of policy (policy.h).
  *
- * It judges states alone as yet; policy has its place behind the same function.
+ * With a directory that tells no standings, and before core_gate_start(), states alone are judged,
+ * at login.
  */
 #ifndef MANSIO_CORE_HOST_GATE_H
 #define MANSIO_CORE_HOST_GATE_H
 
+#include "core/base/export.h"
+#include "core/host/session.h"
+#include "core/host/standing.h"
 #include <mansio/account.h>
 
-/* What is judged. */
-struct core_gate_facts {
-    const struct mansio_account_facts *account;
-    struct mansio_str service;
-    struct mansio_str network;   /* the peer's, as limits count; "unix" */
-    struct mansio_str mechanism; /* of SASL; "password" for a name and a password */
-    uint32_t credential_kind;    /* enum mansio_credential_kind */
-    uint32_t is_tls;             /* 1: the conn goes through TLS */
+struct core_config;
+
+/* What a session came to. */
+struct core_gate_verdict {
+    int is_allowed;
+    const char *why;  /* static, for the log: "state", "credential", "policy" */
+    uint32_t scope;   /* enum mansio_policy_scope that decided; 0: none, or the default */
+    uint32_t failed;  /* its conditions that don't hold: bits of enum core_policy_condition */
+    int64_t until_us; /* wall clock: by time alone nothing changes before it */
 };
 
-/* 0: it may; MANSIO_E_DENIED, with the reason for the log in the detail. May yield. */
-MANSIO_MUST_CHECK int core_gate_judge(const struct core_gate_facts *facts);
+/* Judge a session that has been entered. 0: it may stay; MANSIO_E_DENIED, and @p out says why;
+ * MANSIO_E_UNAVAILABLE and other temporary ones: nobody can tell. Yields unless the standing is at
+ * hand. */
+MANSIO_MUST_CHECK int core_gate_judge(struct mansio_session *session, int64_t deadline_us,
+                                      struct core_gate_verdict *out);
+
+/* What a known standing comes to; pure. */
+void core_gate_verdict(const struct core_standing *standing, struct mansio_str service,
+                       const struct core_session_way *way, int64_t now_us,
+                       struct core_gate_verdict *out);
+
+/* Judge the sessions of an account again, those that were let in; end who no longer passes. How
+ * many. */
+size_t core_gate_judge_again(struct core_standing *standing);
+
+/* "tenant", "default", ...; for verdicts of policy, others are named by why. */
+const char *core_gate_scope_name(const struct core_gate_verdict *verdict);
+
+/* ---- gate_watch.c ---- */
+
+/* Take the settings `policy`; replaces those before. */
+CORE_EXPORT void core_gate_configure(const struct core_config *config);
+
+/* Begin to watch for changes: once a process, when the directory is there. And end: before the
+ * directory is forgotten. */
+CORE_EXPORT MANSIO_MUST_CHECK int core_gate_start(void);
+CORE_EXPORT void core_gate_stop(void);
+
+/* What core_gate_start() does before it starts fibers: judge by standings from now on. */
+void core_gate_begin(void);
+
+/* What standings are worth, by the age of the last reading of changes. */
+enum core_gate_trust {
+    CORE_GATE_STATES = 0, /* there are none: states alone are judged */
+    CORE_GATE_HOLDS,      /* read within `hold` */
+    CORE_GATE_CLOSED,     /* not read for so long that nobody is let in */
+    CORE_GATE_OPEN,       /* likewise, but the last ones go on holding */
+};
+enum core_gate_trust core_gate_trust(void);
+
+/* A verdict ends then (wall clock): look again. */
+void core_gate_note_end(int64_t until_us);
+
+/* The steps of watching, for tests: ask what changed; end what time ends, and hold what is to be
+ * held; read standings again that wait for it, and judge. Yield. */
+MANSIO_MUST_CHECK int core_gate_look(void);
+MANSIO_MUST_CHECK int core_gate_tick(void);
+MANSIO_MUST_CHECK int core_gate_reload(void);
 
 #endif

@@ -48,6 +48,7 @@ static void log_failure(const struct core_login *login, const char *why, int rc)
         mansio_log(MANSIO_LOG_INFO, "login-failed", MANSIO_KV_STR("service", service),
                    MANSIO_KV_STR("address", address), MANSIO_KV_CSTR("mechanism", login->mechanism),
                    MANSIO_KV_STR("name", login->given), MANSIO_KV_CSTR("reason", why),
+                   MANSIO_KV_CSTR("scope", login->scope != NULL ? login->scope : ""),
                    MANSIO_KV_END);
         return;
     }
@@ -148,6 +149,10 @@ static void throttle_who(const struct core_login *login, struct core_limit_peer 
                                                          MANSIO_STR_ARG(login->name.local),
                                                          MANSIO_STR_ARG(login->name.domain)) < 0) {
         out->account = login->given;
+    }
+    if (mansio_arena_printf(login->arena, &out->pair, "%.*s %.*s", MANSIO_STR_ARG(out->address),
+                            MANSIO_STR_ARG(out->account)) < 0) {
+        out->pair = out->account;
     }
     /* The same for names that are and names that aren't: by the domain. */
     out->tenant = login->found.tenant_id == 0
@@ -339,29 +344,44 @@ static const struct mansio_credential *credential_of(const struct core_login *lo
     return NULL;
 }
 
-static int enter(struct core_login *login)
+/* How the session comes in, for the gate to judge it by as long as it lives. */
+static int find_way(const struct core_login *login, struct core_session_way *out)
 {
-    const struct mansio_account_facts *account = login->found.account;
     const struct mansio_credential *credential = credential_of(login);
-    struct mansio_conn *conn = mansio_session_conn(login->session);
-    int rc = core_session_enter(login->session, account);
+    const struct mansio_conn *conn = mansio_session_conn(login->session);
+    *out = (struct core_session_way){
+        .credential_id = login->result.credential_id,
+        .mechanism = login->mechanism,
+        .is_protected = core_channel_is_tls(conn) || core_channel_is_unix(conn),
+        .credential_kind = (uint8_t)(credential != NULL ? credential->kind : login->result.kind),
+    };
+    /* A directory that doesn't know of versions says none. */
+    if (credential != NULL && credential->size >= sizeof *credential) {
+        out->credential_version = credential->version;
+    }
+    return core_channel_peer(conn, &out->peer);
+}
+
+static int enter(struct core_login *login, int64_t deadline_us)
+{
+    struct core_session_way way;
+    struct core_gate_verdict verdict;
+    int rc = find_way(login, &way);
+    if (rc < 0) {
+        return as_ours(MANSIO_E_UNAVAILABLE, "the conn");
+    }
+    rc = core_session_enter(login->session, login->found.account, &way);
     if (rc < 0) {
         return rc == MANSIO_E_BUG || rc == MANSIO_E_LIMIT ? rc : as_ours(rc, "the account");
     }
-    const struct core_gate_facts facts = {
-        .account = account,
-        .service = mansio_session_service(login->session),
-        .network = core_channel_network(conn),
-        .mechanism = mansio_str_from_cstr(login->mechanism),
-        .credential_kind = credential != NULL ? credential->kind : login->result.kind,
-        .is_tls = (uint32_t)core_channel_is_tls(conn),
-    };
-    rc = core_gate_judge(&facts);
+    rc = core_gate_judge(login->session, deadline_us, &verdict);
     if (rc < 0) {
         core_session_leave(login->session);
     }
     if (rc == MANSIO_E_DENIED) {
-        login->why = "state";
+        login->why = verdict.why;
+        login->scope = core_gate_scope_name(&verdict);
+        login->is_refused = 1;
     }
     return rc == 0 || rc == MANSIO_E_DENIED ? rc : as_ours(rc, "the gate");
 }
@@ -389,16 +409,19 @@ static int upgrade(const struct core_login *login, int64_t deadline_us)
     return rc == MANSIO_E_CANCELLED ? rc : 0;
 }
 
-/* Count before the wait: who tries in parallel is to be seen. */
+/* Count before the wait: who tries in parallel is to be seen. Whoever was right and may not come in
+ * all the same, a program that nobody told of a new policy, keeps nobody else at his address out;
+ * but what he sees is what who guesses wrong sees: the same words, after the same time. */
 static int punish(const struct core_login *login, int64_t deadline_us)
 {
     struct core_limit_peer peer;
     struct core_throttle_who who;
     throttle_who(login, &peer, &who);
-    int64_t delay_us = core_throttle_count(core_login_throttle(), &who);
+    int64_t delay_us = login->is_refused ? core_throttle_refuse(core_login_throttle(), &who)
+                                         : core_throttle_count(core_login_throttle(), &who);
     core_count_login(CORE_LOGIN_DENIED);
     log_failure(login, login->why, MANSIO_E_DENIED);
-    int rc = core_tarpit_wait(delay_us, deadline_us);
+    int rc = core_tarpit_wait(delay_us - (mansio_now_us() - login->judged_us), deadline_us);
     /* The same words for all. */
     return rc < 0 ? rc : mansio_fail(MANSIO_E_DENIED, "login denied");
 }
@@ -414,8 +437,9 @@ int core_login_finish(struct core_login *login, int rc, int64_t deadline_us)
         }
     }
     int is_full = 0;
+    login->judged_us = mansio_now_us();
     if (rc == 0) {
-        rc = login->found.account == NULL ? MANSIO_E_DENIED : enter(login);
+        rc = login->found.account == NULL ? MANSIO_E_DENIED : enter(login, deadline_us);
         is_full = rc == MANSIO_E_LIMIT;
     }
     if (rc == 0 && (rc = upgrade(login, deadline_us)) < 0) {

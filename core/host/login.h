@@ -26,7 +26,10 @@ struct core_login {
     const char *mechanism;       /* static: for log and gate */
     struct mansio_login found;   /* what the directory knows */
     struct mansio_auth_result result;
-    const char *why; /* static: why it is denied, for the log */
+    const char *why;   /* static: why it is denied, for the log */
+    const char *scope; /* static: whose word of policy it was; NULL: nobody's */
+    int is_refused;    /* right, but it may not come in */
+    int64_t judged_us; /* when it was found out whether it is right */
 };
 
 /* Take the settings (login_settings.c); replaces those before. Keeps no pointer into @p config. */
@@ -75,6 +78,7 @@ struct core_throttle {
 /* By what an attempt is counted; what is empty isn't. */
 struct core_throttle_who {
     struct mansio_str address, network, account;
+    struct mansio_str pair;   /* address and account together */
     struct mansio_str tenant; /* or what stands for it; known once the directory has answered */
 };
 
@@ -85,5 +89,10 @@ MANSIO_MUST_CHECK int core_throttle_check(const struct core_throttle *throttle,
 /* Count a failure; how long its answer must wait. */
 int64_t core_throttle_count(const struct core_throttle *throttle,
                             const struct core_throttle_who *who);
+
+/* The same of who was right, but may not come in: counted against this account from this address,
+ * not against all others there. To him all looks as if it were a failure. */
+int64_t core_throttle_refuse(const struct core_throttle *throttle,
+                             const struct core_throttle_who *who);
 
 #endif

@@ -8,6 +8,7 @@
 #include "core/host/limits.h"
 #include "core/net/conn.h"
 #include "core/net/tls.h"
+#include "core/net/network.h"
 
 int core_channel_is_tls(const struct mansio_conn *conn)
 {
@@ -46,4 +47,9 @@ int core_channel_peer_addresses(const struct mansio_conn *conn, uint32_t from,
                                 size_t *out_count)
 {
     return core_conn_peer_addresses(conn, from, arena, out, out_count);
+}
+
+int core_channel_peer(const struct mansio_conn *conn, struct core_network *out)
+{
+    return core_network_of_ip(mansio_conn_peer_ip(conn), out);
 }

@@ -9,6 +9,7 @@
 #include <mansio/conn.h>
 
 struct core_limit_peer;
+struct core_network;
 
 /* 1: goes through TLS. */
 int core_channel_is_tls(const struct mansio_conn *conn);
@@ -28,6 +29,9 @@ MANSIO_MUST_CHECK int core_channel_binding(const struct mansio_conn *conn, struc
 MANSIO_MUST_CHECK int core_channel_peer_addresses(const struct mansio_conn *conn, uint32_t from,
                                                   struct mansio_arena *arena,
                                                   const struct mansio_str **out, size_t *out_count);
+
+/* Where the peer is, for policy: its address, or "unix". */
+MANSIO_MUST_CHECK int core_channel_peer(const struct mansio_conn *conn, struct core_network *out);
 
 /* Whom the peer counts as, in limits. */
 void core_channel_limit_peer(const struct mansio_conn *conn, struct core_limit_peer *out);

@@ -61,6 +61,13 @@ struct mansio_str core_channel_network(const struct mansio_conn *conn)
     return mansio_str_from_cstr(channel.network);
 }
 
+int core_channel_peer(const struct mansio_conn *conn, struct core_network *out)
+{
+    (void)conn;
+    return core_network_of_ip(mansio_str_from_cstr(channel.is_unix ? "unix" : channel.network),
+                              out);
+}
+
 void core_channel_limit_peer(const struct mansio_conn *conn, struct core_limit_peer *out)
 {
     (void)conn;
@@ -107,6 +114,7 @@ static struct {
     const char *remembered; /* what login() says that members have stored; NULL: the truth */
     int upgrade_result;
     uint32_t is_scram_ready;
+    uint64_t version; /* of credentials */
     char asked[128];
     char was[64], became[64]; /* of the last upgrade */
 } people;
@@ -132,7 +140,8 @@ static int fake_credential(struct mansio_arena *arena, uint64_t id, const char *
                                              .id = id,
                                              .kind = id % 10 == 0 ? MANSIO_CREDENTIAL_MAIN
                                                                   : MANSIO_CREDENTIAL_APP,
-                                             .stored = mansio_str_from_cstr(stored)};
+                                             .stored = mansio_str_from_cstr(stored),
+                                             .version = people.version};
     *out = credential;
     return 1;
 }
@@ -333,12 +342,12 @@ static int fake_keys(struct mansio_instance *instance, const struct mansio_login
 
 /* ---- the node ---- */
 
-static const struct mansio_directory fake_directory = {.size = sizeof fake_directory,
-                                                       .route = fake_route,
-                                                       .login = fake_login,
-                                                       .login_defaults = fake_defaults,
-                                                       .login_anew = fake_login_anew,
-                                                       .credential_upgrade = fake_upgrade};
+static struct mansio_directory fake_directory = {.size = sizeof fake_directory,
+                                                 .route = fake_route,
+                                                 .login = fake_login,
+                                                 .login_defaults = fake_defaults,
+                                                 .login_anew = fake_login_anew,
+                                                 .credential_upgrade = fake_upgrade};
 static const struct mansio_store fake_store = {.size = sizeof fake_store};
 static const struct mansio_auth fake_one = {
     .size = sizeof fake_one, .check_password = judge_one, .scram_keys = fake_keys};

@@ -5,6 +5,7 @@
 
 #include <mansio/error.h>
 #include <mansio/log.h>
+#include <mansio/policy.h>
 #include <mansio/str.h>
 
 #include "core/host/limits.h"
@@ -85,6 +86,29 @@ static const struct mansio_metric core_table[] = {
     [CORE_METRIC_USES_LOST] =
         MANSIO_METRIC(.name = "credential_uses_lost", .type = MANSIO_METRIC_COUNTER,
                       .help = "last uses of credentials that were given up"),
+    [CORE_METRIC_STANDINGS] = MANSIO_METRIC(.name = "standings", .type = MANSIO_METRIC_GAUGE,
+                                            .help = "accounts whose policy is kept at hand"),
+    [CORE_METRIC_STANDING_HITS] =
+        MANSIO_METRIC(.name = "standing_hits", .type = MANSIO_METRIC_COUNTER,
+                      .help = "logins judged by a standing that was at hand"),
+    [CORE_METRIC_STANDING_MISSES] =
+        MANSIO_METRIC(.name = "standing_misses", .type = MANSIO_METRIC_COUNTER,
+                      .help = "logins for which a standing had to be read"),
+    [CORE_METRIC_POLICY_ENDED] =
+        MANSIO_METRIC(.name = "policy_sessions_ended", .type = MANSIO_METRIC_COUNTER,
+                      .help = "sessions ended because they may no longer be"),
+    [CORE_METRIC_POLICY_CHANGES] =
+        MANSIO_METRIC(.name = "policy_changes", .type = MANSIO_METRIC_COUNTER,
+                      .help = "times that a process saw changes of policy, states or credentials"),
+    [CORE_METRIC_POLICY_FAILED] =
+        MANSIO_METRIC(.name = "policy_unread", .type = MANSIO_METRIC_COUNTER,
+                      .help = "times that changes, or standings, could not be read"),
+    [CORE_METRIC_POLICY_AGE] =
+        MANSIO_METRIC(.name = "policy_age", .type = MANSIO_METRIC_GAUGE, .unit = "seconds",
+                      .help = "since changes were last read, summed over processes"),
+    [CORE_METRIC_POLICY_SECONDS] =
+        MANSIO_METRIC(.name = "policy_change", .type = MANSIO_METRIC_HISTOGRAM, .unit = "seconds",
+                      .help = "from when a process saw changes until it had told the last session"),
 };
 _Static_assert(MANSIO_COUNT(core_table) == CORE_METRIC_COUNT, "a row for each metric");
 
@@ -99,6 +123,12 @@ static const struct mansio_metric login_table[] = {
 static const struct mansio_metric limit_table[] = {
     MANSIO_METRIC(.name = "limit_hits", .type = MANSIO_METRIC_COUNTER,
                   .help = "what was refused, or slowed, since a limit was reached, by limit"),
+};
+static const struct mansio_metric decision_table[] = {
+    MANSIO_METRIC(.name = "policy_allowed", .type = MANSIO_METRIC_COUNTER,
+                  .help = "sessions that the gate let in or let stay, by what decided"),
+    MANSIO_METRIC(.name = "policy_denied", .type = MANSIO_METRIC_COUNTER,
+                  .help = "sessions that the gate refused or ended, by what decided"),
 };
 static const struct mansio_metric handshake_table[] = {
     MANSIO_METRIC(.name = "tls_handshakes", .type = MANSIO_METRIC_COUNTER,
@@ -127,12 +157,21 @@ static const char *const login_names[] = {
 };
 _Static_assert(MANSIO_COUNT(login_names) == CORE_LOGIN_COUNT, "a name for each outcome");
 
+static const char *const decision_names[] = {
+    [CORE_DECIDED_DEFAULT] = "default", [MANSIO_POLICY_PLATFORM] = "platform",
+    [MANSIO_POLICY_PLAN] = "plan",      [MANSIO_POLICY_TENANT] = "tenant",
+    [MANSIO_POLICY_DOMAIN] = "domain",  [MANSIO_POLICY_ACCOUNT] = "account",
+    [CORE_DECIDED_STATE] = "state",     [CORE_DECIDED_CREDENTIAL] = "credential",
+};
+_Static_assert(MANSIO_COUNT(decision_names) == CORE_DECIDED_COUNT, "a name for each");
+
 /* One a process. */
 static int is_ready;
 static uint32_t table_handle;
 static uint32_t refused_handles[CORE_REFUSED_COUNT];
 static uint32_t login_handles[CORE_LOGIN_COUNT];
 static uint32_t limit_handles[CORE_LIMIT_COUNT];
+static uint32_t decision_handles[CORE_DECIDED_COUNT];
 static uint32_t handshake_handles[CORE_TLS_END_COUNT];
 static uint32_t log_handles[MANSIO_LOG_DEBUG + 1];
 
@@ -154,6 +193,11 @@ int core_metrics_init(void)
         rc = core_metrics_register_labelled("mansio_core", "limit",
                                             mansio_str_from_cstr(core_limit_label(id)), limit_table,
                                             MANSIO_COUNT(limit_table), &limit_handles[id]);
+    }
+    for (size_t i = 0; rc == 0 && i < CORE_DECIDED_COUNT; i++) {
+        rc = core_metrics_register_labelled("mansio_core", "by",
+                                            mansio_str_from_cstr(decision_names[i]), decision_table,
+                                            MANSIO_COUNT(decision_table), &decision_handles[i]);
     }
     for (uint32_t end = 0; rc == 0 && end < CORE_TLS_END_COUNT; end++) {
         rc = core_metrics_register_labelled(
@@ -206,6 +250,13 @@ void core_count_limit(uint32_t id)
 {
     if (is_ready && id < CORE_LIMIT_COUNT) {
         core_metric_add(limit_handles[id], 0, 1);
+    }
+}
+
+void core_count_decision(int is_allowed, uint32_t by)
+{
+    if (is_ready && by < CORE_DECIDED_COUNT) {
+        core_metric_add(decision_handles[by], is_allowed ? 0 : 1, 1);
     }
 }
 

@@ -33,6 +33,14 @@ enum core_metric {
     CORE_METRIC_DNS_KEPT,
     CORE_METRIC_DNS_FAILED,
     CORE_METRIC_UPGRADES,
+    CORE_METRIC_STANDINGS,
+    CORE_METRIC_STANDING_HITS,
+    CORE_METRIC_STANDING_MISSES,
+    CORE_METRIC_POLICY_ENDED,
+    CORE_METRIC_POLICY_CHANGES,
+    CORE_METRIC_POLICY_FAILED,
+    CORE_METRIC_POLICY_AGE,
+    CORE_METRIC_POLICY_SECONDS,
     CORE_METRIC_TARPIT_WAITING,
     CORE_METRIC_TARPIT_SECONDS,
     CORE_METRIC_SESSIONS_NAMED,
@@ -65,6 +73,15 @@ enum core_login_outcome {
     CORE_LOGIN_COUNT,
 };
 
+/* What decided at the gate: label by of mansio_core_policy_allowed_total and _denied_total. The
+ * scopes are those of enum mansio_policy_scope. */
+enum core_decided {
+    CORE_DECIDED_DEFAULT = 0,
+    CORE_DECIDED_STATE = 6,      /* of account, domain, tenant */
+    CORE_DECIDED_CREDENTIAL = 7, /* gone, another one by now, expired, not for this service */
+    CORE_DECIDED_COUNT,
+};
+
 /* After core_shm_attach(). Handshakes are counted by enum core_tls_end: label result of
  * mansio_core_tls_handshakes_total. */
 CORE_EXPORT MANSIO_MUST_CHECK int core_metrics_init(void);
@@ -72,6 +89,7 @@ CORE_EXPORT MANSIO_MUST_CHECK int core_metrics_init(void);
 CORE_EXPORT void core_count(enum core_metric metric, int64_t n);
 CORE_EXPORT void core_count_refused(enum core_refusal reason);
 void core_count_login(enum core_login_outcome outcome);
+void core_count_decision(int is_allowed, uint32_t by);
 /* That a limit (enum core_limit_id) was reached: label limit of mansio_core_limit_hits_total. */
 CORE_EXPORT void core_count_limit(uint32_t id);
 CORE_EXPORT void core_count_handshake(uint32_t end);

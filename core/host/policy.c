@@ -13,13 +13,9 @@
 
 /* ---- making ready --------------------------------------------------------------------------- */
 
-/* What the first release's words hold: a directory built for it says no less. */
-static const size_t word_size_min =
-    offsetof(struct mansio_policy_word, has_networks) + sizeof(uint32_t);
-
 static int check_word(const struct mansio_policy_word *word)
 {
-    if (word->size < word_size_min || word->service.len == 0 ||
+    if (word->size < CORE_POLICY_WORD_SIZE_MIN || word->service.len == 0 ||
         word->scope < MANSIO_POLICY_PLATFORM || word->scope > MANSIO_POLICY_ACCOUNT ||
         (word->verb != MANSIO_POLICY_ALLOW && word->verb != MANSIO_POLICY_DENY) ||
         word->tls > MANSIO_POLICY_TLS_ABSENT) {

@@ -18,6 +18,10 @@
 
 enum { CORE_POLICY_SCOPES = 5 };
 
+/* What the first release's words hold: a directory built for it says no less. */
+#define CORE_POLICY_WORD_SIZE_MIN                                                                  \
+    (offsetof(struct mansio_policy_word, has_networks) + sizeof(uint32_t))
+
 /* A word made ready: networks read, mechanisms as slices. Lives in the arena it was made in. */
 struct core_policy_word {
     const struct mansio_policy_word *word; /* in the same arena */
@@ -29,7 +33,7 @@ struct core_policy_word {
 struct core_policy {
     const struct core_policy_word *words;
     size_t word_count;
-    uint32_t default_verb; /* enum mansio_policy_verb; anything else denies */
+    uint32_t default_verb;  /* enum mansio_policy_verb; anything else denies */
     int64_t hours_known_us; /* 0: no end of what is known */
 };
 

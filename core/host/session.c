@@ -26,6 +26,7 @@
 #include "core/host/session_id.h"
 #include "core/host/shm.h"
 #include "core/host/tally.h"
+#include "core/host/standing.h"
 #include "core/net/conn.h"
 #include "core/net/tls.h"
 
@@ -55,12 +56,14 @@ struct conn_sessions {
 struct account_sessions {
     uint64_t key[2]; /* tenant and account */
     struct mansio_session *first;
+    struct core_standing *standing; /* NULL until the gate asks for it */
 };
 
 struct mansio_session {
     struct mansio_arena *arena;
     struct mansio_account *account; /* NULL: nameless */
     struct mansio_arena *account_arena;
+    struct core_session_way way;
     struct account_sessions *of_account;
     struct core_limit_session counted; /* in the account's and the tenant's limits */
     struct mansio_session *account_next, *account_before;
@@ -144,7 +147,8 @@ static int find_account(const struct mansio_account_facts *facts, struct account
     return 0;
 }
 
-int core_session_enter(struct mansio_session *session, const struct mansio_account_facts *facts)
+int core_session_enter(struct mansio_session *session, const struct mansio_account_facts *facts,
+                       const struct core_session_way *way)
 {
     struct account_sessions *list = NULL;
     if (session->account != NULL) {
@@ -164,6 +168,8 @@ int core_session_enter(struct mansio_session *session, const struct mansio_accou
         return rc;
     }
     session->account_arena = arena;
+    session->way = *way;
+    session->way.is_judged = 0;
     session->of_account = list;
     session->account_before = NULL;
     session->account_next = list->first;
@@ -192,6 +198,7 @@ void core_session_leave(struct mansio_session *session)
     }
     if (list->first == NULL) {
         (void)mansio_map_remove(registry.by_account, key_of(list->key));
+        core_standing_release(list->standing);
         core_free(list);
     }
     core_limit_leave_account(mansio_account_facts(session->account), &session->counted);
@@ -199,6 +206,20 @@ void core_session_leave(struct mansio_session *session)
     session->account = NULL;
     session->of_account = NULL;
     mansio_arena_free(session->account_arena);
+}
+
+struct core_session_way *core_session_way(struct mansio_session *session)
+{
+    return &session->way;
+}
+
+struct core_standing *core_session_standing(struct mansio_session *session)
+{
+    struct account_sessions *list = session->of_account;
+    if (list->standing == NULL) {
+        list->standing = core_standing_hold(list->key[0], list->key[1]);
+    }
+    return list->standing;
 }
 
 struct mansio_account *mansio_session_account(const struct mansio_session *session)
@@ -508,8 +529,7 @@ void core_sessions_visit(core_session_visit_fn fn, void *arg)
     }
 }
 
-/* 1 if its conn is told now; 0 if it had been. */
-static int kill_session(struct mansio_session *session, uint32_t reason)
+int core_session_end(struct mansio_session *session, uint32_t reason)
 {
     struct conn_sessions *of_conn = session->of_conn;
     int is_first = of_conn->kill_reason == MANSIO_REASON_NONE;
@@ -521,17 +541,34 @@ static int kill_session(struct mansio_session *session, uint32_t reason)
     return is_first;
 }
 
-size_t core_sessions_kill_account(uint64_t tenant_id, uint64_t account_id, uint32_t reason)
+void core_sessions_of_account(uint64_t tenant_id, uint64_t account_id, core_session_fn fn,
+                              void *arg)
 {
     const uint64_t key[2] = {tenant_id, account_id};
     const struct account_sessions *list =
         registry.by_account == NULL ? NULL : mansio_map_get(registry.by_account, key_of(key));
-    size_t count = 0;
     for (struct mansio_session *s = list != NULL ? list->first : NULL; s != NULL;
          s = s->account_next) {
-        count += (size_t)kill_session(s, reason);
+        fn(arg, s);
     }
-    return count;
+}
+
+struct ending {
+    uint32_t reason;
+    size_t count;
+};
+
+static void end_one(void *arg, struct mansio_session *session)
+{
+    struct ending *ending = arg;
+    ending->count += (size_t)core_session_end(session, ending->reason);
+}
+
+size_t core_sessions_kill_account(uint64_t tenant_id, uint64_t account_id, uint32_t reason)
+{
+    struct ending ending = {.reason = reason};
+    core_sessions_of_account(tenant_id, account_id, end_one, &ending);
+    return ending.count;
 }
 
 size_t core_sessions_kill_address(struct mansio_str address, uint32_t reason)
@@ -543,7 +580,7 @@ size_t core_sessions_kill_address(struct mansio_str address, uint32_t reason)
         struct mansio_session *session = value;
         if (session->account != NULL &&
             mansio_str_eq(mansio_account_facts(session->account)->address, address)) {
-            count += (size_t)kill_session(session, reason);
+            count += (size_t)core_session_end(session, reason);
         }
     }
     return count;
@@ -557,7 +594,7 @@ int core_sessions_kill(struct mansio_str id, uint32_t reason)
         return mansio_fail(MANSIO_E_NOT_FOUND, "no session %.*s here",
                            MANSIO_STR_ARG(mansio_str_sub(id, 0, CORE_SESSION_ID_MAX)));
     }
-    (void)kill_session(session, reason);
+    (void)core_session_end(session, reason);
     return 0;
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/base/export.h"
 #include "core/host/modules.h"
+#include "core/net/network.h"
 #include <mansio/account.h>
 #include <mansio/session.h>
 
@@ -40,11 +41,39 @@ CORE_EXPORT MANSIO_MUST_CHECK int core_sessions_kill(struct mansio_str id, uint3
 
 /* ---- whose it is: for login.c, the gate, administrators ---- */
 
+struct core_standing;
+
+/* The way in which a session became somebody's: what the gate judges it by, again and again. */
+struct core_session_way {
+    uint64_t credential_id;      /* 0: none that the directory stores */
+    uint64_t credential_version; /* 0: not known */
+    const char *mechanism;       /* static text */
+    struct core_network peer;
+    uint8_t is_protected; /* TLS, or a unix socket */
+    uint8_t credential_kind;
+    uint8_t is_judged; /* the gate's: it has let the session in */
+};
+
 /* Make a nameless session somebody's: a handle of its own for @p facts, and its place in the
  * registry under the account, so that whoever looks for the account's sessions finds it. 0; as
  * core_account_new(); MANSIO_E_BUG if it has a name. */
 MANSIO_MUST_CHECK int core_session_enter(struct mansio_session *session,
-                                         const struct mansio_account_facts *facts);
+                                         const struct mansio_account_facts *facts,
+                                         const struct core_session_way *way);
+
+/* How it became somebody's. Not of a nameless one. */
+struct core_session_way *core_session_way(struct mansio_session *session);
+
+/* The standing of its account, held as long as the account has sessions. Not of a nameless one. */
+struct core_standing *core_session_standing(struct mansio_session *session);
+
+/* Visit the sessions of an account; @p fn may end them. */
+typedef void (*core_session_fn)(void *arg, struct mansio_session *session);
+void core_sessions_of_account(uint64_t tenant_id, uint64_t account_id, core_session_fn fn,
+                              void *arg);
+
+/* As core_sessions_kill(). 1 if its conn is told now, 0 if it had been. */
+int core_session_end(struct mansio_session *session, uint32_t reason);
 
 struct mansio_conn *core_session_conn(const struct mansio_session *session);
 
