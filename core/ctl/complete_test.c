@@ -24,8 +24,9 @@ static void offers_what_may_come(void **state)
         uint32_t wanted;
     } rows[] = {
         {{""},
-         "account\naddress\naudit\nbatch\ncompletion\ndomain\nhelp\nmodules\npassword\nplan\n"
-         "platform\npolicy\nqueue\nquota\nreload\nschema\nsessions\nstatus\nstop\ntenant\ntop\n",
+         "account\naddress\naudit\nbatch\ncompletion\ndomain\nhelp\nmodules\nnetwork\npassword\n"
+         "plan\nplatform\npolicy\nqueue\nquota\nreload\nschema\nsessions\nstatus\nstop\n"
+         "tenant\ntop\n",
          0},
         {{"s"}, "schema\nsessions\nstatus\nstop\n", 0},
         {{"st"}, "status\nstop\n", 0},

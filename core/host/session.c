@@ -178,6 +178,7 @@ int core_session_enter(struct mansio_session *session, const struct mansio_accou
     }
     list->first = session;
     core_gauge(CORE_METRIC_SESSIONS_NAMED, ++registry.named);
+    core_tally_count(CORE_TALLY_TENANT, mansio_account_facts(session->account)->tenant, 1);
     return 0;
 }
 
