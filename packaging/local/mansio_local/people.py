@@ -19,6 +19,14 @@ def scram_stored(password, iterations=4096):
     return f"{{SCRAM-SHA-256}}{iterations},{text},{stored},{server}"
 
 
+SERVICES = ("imap", "pop3", "submission", "autodiscover")
+
+
+def words():
+    """Lines for what the platform allows everybody: its default stays deny."""
+    yield f"policy allow {' '.join(SERVICES)} --platform"
+
+
 def tenant(name, domain, users, stored):
     """Lines for a tenant with one domain and accounts, all with one stored credential."""
     yield f"tenant add {name}"

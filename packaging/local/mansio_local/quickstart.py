@@ -135,7 +135,8 @@ class Quickstart:
         say("making the tenant, its domain and two accounts")
         self.node.apply_schema()
         passwords = {name: secrets.token_urlsafe(9) for name in PEOPLE}
-        lines = [f"tenant add {TENANT}", f"domain add {DOMAIN} --tenant {TENANT}"]
+        lines = [*people.words()]
+        lines += [f"tenant add {TENANT}", f"domain add {DOMAIN} --tenant {TENANT}"]
         for name, password in passwords.items():
             lines.append(f"account add {name}@{DOMAIN}")
             stored = people.scram_stored(password)

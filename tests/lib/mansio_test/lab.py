@@ -50,7 +50,7 @@ class Lab:
         self.node.apply_schema()
         stored = self.stored or people.scram_stored(PASSWORD)
         users = [f"user{number}" for number in range(1, self.accounts + 1)]
-        lines = []
+        lines = [*people.words()]
         for name, domain in TENANTS:
             lines += people.tenant(name, domain, users, stored)
         self.node.batch(lines)
