@@ -44,7 +44,8 @@ MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_session_count(struct mansio_session *
  * as long as who guesses so often has to. Call it before the answer is sent.
  *
  * @param deadline_us  monotonic time: the wait ends there
- * @return 0: answer; MANSIO_E_LIMIT: answer, then end the session; MANSIO_E_CANCELLED
+ * @return 0: answer; MANSIO_E_LIMIT: answer, then end the session with this error;
+ *         MANSIO_E_STOPPING: the same; MANSIO_E_CANCELLED
  * @yields yes    @since 1.0
  */
 MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_session_missed(struct mansio_session *session,

@@ -451,8 +451,8 @@ static int fill_tarpit(void *arg)
     CHECK(mansio_fiber_join(one, MANSIO_NEVER, &result) == 0 && result == MANSIO_E_CANCELLED);
     int64_t past = mansio_now_us() - 1;
     CHECK(wait_long(&past) == 0); /* the deadline is earlier */
-    mansio_fiber_cancel(two);
-    CHECK(mansio_fiber_join(two, MANSIO_NEVER, &result) == 0);
+    mansio_fiber_stop(two, MANSIO_REASON_DRAIN, MANSIO_NEVER);
+    CHECK(mansio_fiber_join(two, MANSIO_NEVER, &result) == 0 && result == MANSIO_E_STOPPING);
     return 0;
 }
 

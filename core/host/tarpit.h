@@ -13,7 +13,8 @@
 int64_t core_tarpit_delay(uint32_t nth, int64_t first_us, int64_t max_us);
 
 /* Wait so long, at most until the deadline. 0; MANSIO_E_LIMIT at once where all places are taken;
- * MANSIO_E_CANCELLED. Yields. */
+ * MANSIO_E_STOPPING: asked to stop (nobody drains the longer for who guesses); MANSIO_E_CANCELLED.
+ * Yields. */
 MANSIO_MUST_CHECK int core_tarpit_wait(int64_t delay_us, int64_t deadline_us);
 
 #endif

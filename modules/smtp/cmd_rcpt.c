@@ -153,7 +153,7 @@ static int refuse(struct smtp_session *session, const struct smtp_answer *answer
                MANSIO_KV_END);
     int is_guess = smtp_rules(session)->counts_unknown && metric == SMTP_RECIPIENTS_UNKNOWN;
     int missed = is_guess ? mansio_session_missed(session->session, session->ends_us) : 0;
-    if (missed < 0 && missed != MANSIO_E_LIMIT) {
+    if (missed == MANSIO_E_CANCELLED) {
         return missed;
     }
     /* Told also to who is sent away after it: so the recipient is off the sender's list. */
@@ -161,7 +161,7 @@ static int refuse(struct smtp_session *session, const struct smtp_answer *answer
     if (rc == 0 && smtp_rules(session)->counts_unknown && answer->code >= 500) {
         rc = smtp_count_error(session);
     }
-    return rc == 0 && missed < 0 ? mansio_fail(missed, "too many unknown recipients") : rc;
+    return rc == 0 && missed < 0 ? missed : rc;
 }
 
 /* NOTIFY and ORCPT (RFC 3461 4.1, 4.2). Returns 1, 0 if the client was told no, or an error. */

@@ -46,7 +46,7 @@ class Daemon:
             "limits": {
                 "connections_per_address": 0,
                 "connections_per_network": 0,
-                "tarpit_delay": "0us",
+                "tarpit_delay_max": "0us",
             },
             "instances": {},
             "listeners": {},

@@ -15,7 +15,7 @@
  *   closed, away        mail is refused for now; the directory is away
  *   split               accounts on two stores
  *
- * The accounts of user1 to user999@alpha.test log in with the password "correct-horse".
+ * The accounts of user1 to user999 of both domains log in with the password "correct-horse".
  *
  * Domains: alpha.test, and beta.test, whose accounts are on the instance that `second` names.
  */
@@ -160,8 +160,9 @@ static int login(struct mansio_instance *instance, struct mansio_str local,
     };
     static const struct mansio_credential *const credentials[] = {&credential};
     struct mansio_route found = {.size = sizeof found};
+    int is_beta = mansio_str_eq(domain, MANSIO_STR("beta.test"));
     int is_somebody = mansio_str_starts(local, MANSIO_STR("user")) &&
-                      mansio_str_eq(domain, MANSIO_STR("alpha.test")) &&
+                      (is_beta || mansio_str_eq(domain, MANSIO_STR("alpha.test"))) &&
                       route(instance, local, domain, arena, deadline_us, &found) == 0;
 
     *out = (struct mansio_login){
@@ -171,6 +172,7 @@ static int login(struct mansio_instance *instance, struct mansio_str local,
         .credential_count = is_somebody,
         .decoy = MANSIO_STR("thirty-two bytes of a decoy, yes"),
         .is_ours = 1,
+        .tenant_id = is_beta ? 2 : 1,
     };
     return 0;
 }
