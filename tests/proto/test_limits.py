@@ -116,7 +116,7 @@ def test_connections_of_an_address_over_workers(node):
     node.start()
     clients = open_many(node, 30)
     rows = node.daemon.workers()
-    assert len(rows) == 2 and all(row["conns"] >= 5 for row in rows)  # neither has them all
+    assert len(rows) == 2 and all(row["conns_open"] >= 5 for row in rows)  # neither has them all
     assert not is_taken(node, "127.0.0.1")
     assert is_taken(node, "127.0.0.2")
     assert hits(node, "connections_per_address") == 1
