@@ -8,12 +8,10 @@
 #include "core/ctl/policy_words.h"
 #include "core/ctl/show.h"
 
-#include <stdio.h>
-
 #include <mansio/error.h>
 #include <mansio/str.h>
 
-enum { DETAIL_MAX = 1024 };
+enum { TEXT_MAX = 16 * 1024 };
 
 /* What is done to each word. */
 struct change {
@@ -38,15 +36,17 @@ static int change_one(struct core_ctl *ctl, const struct mansio_actor *actor,
 /* Which one, and what was done before it. */
 static int say_failed(struct core_ctl *ctl, int code, const struct mansio_str *keys, size_t at)
 {
-    char detail[DETAIL_MAX];
-    (void)snprintf(detail, sizeof detail, "%s", mansio_error_detail());
-    struct mansio_buf *done = mansio_buf_new(ctl->arena, DETAIL_MAX);
-    for (size_t i = 0; i < at; i++) {
-        mansio_buf_printf(done, " %.*s", MANSIO_STR_ARG(keys[i]));
+    const char *detail = mansio_error_detail();
+    struct mansio_buf *text = mansio_buf_new(ctl->arena, TEXT_MAX);
+    if (mansio_str_find(mansio_str_from_cstr(detail), keys[at]) < 0) {
+        mansio_buf_printf(text, "%.*s: ", MANSIO_STR_ARG(keys[at]));
     }
-    code = mansio_fail(code, "%.*s: %s%s%.*s", MANSIO_STR_ARG(keys[at]),
-                       detail[0] != '\0' ? detail : mansio_error_name(code),
-                       at > 0 ? "\ndone before it:" : "", MANSIO_STR_ARG(mansio_buf_str(done)));
+    mansio_buf_printf(text, "%s", detail[0] != '\0' ? detail : mansio_error_name(code));
+    for (size_t i = 0; i < at; i++) {
+        mansio_buf_printf(text, "%s%.*s",
+                          i > 0 ? ", " : "; done before it: ", MANSIO_STR_ARG(keys[i]));
+    }
+    code = mansio_fail(code, "%.*s", MANSIO_STR_ARG(mansio_buf_str(text)));
     return core_ctl_failed(ctl, code);
 }
 

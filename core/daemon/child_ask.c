@@ -19,6 +19,7 @@
 #include "core/host/modules.h"
 #include "core/host/session.h"
 #include "core/host/tally.h"
+#include <mansio/auth.h>
 #include <mansio/error.h>
 #include <mansio/log.h>
 #include <mansio/str.h>
@@ -57,6 +58,26 @@ struct listing {
     json_t *sessions;
 };
 
+/* How somebody got in: what policy judges the session by. */
+static void put_way(json_t *row, const struct core_session_way *way)
+{
+    static const char *const kinds[] = {
+        [MANSIO_CREDENTIAL_MAIN] = "main",
+        [MANSIO_CREDENTIAL_APP] = "app",
+        [MANSIO_CREDENTIAL_CERTIFICATE] = "certificate",
+    };
+    char network[CORE_NETWORK_TEXT_MAX];
+    size_t len = core_network_print(&way->peer, network);
+    json_object_set_new(row, "network", core_json_str((struct mansio_str){network, len}));
+    json_object_set_new(row, "protected", json_boolean(way->is_protected));
+    if (way->mechanism != NULL) {
+        json_object_set_new(row, "mechanism", core_json_str(mansio_str_from_cstr(way->mechanism)));
+    }
+    if (way->credential_kind < MANSIO_COUNT(kinds) && kinds[way->credential_kind] != NULL) {
+        json_object_set_new(row, "credential", json_string(kinds[way->credential_kind]));
+    }
+}
+
 static void visit(void *arg, const struct core_session_info *info)
 {
     struct listing *listing = arg;
@@ -78,6 +99,9 @@ static void visit(void *arg, const struct core_session_info *info)
     if (info->account.len > 0) {
         json_object_set_new(row, "account", core_json_str(info->account));
         json_object_set_new(row, "tenant", core_json_str(info->tenant));
+    }
+    if (info->way != NULL) {
+        put_way(row, info->way);
     }
     json_object_set_new(row, "tls", core_json_str(info->tls));
     json_object_set_new(row, "activity", core_json_str(mansio_str_from_cstr(info->activity)));

@@ -525,6 +525,7 @@ void core_sessions_visit(core_session_visit_fn fn, void *arg)
             .tenant = facts != NULL ? facts->tenant : MANSIO_STR_NONE,
             .activity = session->activity,
             .opened_wall_us = session->opened_wall_us,
+            .way = facts != NULL ? &session->way : NULL,
         };
         fn(arg, &info);
     }

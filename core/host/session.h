@@ -10,6 +10,8 @@
 #include <mansio/account.h>
 #include <mansio/session.h>
 
+struct core_session_way;
+
 /* What mansioctl shows. Slices live as long as the session. */
 struct core_session_info {
     struct mansio_str id, service, instance, listener, peer;
@@ -17,6 +19,7 @@ struct core_session_info {
     struct mansio_str account, tenant; /* empty: nameless */
     const char *activity;
     int64_t opened_wall_us;
+    const struct core_session_way *way; /* NULL: nameless */
 };
 
 /* @p info is gone when it returns; it must not wait, nor open or end sessions. */
