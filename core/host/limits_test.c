@@ -218,10 +218,11 @@ static void test_counts_peers(void **state)
 }
 
 static struct mansio_account_facts login; /* whose the next session is */
+static const struct core_session_way way; /* and how: it says nothing here */
 
 static int as_account(struct mansio_session *session, int (*fn)(struct mansio_session *session))
 {
-    int rc = core_session_enter(session, &login);
+    int rc = core_session_enter(session, &login, &way);
     return rc < 0 ? rc : fn(session);
 }
 
@@ -310,7 +311,7 @@ static int depth, depth_reached, depth_result;
 /* Sessions inside one another, all of one account, until one is refused. */
 static int hold_inner(struct mansio_session *session)
 {
-    int rc = core_session_enter(session, &login);
+    int rc = core_session_enter(session, &login, &way);
     depth_result = rc;
     if (rc < 0 || depth >= 4) {
         return 0;
@@ -332,7 +333,7 @@ static int how_many(void)
 static int leave_and_enter(struct mansio_session *session)
 {
     for (int i = 0; i < 5; i++) { /* each gives its place back */
-        CHECK(core_session_enter(session, &login) == 0);
+        CHECK(core_session_enter(session, &login, &way) == 0);
         /* Whatever is set meanwhile. */
         limits->max[CORE_LIMIT_SESSIONS_ACCOUNT] = (uint32_t)(i % 2);
         limits->max[CORE_LIMIT_SESSIONS_TENANT] = (uint32_t)(i % 3);
