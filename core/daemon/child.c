@@ -32,6 +32,7 @@
 #include "core/host/login.h"
 #include "core/host/metrics_core.h"
 #include "core/host/modules.h"
+#include "core/host/offers.h"
 #include "core/host/session.h"
 #include "core/host/shm.h"
 #include "core/loop/loop.h"
@@ -265,6 +266,9 @@ static int start_run(void *arg)
             process.start_result =
                 mansio_group_spawn(process.group, "last-use", core_last_use_run, NULL, NULL);
         }
+        if (process.start_result == 0) {
+            process.start_result = core_offers_configure(process.config, process.modules);
+        }
         core_gate_configure(process.config);
         if (process.start_result < 0) {
             core_modules_stop(process.modules);
@@ -464,6 +468,7 @@ static int main_run(void *arg)
     core_service_close(&process);
     mansio_group_close(process.group); /* a start() that is still under way ends here */
     core_gate_stop();
+    core_offers_fini();
     core_bus_set_link(NULL, NULL);
     core_last_use_end(mansio_deadline_in(LAST_USE_US));
     core_accounts_fini();

@@ -8,6 +8,7 @@
 #include "core/host/config.h"
 
 #include "core/host/config_table.h"
+#include "core/host/config_advertise.h"
 #include "core/host/config_limits.h"
 #include "core/host/config_tls.h"
 #include "core/host/sasl_table.h"
@@ -470,7 +471,9 @@ static int take_listeners(struct making *making)
         node = node->next;
         if ((result = take_mechanisms(making, entry, &model)) < 0 ||
             (result = core_config_take_listener_tls(making->config, making->problems, entry,
-                                                    &model)) < 0) {
+                                                    &model)) < 0 ||
+            (result = core_config_take_advertise(making->config, making->problems, entry, &model)) <
+                0) {
             return result;
         }
         for (size_t j = 0; j < mansio_settings_count(entry, "address"); j++) {

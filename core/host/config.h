@@ -75,6 +75,9 @@ struct core_config_listener {
     uint32_t client_certificate;         /* enum core_tls_client_certificate */
     struct mansio_str client_ca;         /* path, a NUL behind it */
     uint32_t client_account;             /* enum core_tls_peer_names */
+    uint32_t is_advertised;              /* 0: nobody is told of it */
+    uint32_t advertise_port;             /* 0: as it is bound */
+    struct mansio_str advertise_host;    /* one spelling; empty: as it may be */
     const struct core_network *proxies;
     size_t proxy_count;
     const struct mansio_settings *settings;

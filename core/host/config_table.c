@@ -253,6 +253,10 @@ static const struct mansio_setting listener_table[] = {
     MANSIO_SETTING(.name = "service", .type = MANSIO_SETTING_STRING, .min = 0,
                    .max = CORE_SERVICE_MAX,
                    .help = "What policy calls this service; empty: the protocol's own name"),
+    MANSIO_SETTING(.name = "advertise", .type = MANSIO_SETTING_STRING, .min = 0, .max = 320,
+                   .help = "How mail programs are told to reach it: HOST, HOST:PORT or :PORT where "
+                           "that differs from how it is bound; no: not at all. Unix sockets never "
+                           "are"),
     MANSIO_SETTING(.name = "backlog", .type = MANSIO_SETTING_INT, .unit = "connections",
                    .default_text = "1024", .min = 1, .max = 65535,
                    .help = "Connections that may wait to be accepted"),

@@ -197,6 +197,42 @@ static void reads_the_resolver_and_contents(void **state)
     assert_string_equal(config->content_directory.ptr, "/var/tmp");
 }
 
+static void reads_policy_and_what_is_advertised(void **state)
+{
+    (void)state;
+    struct core_config *config =
+        config_of("policy: {hold: 5m, then: open}\n"
+                  "listeners:\n"
+                  "  a: {address: '*:1', serve: i}\n"
+                  "  b: {address: '*:2', serve: i, advertise: no}\n"
+                  "  c: {address: '*:3', serve: i, advertise: 'Mail.Example.ORG'}\n"
+                  "  d: {address: '*:4', serve: i, advertise: 'mail.example.org:993'}\n"
+                  "  e: {address: '*:5', serve: i, advertise: ':110'}\n"
+                  "instances: {i: {module: m}}\n",
+                  NULL);
+    static const struct {
+        uint32_t is_advertised, port;
+        const char *host;
+    } wanted[] = {{1, 0, ""},
+                  {0, 0, ""},
+                  {1, 0, "mail.example.org"},
+                  {1, 993, "mail.example.org"},
+                  {1, 110, ""}};
+    assert_int_equal(config->policy.hold_us, 300000000);
+    assert_int_equal(config->policy.is_open, 1);
+    for (size_t i = 0; i < MANSIO_COUNT(wanted); i++) {
+        const struct core_config_listener *row = &config->listeners[i];
+        assert_int_equal(row->is_advertised, wanted[i].is_advertised);
+        assert_int_equal(row->advertise_port, wanted[i].port);
+        assert_int_equal(row->advertise_host.len, strlen(wanted[i].host));
+        assert_true(row->advertise_host.len == 0 ||
+                    strcmp(row->advertise_host.ptr, wanted[i].host) == 0);
+    }
+    config = config_of("workers: 1\n", NULL); /* what nobody said */
+    assert_int_equal(config->policy.hold_us, 900000000);
+    assert_int_equal(config->policy.is_open, 0);
+}
+
 static void reads_tls_and_proxies(void **state)
 {
     (void)state;
@@ -329,6 +365,18 @@ static const struct {
      NULL,
      {"a:1:63: listeners.x.proxy_from: network \"10.0.0.1/8\": expected no bits behind the prefix; "
       "\"10.0.0.0/8\"?"}},
+    {"listeners: {x: {address: '*:1', serve: i, advertise: 'mail.test:0'}}\n" HELLO,
+     NULL,
+     {"a:1:54: listeners.x.advertise: found \"mail.test:0\", expected \"no\", mail.example.org, "
+      "mail.example.org:993 or :993"}},
+    {"listeners: {x: {address: '*:1', serve: i, advertise: 'a b'}}\n" HELLO,
+     NULL,
+     {"a:1:54: listeners.x.advertise: found \"a b\", expected \"no\", mail.example.org, "
+      "mail.example.org:993 or :993"}},
+    {"listeners: {x: {address: '*:1', serve: i, advertise: 'a:1:2'}}\n" HELLO,
+     NULL,
+     {"a:1:54: listeners.x.advertise: found \"a:1:2\", expected \"no\", mail.example.org, "
+      "mail.example.org:993 or :993"}},
     {"tls: {ticket_secret: short}\n",
      NULL,
      {"a:1:22: tls.ticket_secret: found 5 bytes, expected 32 or more"}},
@@ -502,6 +550,7 @@ static void its_examples_are_right(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_policy_and_what_is_advertised),
         cmocka_unit_test(has_defaults),
         cmocka_unit_test(takes_what_the_file_says),
         cmocka_unit_test(makes_a_row_an_address),

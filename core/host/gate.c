@@ -136,8 +136,7 @@ static int judge_state(const struct mansio_account_facts *account, struct core_g
                              account->state == MANSIO_STATE_SUSPENDED ? "suspended" : "closed");
 }
 
-/* Have what there is to judge by. */
-static int need_standing(struct core_standing *standing, int64_t deadline_us)
+int core_gate_need(struct core_standing *standing, int64_t deadline_us)
 {
     if (core_gate_trust() == CORE_GATE_CLOSED) {
         return mansio_fail(MANSIO_E_UNAVAILABLE,
@@ -162,7 +161,7 @@ int core_gate_judge(struct mansio_session *session, int64_t deadline_us,
         return rc;
     }
     struct core_standing *standing = core_session_standing(session);
-    rc = need_standing(standing, deadline_us);
+    rc = core_gate_need(standing, deadline_us);
     if (rc < 0) {
         return rc;
     }

@@ -32,6 +32,10 @@ struct core_gate_verdict {
 MANSIO_MUST_CHECK int core_gate_judge(struct mansio_session *session, int64_t deadline_us,
                                       struct core_gate_verdict *out);
 
+/* Have what there is to judge by: a fresh standing, or the last one as long as it holds. 0; as
+ * core_standing_need(). Not where trust is CORE_GATE_STATES. Yields unless it is at hand. */
+MANSIO_MUST_CHECK int core_gate_need(struct core_standing *standing, int64_t deadline_us);
+
 /* What a known standing comes to; pure. */
 void core_gate_verdict(const struct core_standing *standing, struct mansio_str service,
                        const struct core_session_way *way, int64_t now_us,

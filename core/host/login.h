@@ -65,6 +65,10 @@ MANSIO_MUST_CHECK int core_login_finish(struct core_login *login, int rc, int64_
 MANSIO_MUST_CHECK int core_login_domain(struct mansio_session *session, struct mansio_str *out,
                                         uint32_t *out_is_scram_ready);
 
+/* The same of a domain's name. */
+MANSIO_MUST_CHECK int core_login_domain_scram(struct mansio_str domain,
+                                              uint32_t *out_is_scram_ready);
+
 /* Forget the cache: settings or instances have changed. */
 void core_login_domain_forget(void);
 

@@ -107,3 +107,13 @@ int core_login_domain(struct mansio_session *session, struct mansio_str *out,
     }
     return rc;
 }
+
+int core_login_domain_scram(struct mansio_str domain, uint32_t *out_is_scram_ready)
+{
+    struct row row = {0};
+    int rc = find(domain, &row);
+    if (rc == 0) {
+        *out_is_scram_ready = row.is_scram_ready;
+    }
+    return rc;
+}

@@ -32,7 +32,7 @@ static const step_fn steps[CORE_SASL_COUNT] = {
 
 /* ---- what is offered ------------------------------------------------------------------------ */
 
-static int has_scram(void)
+int core_sasl_has_scram(void)
 {
     size_t count = 0;
     const struct core_auth *auths = core_auths_current(&count);
@@ -80,7 +80,7 @@ static int is_possible(const struct mansio_conn *conn, const struct core_sasl_fa
     if ((facts->flags & CORE_SASL_PASSWORD) != 0 && !core_login_allows_plaintext(conn)) {
         return 0;
     }
-    if ((facts->flags & CORE_SASL_SCRAM) != 0 && !has_scram()) {
+    if ((facts->flags & CORE_SASL_SCRAM) != 0 && !core_sasl_has_scram()) {
         return 0;
     }
     if ((facts->flags & CORE_SASL_CERTIFICATE) != 0 && !has_address(conn)) {

@@ -37,6 +37,9 @@ MANSIO_MUST_CHECK int core_sasl_scram_step(struct mansio_sasl *sasl, struct mans
 MANSIO_MUST_CHECK int core_sasl_is_offered(struct mansio_session *session,
                                            const struct core_sasl_facts *facts);
 
+/* 1 if an auth module gives keys for SCRAM. */
+int core_sasl_has_scram(void);
+
 /* For tests: what our half of each nonce is from now on; NULL for random ones again. Static. */
 void core_sasl_set_nonce(const char *nonce);
 

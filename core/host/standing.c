@@ -35,6 +35,7 @@ static struct {
     struct core_list idle;    /* nobody holds them: last used first */
     struct core_list waiting; /* to be read again: first dropped first */
     size_t idle_count, waiting_count, taken_count;
+    uint64_t wide_drops;
     struct core_list *walk; /* where a walk over all goes on; NULL: there is none */
 } cache;
 
@@ -57,6 +58,11 @@ static void prepare(void)
 size_t core_standings_count(void)
 {
     return cache.by_key != NULL ? mansio_map_count(cache.by_key) : 0;
+}
+
+uint64_t core_standings_wide_drops(void)
+{
+    return cache.wide_drops;
 }
 
 size_t core_standings_waiting(void)
@@ -404,17 +410,22 @@ int core_standings_drop(const struct mansio_standing_changes *changes, int is_al
 {
     const struct dropping dropping = {.changes = changes, .is_all = is_all};
     int is_wide = is_all;
-    for (size_t i = 0; !is_all && cache.arena != NULL && i < changes->change_count; i++) {
+    for (size_t i = 0; !is_all && i < changes->change_count; i++) {
         const struct mansio_standing_change *change = changes->changes[i];
         const uint64_t key[2] = {change->tenant_id, change->account_id};
-        struct core_standing *one =
-            is_of_one(change) ? mansio_map_get(cache.by_key, key_of(key)) : NULL;
+        struct core_standing *one = is_of_one(change) && cache.by_key != NULL
+                                        ? mansio_map_get(cache.by_key, key_of(key))
+                                        : NULL;
         is_wide |= !is_of_one(change);
         if (one != NULL) {
             core_standing_drop(one);
         }
     }
-    return is_wide ? walk(drop_if_touched, (void *)(uintptr_t)&dropping) : 0;
+    if (!is_wide) {
+        return 0;
+    }
+    cache.wide_drops++;
+    return walk(drop_if_touched, (void *)(uintptr_t)&dropping);
 }
 
 /* ---- for who reads them again --------------------------------------------------------------- */

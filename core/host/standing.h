@@ -70,6 +70,9 @@ MANSIO_MUST_CHECK int core_standings_load(struct core_standing *const *standings
 MANSIO_MUST_CHECK int core_standings_drop(const struct mansio_standing_changes *changes,
                                           int is_all);
 
+/* How many changes there were that touched more than one account. */
+uint64_t core_standings_wide_drops(void);
+
 /* The same of one, which knows its hours no further. */
 void core_standing_drop(struct core_standing *standing);
 
