@@ -22,12 +22,15 @@ struct reading {
     int64_t began_us;
 };
 
+/* Neither silent for too long, nor ever so slow. */
 static int64_t deadline_of(const struct reading *reading)
 {
-    const struct http_conn *conn = reading->conn;
+    const struct http_options *options = &reading->conn->options;
     int64_t earned_us =
-        (int64_t)((double)conn->received / (double)conn->options.rate * (double)MANSIO_SECOND);
-    return reading->began_us + conn->options.body_us + earned_us;
+        (int64_t)((double)reading->conn->received / (double)options->rate * (double)MANSIO_SECOND);
+    int64_t slow_us = reading->began_us + options->body_us + earned_us;
+    int64_t silent_us = mansio_deadline_in(options->body_us);
+    return slow_us < silent_us ? slow_us : silent_us;
 }
 
 static int keep(struct reading *reading, struct mansio_str data)

@@ -19,6 +19,7 @@ enum {
     HANDLER_MEMORY = 8 * 1024 * 1024,
     HEAD_ROOM = HTTP_ANSWER_FIELDS_MAX + 4096,
     PATH_SHOWN = 200, /* bytes, in the log */
+    SLICE = 64 * 1024,
     RETRY_SECONDS = 30,
 };
 
@@ -87,6 +88,19 @@ static int has_content(const struct http_conn *conn)
            conn->answer.status != 304;
 }
 
+/* In slices, each of which must be taken in time, and all of them: who reads nothing is given up
+ * soon, who reads a byte now and then in the end. */
+static int send_bytes(struct http_conn *conn, struct mansio_str bytes, int64_t slow_us)
+{
+    int rc = 0;
+    for (size_t at = 0; rc == 0 && at < bytes.len; at += SLICE) {
+        int64_t silent_us = mansio_deadline_in(conn->options.answer_us);
+        mansio_stream_set_deadline(conn->stream, slow_us < silent_us ? slow_us : silent_us);
+        rc = mansio_stream_write(conn->stream, mansio_str_sub(bytes, at, SLICE));
+    }
+    return rc;
+}
+
 static int send_answer(struct http_conn *conn)
 {
     struct mansio_buf *head = mansio_buf_new(conn->arena, HEAD_ROOM);
@@ -103,14 +117,14 @@ static int send_answer(struct http_conn *conn)
     if (rc < 0) {
         return rc;
     }
-    size_t len = mansio_buf_str(head).len + (has_content(conn) ? conn->answer.body.len : 0);
-    int64_t earned_us = (int64_t)len / conn->options.rate * MANSIO_SECOND;
-    mansio_stream_set_deadline(conn->stream,
-                               mansio_deadline_in(conn->options.answer_us + earned_us));
+    struct mansio_str body = has_content(conn) ? conn->answer.body : MANSIO_STR_NONE;
+    size_t len = mansio_buf_str(head).len + body.len;
+    int64_t earned_us = (int64_t)((double)len / (double)conn->options.rate * (double)MANSIO_SECOND);
+    int64_t slow_us = mansio_deadline_in(conn->options.answer_us + earned_us);
     conn->phase = HTTP_ANSWERING;
-    rc = mansio_stream_write(conn->stream, mansio_buf_str(head));
-    if (rc == 0 && has_content(conn)) {
-        rc = mansio_stream_write(conn->stream, conn->answer.body);
+    rc = send_bytes(conn, mansio_buf_str(head), slow_us);
+    if (rc == 0) {
+        rc = send_bytes(conn, body, slow_us);
     }
     if (rc == 0) {
         conn->is_over |= conn->closes;

@@ -27,10 +27,11 @@ static const struct mansio_setting http_settings[] = {
                    .help = "How long a request's head may take in all"),
     MANSIO_SETTING(.name = "body_timeout", .type = MANSIO_SETTING_DURATION,
                    .flags = MANSIO_SETTING_LIVE, .default_text = "10s", .min = 100000, .max = DAY,
-                   .help = "How far a body may fall behind `rate`"),
+                   .help = "How long a body may be silent, and how far fall behind `rate`"),
     MANSIO_SETTING(.name = "answer_timeout", .type = MANSIO_SETTING_DURATION,
                    .flags = MANSIO_SETTING_LIVE, .default_text = "30s", .min = 100000, .max = DAY,
-                   .help = "How far who reads an answer may fall behind `rate`"),
+                   .help = "How long an answer may be left unread, and how far who reads it fall "
+                           "behind `rate`"),
     MANSIO_SETTING(.name = "rate", .type = MANSIO_SETTING_SIZE, .unit = "bytes a second",
                    .flags = MANSIO_SETTING_LIVE, .default_text = "1K", .min = 1,
                    .max = INT64_C(1073741824),

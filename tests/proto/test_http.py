@@ -29,7 +29,8 @@ def daemon(install, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def box(daemon):
-    return memory_box(daemon)
+    """Patient: a connection that ends was ended."""
+    return memory_box(daemon, idle_timeout="1h")
 
 
 # ---- requests

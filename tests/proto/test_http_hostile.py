@@ -3,12 +3,13 @@
 Each form is one by which requests were smuggled past some server or proxy (RFC 9112 11.2). What is held:
 it is refused, the connection ends, and what stands behind it is never taken for a request."""
 
+import shutil
 import socket
 import threading
 
 import pytest
 from mansio_test.daemon import Daemon
-from mansio_test.http import HOST, basic, memory_box
+from mansio_test.http import HOST, Connection, basic, memory_box
 from mansio_test.install import run
 from mansio_test.wait import until
 
@@ -155,6 +156,7 @@ def box(daemon):
     return memory_box(
         daemon,
         login={"failures_per_address": 3},
+        idle_timeout="1h",
         head="2K",
         target=512,
         fields=20,
@@ -348,6 +350,23 @@ def test_who_does_not_read(hasty, hasty_daemon):
     end.close()
 
 
+def test_silence_after_haste(hasty, hasty_daemon):
+    """What came fast earns no right to be silent; and settings are live."""
+    settings = hasty_daemon.config["instances"]["http"]["settings"]
+    settings["rate"] = 1
+    hasty_daemon.write()
+    hasty_daemon.reload()
+    try:
+        with hasty.connection() as web:
+            answer = web.ask(HEAD + b"Content-Length: 2000\r\n\r\n" + b"x" * 1000)
+            assert answer.status == 408 and web.is_closed()
+        test_who_does_not_read(hasty, hasty_daemon)
+    finally:
+        settings["rate"] = "1G"
+        hasty_daemon.write()
+        hasty_daemon.reload()
+
+
 # ---- the rest of the settings
 
 
@@ -378,6 +397,29 @@ def test_too_many_failed_logins(box):
         answer = web.get("/who", basic(USER))
         assert answer.status == 429 and int(answer.fields["retry-after"]) > 0
         assert answer.fields["connection"] == "close" and web.is_closed()
+
+
+def test_nobody_can_judge(install, make_daemon):
+    """Without a directory: 503, and come back. And a unix socket is as safe as TLS."""
+    daemon = make_daemon(workers=1)
+    shutil.copy(install.build / "tests" / "modules" / "http-echo.so", daemon.modules)
+    daemon.config["module_path"].append(str(install.prefix / "lib" / "mansio"))
+    port = daemon.add("http", module="http", redirect=True, redirect_except=["/who"])
+    path = daemon.directory / "http.sock"
+    daemon.config["instances"]["echo"] = {"module": "http-echo"}
+    listener = daemon.config["listeners"]["http"]
+    listener["address"].append(f"unix:{path}")
+    listener["plaintext_login"] = True
+    daemon.start()
+    with Connection(port) as web:
+        answer = web.get("/who", basic(USER))
+        assert answer.status == 503 and int(answer.fields["retry-after"]) > 0
+        assert web.get("/who").status == 401
+        assert web.get("/secure").status == 301
+    with Connection(path=path) as web:
+        assert web.get("/secure").echo()["tls"] == "0"
+        assert web.get("/who").status == 401
+        assert web.get("https://localhost/echo").status == 200  # another program may have ended TLS
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,13 @@ class Answer:
 class Connection:
     """Bytes as they come, answers as RFC 9112 frames them."""
 
-    def __init__(self, port, tls=None):
-        self.socket = socket.create_connection((HOST, port), timeout=60)
+    def __init__(self, port=None, tls=None, path=None):
+        if path is None:
+            self.socket = socket.create_connection((HOST, port), timeout=60)
+        else:
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(60)
+            self.socket.connect(str(path))
         if tls:
             self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
         self.file = self.socket.makefile("rb")
