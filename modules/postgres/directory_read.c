@@ -197,6 +197,29 @@ static int read_credentials(const struct pg_result *result, struct mansio_arena 
     return rc;
 }
 
+/* What the account may do at once and in an hour. */
+static int read_limits(const struct pg_result *result, struct mansio_arena *arena,
+                       struct mansio_login *out)
+{
+    const int64_t *limits = NULL;
+    size_t count = 0;
+    struct mansio_account_facts *facts = mansio_arena_try_alloc(arena, sizeof *facts);
+    int rc = facts == NULL ? MANSIO_E_LIMIT
+                           : pg_get_int64s(result, 0, FACTS_COLUMNS + 9, arena, &limits, &count);
+    if (rc < 0) {
+        return rc;
+    }
+    if (count != 3) {
+        return mansio_fail(MANSIO_E_UNAVAILABLE, "login: %zu limits, not 3", count);
+    }
+    *facts = *out->account;
+    facts->sessions_max = (uint64_t)limits[0];
+    facts->messages_hour = (uint64_t)limits[1];
+    facts->recipients_hour = (uint64_t)limits[2];
+    out->account = facts;
+    return 0;
+}
+
 static int read_login(const struct pg_result *result, struct mansio_arena *arena,
                       struct mansio_login *out, int *out_is_ours)
 {
@@ -207,6 +230,7 @@ static int read_login(const struct pg_result *result, struct mansio_arena *arena
     int rc = 0;
     if (!pg_is_null(result, 0, 0)) {
         rc = pg_read_facts(result, 0, 0, arena, &out->account);
+        rc = rc < 0 ? rc : read_limits(result, arena, out);
         rc = rc < 0 ? rc : read_credentials(result, arena, out);
     }
     rc = rc < 0 ? rc : mansio_arena_copy(arena, pg_get_str(result, 0, AT), &out->scheme);
@@ -215,6 +239,7 @@ static int read_login(const struct pg_result *result, struct mansio_arena *arena
     out->is_upgrading = (uint32_t)pg_get_bool(result, 0, AT + 3);
     *out_is_ours = pg_get_bool(result, 0, AT + 4);
     out->is_ours = (uint32_t)*out_is_ours;
+    out->tenant_id = (uint64_t)pg_get_int64(result, 0, AT + 7);
     return rc;
 }
 

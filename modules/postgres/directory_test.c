@@ -349,15 +349,27 @@ static int logins(void)
     CHECK(login.credentials[0]->kind == MANSIO_CREDENTIAL_MAIN);
     CHECK(login.credentials[1]->kind == MANSIO_CREDENTIAL_APP);
     CHECK(mansio_str_eq(login.credentials[0]->stored, S("{SHA512-CRYPT}$6$x")));
-    CHECK(login.decoy.len == 32);
+    CHECK(login.decoy.len == 32 && login.tenant_id == login.account->tenant_id);
+    CHECK(login.account->sessions_max == 0 && login.account->messages_hour == 0);
     OK(pg_login(pg->instance, S("nobody"), S("alpha.test"), arena, DEADLINE, &other));
     CHECK(other.account == NULL && other.credential_count == 0 && !other.is_scram_ready);
-    CHECK(mansio_str_eq(login.decoy, other.decoy));
+    CHECK(mansio_str_eq(login.decoy, other.decoy) && other.tenant_id == login.tenant_id);
     OK(pg_login_defaults(pg->instance, S("beta.test"), arena, DEADLINE, &other));
     CHECK(other.account == NULL && other.is_scram_ready && other.is_ours &&
           !mansio_str_eq(login.decoy, other.decoy));
+    CHECK(other.tenant_id != 0 && other.tenant_id != login.tenant_id);
     OK(pg_login_defaults(pg->instance, S("elsewhere.test"), arena, DEADLINE, &other));
     CHECK(!other.is_scram_ready && !other.is_ours && other.decoy.len == 32);
+    CHECK(other.tenant_id == 0);
+    /* What it may do: the account's own quota, its tenant's, its plan's. */
+    OK(set(MANSIO_OBJECT_QUOTA, "plan:gold", "sessions=5 recipients_hour=7 messages_hour=8"));
+    OK(set(MANSIO_OBJECT_QUOTA, "alpha", "sessions=4 messages_hour=9"));
+    OK(set(MANSIO_OBJECT_QUOTA, "ann@alpha.test", "sessions=3"));
+    CHECK(is(list(MANSIO_OBJECT_QUOTA, "key=alpha"),
+             "alpha bytes=6 messages=9 sessions=4 messages_hour=9;"));
+    OK(pg_login(pg->instance, S("ann"), S("alpha.test"), arena, DEADLINE, &login));
+    CHECK(login.account->sessions_max == 3 && login.account->messages_hour == 9);
+    CHECK(login.account->recipients_hour == 7 && login.account->quota_bytes == 5);
     /* An upgrade, once; and not in another tenant. */
     struct mansio_account_facts wrong = *login.account;
     wrong.tenant_id++;

@@ -47,10 +47,14 @@
     " quota_reply_code(f->>'quota_reply'), nullif(f->>'subaddress_separator', ''),"                \
     " nullif(f->>'postmaster', '')"
 #define LIMITS_SET(more)                                                                           \
-    SAID_LONG("bytes") ", " SAID_LONG("messages") ", " SAID_LONG("message_bytes") more
+    SAID_LONG("bytes") ", " SAID_LONG("messages") ", " SAID_LONG("message_bytes") ", "             \
+    SAID_LONG("sessions") ", " SAID_LONG("messages_hour") ", " SAID_LONG("recipients_hour") more
 #define LIMITS_MORE     ", " SAID_LONG("accounts") ", " SAID_LONG("domains")
-#define LIMITS_NEW      "(f->>'bytes')::bigint, (f->>'messages')::bigint, (f->>'message_bytes')::bigint"
+#define LIMITS_NEW(more)                                                                           \
+    "(f->>'bytes')::bigint, (f->>'messages')::bigint, (f->>'message_bytes')::bigint" more          \
+    ", (f->>'sessions')::bigint, (f->>'messages_hour')::bigint, (f->>'recipients_hour')::bigint"
 #define LIMITS_NEW_MORE ", (f->>'accounts')::bigint, (f->>'domains')::bigint"
+#define LIMITS_FLOW     "q.sessions, q.messages_hour, q.recipients_hour"
 
 /* The account with local part $1 in domain $2. */
 #define ACCOUNT_FROM                                                                               \
@@ -329,16 +333,16 @@ const struct pg_statement pg_object_statements[] = {
     AT(PG_SQL_QUOTA_LIST) = LIST(
         "quota_list",
         "SELECT 'plan:' || p.name AS sort, 'plan:' || p.name AS key, '' AS tenant,"
-        " ARRAY[q.bytes, q.messages, q.message_bytes, q.accounts, q.domains, NULL, NULL]::text[]"
+        " ARRAY[q.bytes, q.messages, q.message_bytes, q.accounts, q.domains, " LIMITS_FLOW ", NULL, NULL]::text[]"
         "  AS fields"
         " FROM plan_quota q JOIN plan p USING (plan_id)"
         " WHERE ($3 IS NULL OR $3 = 'plan' AND p.name = $1)"
         " UNION ALL SELECT t.name, t.name, t.name,"
-        " ARRAY[q.bytes, q.messages, q.message_bytes, q.accounts, q.domains, NULL, NULL]::text[]"
+        " ARRAY[q.bytes, q.messages, q.message_bytes, q.accounts, q.domains, " LIMITS_FLOW ", NULL, NULL]::text[]"
         " FROM tenant_quota q JOIN tenant t USING (tenant_id)"
         " WHERE ($3 IS NULL OR $3 = 'tenant' AND t.name = $1)"
         " UNION ALL SELECT d.name || '@' || o.local, o.local || '@' || d.name, t.name,"
-        " ARRAY[q.bytes, q.messages, q.message_bytes, NULL, NULL, u.bytes, u.messages]::text[]"
+        " ARRAY[q.bytes, q.messages, q.message_bytes, NULL, NULL, " LIMITS_FLOW ", u.bytes, u.messages]::text[]"
         " FROM " ACCOUNT_FROM " LEFT JOIN account_quota q ON q.tenant_id = o.tenant_id"
         "  AND q.account_id = o.account_id,"
         " LATERAL (SELECT set_config('mansio.tenant', o.tenant_id::text, true) OFFSET 0) s,"
@@ -347,7 +351,7 @@ const struct pg_statement pg_object_statements[] = {
         " AND ($3 IS NULL OR $3 = 'account' AND " ACCOUNT_IS ")"),
     AT(PG_SQL_QUOTA_PLAN_ADD) =
         ADMIN("quota_plan_add", "i",
-              "INSERT INTO plan_quota SELECT p.plan_id, " LIMITS_NEW LIMITS_NEW_MORE
+              "INSERT INTO plan_quota SELECT p.plan_id, " LIMITS_NEW(LIMITS_NEW_MORE)
               " FROM plan p, " FIELDS " WHERE p.name = $1 RETURNING 1"),
     AT(PG_SQL_QUOTA_PLAN_SET) =
         ADMIN("quota_plan_set", "i",
@@ -359,7 +363,7 @@ const struct pg_statement pg_object_statements[] = {
               " AND p.name = $1 RETURNING 1"),
     AT(PG_SQL_QUOTA_TENANT_ADD) =
         ADMIN("quota_tenant_add", "i",
-              "INSERT INTO tenant_quota SELECT t.tenant_id, " LIMITS_NEW LIMITS_NEW_MORE
+              "INSERT INTO tenant_quota SELECT t.tenant_id, " LIMITS_NEW(LIMITS_NEW_MORE)
               " FROM tenant t, " FIELDS " WHERE t.name = $1 RETURNING 1"),
     AT(PG_SQL_QUOTA_TENANT_SET) =
         ADMIN("quota_tenant_set", "i",
@@ -371,7 +375,7 @@ const struct pg_statement pg_object_statements[] = {
               " AND t.name = $1 RETURNING 1"),
     AT(PG_SQL_QUOTA_ACCOUNT_ADD) =
         ADMIN("quota_account_add", "i",
-              "INSERT INTO account_quota SELECT o.tenant_id, o.account_id, " LIMITS_NEW
+              "INSERT INTO account_quota SELECT o.tenant_id, o.account_id, " LIMITS_NEW("")
               " FROM " ACCOUNT_FROM ", " FIELDS " WHERE " ACCOUNT_IS " RETURNING 1"),
     AT(PG_SQL_QUOTA_ACCOUNT_SET) =
         ADMIN("quota_account_set", "i",

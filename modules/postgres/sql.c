@@ -39,8 +39,9 @@ const struct pg_statement pg_sql_statements[] = {
                       "an address has no tenant before it is found"},
     [PG_SQL_LOGIN] = {"login",
                       "SELECT (facts).*, ids, kinds, stored, scheme, decoy, is_scram_ready,"
-                      " is_upgrading, is_ours, versions FROM login_find($1, $2)",
-                      "tt", "llttttiilllLITtboooL", PG_SCOPE_DOOR,
+                      " is_upgrading, is_ours, versions, limits, of_tenant"
+                      " FROM login_find($1, $2)",
+                      "tt", "llttttiilllLITtboooLLl", PG_SCOPE_DOOR,
                       "a login name has no tenant before it is found"},
     [PG_SQL_CREDENTIAL_UPGRADE] =
         {"credential_upgrade", "SELECT credential_upgrade($1, $2, $3, $4, $5, $6)", "llttto", "o",
