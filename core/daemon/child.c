@@ -270,6 +270,9 @@ static int start_run(void *arg)
             process.start_result = core_offers_configure(process.config, process.modules);
         }
         core_gate_configure(process.config);
+        if (process.start_result == 0) {
+            process.start_result = core_gate_start();
+        }
         if (process.start_result < 0) {
             core_modules_stop(process.modules);
         }

@@ -150,6 +150,35 @@ int core_gate_need(struct core_standing *standing, int64_t deadline_us)
     return rc;
 }
 
+/* From finding the standing fresh to marking the session as judged nothing may wait. */
+static int judge_now(struct mansio_session *session, struct core_standing *standing,
+                     struct core_gate_verdict *out)
+{
+    int64_t now_us = mansio_wall_us();
+    core_gate_verdict(standing, mansio_session_service(session), core_session_way(session), now_us,
+                      out);
+    if (out->is_allowed) {
+        core_session_way(session)->is_judged = 1;
+        note_end(standing, out->until_us, now_us);
+    }
+    return out->is_allowed;
+}
+
+/* Whoever would be turned away by what is at hand is judged by what the directory says now: what
+ * let him in may be too new for it, a word, a password that he has just changed. */
+static int judge_anew(struct mansio_session *session, struct core_standing *standing,
+                      int64_t deadline_us, struct core_gate_verdict *out)
+{
+    int rc = core_standings_load(&standing, 1, deadline_us);
+    if (rc == 0) {
+        rc = core_gate_need(standing, deadline_us);
+    }
+    if (rc == 0) {
+        (void)judge_now(session, standing, out);
+    }
+    return rc == MANSIO_E_CANCELLED ? rc : 0; /* else what is at hand stands */
+}
+
 int core_gate_judge(struct mansio_session *session, int64_t deadline_us,
                     struct core_gate_verdict *out)
 {
@@ -161,22 +190,18 @@ int core_gate_judge(struct mansio_session *session, int64_t deadline_us,
         return rc;
     }
     struct core_standing *standing = core_session_standing(session);
+    int was_at_hand = standing->is_fresh;
     rc = core_gate_need(standing, deadline_us);
+    if (rc == 0 && !judge_now(session, standing, out) && was_at_hand) {
+        rc = judge_anew(session, standing, deadline_us, out);
+    }
     if (rc < 0) {
         return rc;
     }
-    /* From here on nothing may wait. */
-    int64_t now_us = mansio_wall_us();
-    core_gate_verdict(standing, mansio_session_service(session), core_session_way(session), now_us,
-                      out);
     count(out);
-    if (!out->is_allowed) {
-        return mansio_fail(MANSIO_E_DENIED, "account %.*s: %s says no",
-                           MANSIO_STR_ARG(account->address), out->why);
-    }
-    core_session_way(session)->is_judged = 1;
-    note_end(standing, out->until_us, now_us);
-    return 0;
+    return out->is_allowed ? 0
+                           : mansio_fail(MANSIO_E_DENIED, "account %.*s: %s says no",
+                                         MANSIO_STR_ARG(account->address), out->why);
 }
 
 /* ---- again ---------------------------------------------------------------------------------- */

@@ -285,6 +285,28 @@ static void the_next_login_sees_a_change(void **state)
     assert_int_equal(attempt("user@alpha.test", "pencil"), MANSIO_E_DENIED);
 }
 
+/* What lets somebody in may be newer than what is at hand. */
+static void nobody_is_turned_away_by_what_is_old(void **state)
+{
+    (void)state;
+    run_fiber(look_only, NULL);
+    add_word(MANSIO_POLICY_TENANT, MANSIO_POLICY_DENY);
+    assert_int_equal(attempt("user@alpha.test", "pencil"), MANSIO_E_DENIED);
+    int loads = world.loads;
+    world.count = 0;
+    assert_int_equal(attempt("user@alpha.test", "pencil"), 0); /* nobody has looked yet */
+    assert_int_equal(world.loads, loads + 1);
+    people.version = 6; /* another password, as the directory tells logins */
+    world.version = 6;
+    assert_int_equal(attempt("user@alpha.test", "pencil"), 0);
+    /* While nobody can be asked, what is at hand stands. */
+    add_word(MANSIO_POLICY_TENANT, MANSIO_POLICY_DENY);
+    core_standings_forget();
+    assert_int_equal(attempt("user@alpha.test", "pencil"), MANSIO_E_DENIED);
+    world.load_result = MANSIO_E_UNAVAILABLE;
+    assert_int_equal(attempt("user@alpha.test", "pencil"), MANSIO_E_DENIED);
+}
+
 /* A change that happens before the first look, after a login: what the epoch of that look is later
  * than. */
 static void deny_before_the_first_look(struct mansio_session *session)
@@ -413,6 +435,7 @@ int main(void)
         TEST(a_change_ends_those_that_it_touches),
         TEST(a_directory_that_lost_track_ends_them_too),
         TEST(the_next_login_sees_a_change),
+        TEST(nobody_is_turned_away_by_what_is_old),
         TEST(the_first_look_trusts_nothing_older),
         TEST(a_login_that_meets_a_change_is_judged_by_it),
         TEST(who_cannot_be_judged_in_the_end_comes_again_later),
