@@ -22,6 +22,12 @@ ROLES = (*DAEMON, "admin")
 HOST = "127.0.0.1"
 
 
+def names_of(domain):
+    """Host names of a mail domain that certificates are for: mail programs look for settings at the
+    last two."""
+    return [f"{name}.{domain}" for name in ("mail", "autoconfig", "autodiscover")]
+
+
 def place(host, port):
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -43,7 +49,7 @@ class Node:
         self.run_directory = self.directory / "run"
         names = (
             *("smtp", "lmtp", "submission", "submissions"),
-            *("imap", "imaps", "pop3", "pop3s", "metrics"),
+            *("imap", "imaps", "pop3", "pop3s", "http", "https", "metrics"),
         )
         self.ports = dict(zip(names, free_ports(len(names))))
         self.passwords = self.kept_passwords()
@@ -114,6 +120,7 @@ class Node:
             hosts = [self.host, self.address] if self.address else [self.host]
             return {"address": [place(host, port) for host in hosts], "serve": serve, **more}
 
+        host = self.address or "localhost"  # mail programs are told so
         # On loopback nobody listens in; elsewhere passwords go through TLS only.
         clear = self.address is None
         listeners = {
@@ -131,6 +138,8 @@ class Node:
             "imaps": listener(self.ports["imaps"], "imap", tls="implicit"),
             "pop3": listener(self.ports["pop3"], "pop3", tls="starttls", plaintext_login=clear),
             "pop3s": listener(self.ports["pop3s"], "pop3", tls="implicit"),
+            "http": listener(self.ports["http"], "http"),
+            "https": listener(self.ports["https"], "http", tls="implicit"),
         }
         return {
             "node": self.name,
@@ -164,6 +173,11 @@ class Node:
                 ),
                 "imap": {"module": "imap"},
                 "pop3": {"module": "pop3"},
+                "http": {"module": "http"},
+                "autodiscover": {
+                    "module": "autodiscover",
+                    "settings": {"host": host, "redirect": place(host, self.ports["https"])},
+                },
             },
             "listeners": listeners,
         }
@@ -211,6 +225,8 @@ class Node:
             "IMAPS_PORT": self.ports["imaps"],
             "POP3_PORT": self.ports["pop3"],
             "POP3S_PORT": self.ports["pop3s"],
+            "HTTP_PORT": self.ports["http"],
+            "HTTPS_PORT": self.ports["https"],
             "METRICS_PORT": self.ports["metrics"],
             "CA_FILE": self.directory / "tls" / "ca.pem",
             "PG_DSN": self.cluster.dsn(),

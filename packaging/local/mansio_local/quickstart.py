@@ -18,7 +18,7 @@ import time
 
 from . import build, certificates, packages, people, supervisor
 from .cluster import Cluster
-from .node import HOST, Node, NodeError
+from .node import HOST, Node, NodeError, names_of
 
 HOME = pathlib.Path("/var/lib/mansio-quickstart")
 USER = "mansio"
@@ -33,6 +33,8 @@ WISHED_PORTS = {
     "imaps": 2993,
     "pop3": 2110,
     "pop3s": 2995,
+    "http": 2080,
+    "https": 2443,
     "metrics": 9108,
 }
 READ_SECONDS = 20  # of patience
@@ -146,7 +148,7 @@ class Quickstart:
 
     def hosts(self):
         """What the certificate is for."""
-        hosts = [socket.getfqdn(), "localhost", HOST, f"mail.{DOMAIN}"]
+        hosts = [socket.getfqdn(), "localhost", HOST, *names_of(DOMAIN)]
         return hosts + [self.node.address] if self.node.address else hosts
 
     def keep(self, more):
@@ -220,7 +222,9 @@ Thunderbird: New Account, Email. Full name: Alice; email address: {alice};
 password: {passwords["alice"]}; then "Manual configuration":
   incoming  IMAP  {server}  port {ports["imaps"]}  SSL/TLS  normal password  {alice}
   outgoing  SMTP  {server}  port {ports["submissions"]}  SSL/TLS  normal password  {alice}
-A phone (Add account, Other or Personal, IMAP) is told the same words.
+A phone (Add account, Other or Personal, IMAP) is told the same words. What a mail program is told that asks by itself, as
+one does where DNS has autoconfig.DOMAIN:
+  http://{server}:{ports["http"]}/.well-known/autoconfig/mail/config-v1.1.xml?emailaddress={alice}
 {elsewhere}
 Other ways in, with STARTTLS: IMAP {ports["imap"]}, POP3 {ports["pop3"]}, submission {ports["submission"]};
 with SSL/TLS: POP3 {ports["pop3s"]}.

@@ -10,7 +10,7 @@ import tempfile
 
 from mansio_local import people
 from mansio_local.cluster import Cluster
-from mansio_local.node import HOST, Node
+from mansio_local.node import HOST, Node, names_of
 from mansio_local.ports import free_port
 
 from . import invariants
@@ -45,7 +45,8 @@ class Lab:
         self.cluster.create()
         self.cluster.start()
         self.cluster.create_database()
-        self.node.prepare(["localhost", HOST, *(f"mail.{domain}" for _, domain in TENANTS)])
+        names = [host for _, domain in TENANTS for host in names_of(domain)]
+        self.node.prepare(["localhost", HOST, *names])
         self.node.write_config()
         self.node.apply_schema()
         stored = self.stored or people.scram_stored(PASSWORD)

@@ -1,0 +1,401 @@
+"""Settings for mail programs: Outlook's autodiscover and Thunderbird's autoconfig against a lab, as
+the programs ask, and what policy and listeners leave in the answers."""
+
+import subprocess
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+from mansio_test.discovery import (
+    CONFIG_PATH,
+    MOBILE,
+    NEW_PATH,
+    OUTER,
+    OUTLOOK,
+    POX_PATH,
+    REQUEST,
+    WELL_KNOWN_PATH,
+    World,
+    config_ask,
+    config_servers,
+    log_in,
+    outlook,
+    pox_ask,
+    pox_error,
+    pox_read,
+    pox_request,
+    thunderbird,
+)
+from mansio_test.lab import PASSWORD
+from mansio_test.wait import until
+
+USER = "user1@alpha.test"
+OTHER = "user2@alpha.test"
+NOBODY = "nobody-of-this-name@alpha.test"
+LOGIN = (USER, PASSWORD)
+POX = "https://autodiscover.alpha.test" + POX_PATH
+KINDS = ("imap", "pop3", "smtp")
+
+
+@pytest.fixture(scope="module")
+def world(lab):
+    return World(
+        lab,
+        *("alpha.test", "localhost", "127.0.0.1", "mail.alpha.test", "elsewhere.test"),
+        *("autoconfig.alpha.test", "autodiscover.alpha.test"),
+        *("autoconfig.beta.test", "autodiscover.beta.test", "autoconfig.elsewhere.test"),
+    )
+
+
+def kinds(world, login=None, address=USER):
+    """What each form of answer names; they must agree."""
+    answer = pox_ask(world, POX.replace("alpha.test", address.rpartition("@")[2]), address, login)
+    told = set() if pox_error(answer) == 500 else set(pox_read(answer))
+    answer = config_ask(world, address, login)
+    config = set() if answer.status == 404 else {s.kind for s in config_servers(answer, address)}
+    assert told == config, (told, config)
+    return told
+
+
+def soon(world, login, wanted, address=USER):
+    until(f"{wanted} for {login}", lambda: kinds(world, login, address) == set(wanted))
+
+
+# ---- forms
+
+
+def test_outlook(lab, world):
+    answer = pox_ask(world, POX, USER)
+    assert answer.fields["cache-control"] == "no-store"
+    told = pox_read(answer)
+    assert set(told) == set(KINDS)
+    for kind, port in (("imap", "imaps"), ("pop3", "pop3s"), ("smtp", "submissions")):
+        server = told[kind]
+        assert (server.host, server.port, server.tls) == ("localhost", lab.port(port), "implicit")
+        assert server.user == USER
+
+
+def test_outlook_in_the_form_of_exchange(world, shared):
+    """The reference's names, namespaces and order; Encryption is Outlook's own, beside it."""
+    reference = shared / "vectors" / "autodiscover"
+    sample = ElementTree.parse(reference / "samples" / "winrb-pox-response.xml").getroot()
+    root = ElementTree.fromstring(pox_ask(world, POX, USER).body)
+    assert root.tag == sample.tag and root[0].tag == sample[0].tag
+    assert [child.tag for child in root[0]] == [child.tag for child in sample[0]]
+    theirs = [child.tag for child in sample.iter(f"{{{OUTLOOK}}}Account").__next__()]
+    ours = [child.tag for child in root[0][1]]
+    assert ours[:2] == theirs[:2] and set(ours[2:]) == {f"{{{OUTLOOK}}}Protocol"}
+    listed = (reference / "ms-reference" / "protocol-pox.md").read_text()
+    order = [line.strip(" <>/") for line in listed.splitlines() if line.startswith("   <")]
+    for protocol in root.iter(f"{{{OUTLOOK}}}Protocol"):
+        names = [child.tag.removeprefix(f"{{{OUTLOOK}}}") for child in protocol]
+        assert names[7] == "Encryption" and names[6] == "SSL"
+        del names[7]
+        places = [order.index(name) for name in names]
+        # The reference has AuthRequired behind SSL as well; nothing stands before what it follows.
+        assert places == sorted(places), names
+
+
+def test_outlook_asks_as_the_reference_does(world, shared):
+    samples = shared / "vectors" / "autodiscover" / "samples"
+    asked = 0
+    for path in sorted(samples.glob("*.xml")):
+        text = path.read_text()
+        if "outlook/requestschema/2006" not in text or "EMailAddress" not in text:
+            continue
+        for address in ("mara@contoso.com", "user@contoso.com", "user1@Contoso.com"):
+            text = text.replace(address, USER)
+        if USER not in text:
+            continue
+        asked += 1
+        assert set(pox_read(pox_ask(world, POX, USER, body=text.encode()))) == set(KINDS), path
+    assert asked >= 2
+
+
+def test_outlook_in_any_case_on_any_host(world):
+    for path in ("/Autodiscover/Autodiscover.xml", "/AUTODISCOVER/AUTODISCOVER.XML", POX_PATH):
+        for host in ("localhost", "autodiscover.alpha.test", "autodiscover.beta.test"):
+            assert set(pox_read(pox_ask(world, f"https://{host}{path}", USER))) == set(KINDS)
+
+
+def test_outlook_without_tls(lab, world):
+    """The step that Outlook takes where no certificate has the domain's name."""
+    place = f"https://localhost:{lab.port('https')}{POX_PATH}"
+    for path in (POX_PATH, "/AutoDiscover/AutoDiscover.XML"):
+        answer = world.ask("http://autodiscover.alpha.test" + path)
+        assert answer.status == 302 and answer.fields["location"] == place
+        assert answer.fields["cache-control"] == "no-store"
+    assert world.ask("http://autodiscover.alpha.test" + POX_PATH, "HEAD").status == 302
+    # A proxy may do TLS for us.
+    answer = pox_ask(world, "http://autodiscover.alpha.test" + POX_PATH, USER)
+    assert set(pox_read(answer)) == set(KINDS)
+
+
+def test_outlook_errors(world):
+    assert pox_error(world.ask(POX)) == 600
+    assert pox_error(pox_ask(world, POX, USER, body=pox_request(USER, MOBILE))) == 601
+    assert pox_error(pox_ask(world, POX, USER, body=pox_request(USER, "urn:x"))) == 601
+    assert pox_error(pox_ask(world, POX, "user1@elsewhere.test")) == 500
+    assert pox_error(pox_ask(world, POX, "user1@localhost")) == 500
+    assert world.ask(POX, "PUT", b"x").status == 405
+    # Without an address nobody can be told what to log in with, but who has logged in.
+    body = pox_request("/o=x").replace(b"EMailAddress", b"LegacyDN")
+    assert pox_error(pox_ask(world, POX, USER, body=body)) == 500
+    assert pox_read(pox_ask(world, POX, USER, LOGIN, body))["imap"].user == USER
+
+
+def test_hostile_xml(world):
+    good = pox_request(USER)
+    declared = good.replace(b'<?xml version="1.0" encoding="utf-8"?>', b"")
+    laughs = b"".join(
+        b'<!ENTITY l%d "%s">' % (n, b"&l%d;" % (n - 1) * 10 if n else b"lol") for n in range(10)
+    )
+    bodies = {
+        "nothing": b"",
+        "no XML": b"EMailAddress=user1@alpha.test",
+        "cut off": good[:-10],
+        "document type": b"<!DOCTYPE Autodiscover>" + declared,
+        "entity": b'<!DOCTYPE a [<!ENTITY e "x">]>' + pox_request("&e;@alpha.test"),
+        "entity, no declaration before": b'<!DOCTYPE a [<!ENTITY e "user1">]>'
+        + declared.replace(b"user1", b"&e;"),
+        "file": b'<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
+        + declared.replace(b"user1", b"&e;"),
+        "parameter entity": b'<!DOCTYPE a [<!ENTITY % p SYSTEM "http://127.0.0.1/x"> %p;]>'
+        + declared,
+        "external subset": b'<!DOCTYPE a SYSTEM "http://127.0.0.1/x.dtd">' + declared,
+        "billion laughs": b"<!DOCTYPE a [" + laughs + b"]>" + declared.replace(b"user1", b"&l9;"),
+        "deep": f'<Autodiscover xmlns="{REQUEST}">'.encode() + b"<a>" * 4000,
+        "many": f'<Autodiscover xmlns="{REQUEST}">'.encode() + b"<a/>" * 3000 + b"</Autodiscover>",
+        "long text": pox_request("u" * 2000 + "@alpha.test"),
+        "unknown encoding": good.replace(b"utf-8", b"utf-7"),
+        "bytes that are no UTF-8": good.replace(b"user1", b"user1\xff"),
+        "too long a form": good.replace(b"user1", b"user1\xc0\xaf"),
+        "control character": good.replace(b"user1", b"user1&#1;"),
+        "NUL": good.replace(b"user1", b"user1\0"),
+        "line end in the address": good.replace(b"user1", b"us&#10;er1"),
+        "no address": pox_request("user1"),
+        "address twice": good.replace(b"</Request>", b"<EMailAddress>a@b</EMailAddress></Request>"),
+        "other namespace": good.replace(b"requestschema", b"requestschemas"),
+    }
+    for what, body in bodies.items():
+        # Nothing said of the encoding: what the document says counts.
+        answer = pox_ask(world, POX, USER, body=body, **{"Content-Type": "text/xml"})
+        assert pox_error(answer) == 600, what
+        assert b"root:" not in answer.body
+    assert pox_ask(world, POX, USER, body=good + b" " * 20000).status == 413
+    # And it still stands.
+    assert set(pox_read(pox_ask(world, POX, USER))) == set(KINDS)
+
+
+def test_encodings(world):
+    text = pox_request(USER).decode()
+    bare = text.partition("?>")[2]
+    for body, charset in (
+        (b"\xef\xbb\xbf" + text.encode(), "utf-8"),
+        (b"\xff\xfe" + bare.encode("utf-16-le"), "utf-16"),
+        (b"\xfe\xff" + bare.encode("utf-16-be"), "utf-16"),
+        (text.replace("utf-8", "utf-16").encode("utf-16"), "utf-16"),
+        (text.replace("utf-8", "utf-16").encode(), "utf-8"),  # as some .NET programs have it
+        (text.replace("utf-8", "iso-8859-1").encode(), "iso-8859-1"),
+    ):
+        fields = {"Content-Type": f'text/xml; charset="{charset}"'}
+        answer = pox_ask(world, POX, USER, body=body, **fields)
+        assert pox_read(answer)["imap"].user == USER, charset
+    answer = pox_ask(world, POX, "\u00fcser&amp;&lt;@alpha.test")
+    assert pox_read(answer)["imap"].user == "\u00fcser&<@alpha.test"
+
+
+def test_autoconfig(lab, world, shared, tmp_path):
+    query = "?emailaddress=user1%40alpha.test"
+    for scheme in ("http", "https"):
+        for host, path in (
+            ("autoconfig.alpha.test", CONFIG_PATH + query),
+            ("autoconfig.alpha.test", CONFIG_PATH),
+            ("autoconfig.alpha.test", WELL_KNOWN_PATH),
+            ("localhost", WELL_KNOWN_PATH + query),
+            ("localhost", NEW_PATH + query),
+        ):
+            answer = world.ask(f"{scheme}://{host}{path}")
+            servers = config_servers(answer, USER)
+            assert answer.fields["cache-control"] == "no-store"
+            assert [(s.kind, s.port, s.tls) for s in servers] == [
+                ("imap", lab.port("imaps"), "implicit"),
+                ("imap", lab.port("imap"), "starttls"),
+                ("pop3", lab.port("pop3s"), "implicit"),
+                ("pop3", lab.port("pop3"), "starttls"),
+                ("smtp", lab.port("submissions"), "implicit"),
+                ("smtp", lab.port("submission"), "starttls"),
+            ]
+            assert {s.host for s in servers} == {"localhost"} and {s.user for s in servers} == {
+                USER
+            }
+            document = tmp_path / "config.xml"
+            document.write_bytes(answer.body)
+            schema = shared / "vectors" / "autoconfig" / "spec" / "autoconfig.rng"
+            subprocess.run(["xmllint", "--noout", "--relaxng", schema, document], check=True)
+    assert config_servers(world.ask("http://alpha.test" + WELL_KNOWN_PATH), USER)
+
+
+def test_autoconfig_in_the_form_of_others(world, shared):
+    """Elements and words that providers give to Thunderbird, and no others."""
+    known = set()
+    for path in (shared / "vectors" / "autoconfig" / "ispdb").iterdir():
+        for element in ElementTree.parse(path).getroot().iter():
+            known.add((element.tag, ()))
+            if element.tag in ("socketType", "authentication", "username"):
+                known.add((element.tag, element.text.strip()))
+            known |= {(element.tag, pair) for pair in element.items() if pair[0] == "type"}
+    for element in ElementTree.fromstring(config_ask(world, USER).body).iter():
+        assert (element.tag, ()) in known
+        if element.tag in ("socketType", "authentication", "username"):
+            assert (element.tag, element.text) in known
+        for pair in element.items():
+            assert pair[0] in ("id", "version") or (element.tag, pair) in known
+
+
+def test_autoconfig_names_mechanisms_in_the_new_form(world):
+    root = ElementTree.fromstring(world.ask(f"http://alpha.test{NEW_PATH}").body)
+    assert root.get("version") == "1.2"
+    words = [(e.get("system"), e.text) for e in root.find("emailProvider/incomingServer")][4:]
+    assert words == [
+        ("sasl", "SCRAM-SHA-256-PLUS"),
+        ("sasl", "SCRAM-SHA-256"),
+        (None, "password-cleartext"),
+        (None, "password-encrypted"),
+    ]
+    root = ElementTree.fromstring(config_ask(world, USER).body)
+    assert root.get("version") == "1.1"
+    assert {e.text for e in root.iter("authentication")} == {"password-cleartext"}
+
+
+def test_autoconfig_errors(world):
+    for url, status in (
+        (f"https://autoconfig.alpha.test{CONFIG_PATH}?emailaddress=user1%40elsewhere.test", 404),
+        (f"http://autoconfig.elsewhere.test{CONFIG_PATH}", 404),
+        (f"http://elsewhere.test{WELL_KNOWN_PATH}", 404),
+        (f"https://localhost{WELL_KNOWN_PATH}", 404),
+        (f"http://127.0.0.1{WELL_KNOWN_PATH}", 404),
+        (f"https://autoconfig.alpha.test{CONFIG_PATH}?emailaddress=user1", 400),
+        (f"https://autoconfig.alpha.test{CONFIG_PATH}?emailaddress=%00%40alpha.test", 400),
+        (f"https://autoconfig.alpha.test{CONFIG_PATH}?emailaddress=a%ff%40alpha.test", 400),
+        (f"https://autoconfig.alpha.test{CONFIG_PATH}?emailaddress=a%0d%0a%40alpha.test", 400),
+        (f"https://autoconfig.alpha.test{CONFIG_PATH}?emailaddress={'a' * 400}%40x", 400),
+        (f"https://autoconfig.alpha.test{CONFIG_PATH}?emailaddress=", 200),
+        (f"https://localhost{CONFIG_PATH}?emailaddress=user1%40alpha.test", 404),
+    ):
+        assert world.ask(url).status == status, url
+    assert world.ask(f"https://autoconfig.alpha.test{CONFIG_PATH}", "POST", b"x").status == 405
+
+
+def test_text_of_a_caller_stays_text(world):
+    for address in ("<b>&\"'@alpha.test", "%EMAILADDRESS%@alpha.test", "]]>@alpha.test"):
+        answer = config_ask(world, address)
+        assert config_servers(answer, USER) and address.encode() not in answer.body
+        escaped = address.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        answer = pox_ask(world, POX, escaped)
+        assert pox_read(answer)["imap"].user == address
+
+
+# ---- who is told what
+
+
+def test_missing_accounts_are_told_the_same(world):
+    there, missing = pox_ask(world, POX, USER), pox_ask(world, POX, NOBODY)
+    assert missing.body == there.body.replace(USER.encode(), NOBODY.encode())
+    there, missing = config_ask(world, USER), config_ask(world, NOBODY)
+    assert missing.body == there.body
+    assert {k: v for k, v in missing.fields.items() if k != "date"} == {
+        k: v for k, v in there.fields.items() if k != "date"
+    }
+
+
+def test_who_logs_in_is_told_his_own(world):
+    """Whatever address he asked about, be it another's or of no domain of ours."""
+    for asked in (USER, OTHER, NOBODY, "user1@beta.test", "user1@elsewhere.test"):
+        told = pox_read(pox_ask(world, POX, asked, LOGIN))
+        assert set(told) == set(KINDS) and {s.user for s in told.values()} == {USER}
+        answer = world.ask(f"https://localhost{WELL_KNOWN_PATH}?emailaddress={asked}", login=LOGIN)
+        servers = config_servers(answer, asked)
+        assert {s.kind for s in servers} == set(KINDS) and {s.user for s in servers} == {USER}
+    for answer in (
+        pox_ask(world, POX, USER, (USER, "wrong")),
+        config_ask(world, USER, (USER, "x")),
+    ):
+        assert answer.status == 401
+
+
+# ---- programs, from an address to a login
+
+
+def check_logins(lab, found):
+    assert set(found) == set(KINDS), found
+    for server in found.values():
+        log_in(lab, server, PASSWORD)
+
+
+def test_outlook_from_address_to_login(lab):
+    """By the certificate with the domain's name, and by the redirect where there is none."""
+    world = World(lab, "alpha.test", "autodiscover.alpha.test", "localhost")
+    found, tried = outlook(world, USER)
+    assert len(tried) == 2
+    check_logins(lab, found)
+    found, _ = outlook(world, USER, LOGIN)
+    check_logins(lab, found)
+    lost = World(lab, "localhost")
+    assert outlook(lost, USER)[0] == {}
+    hosted = Hosted(lab, "autodiscover.alpha.test", "localhost")
+    found, tried = outlook(hosted, USER)
+    assert len(tried) == 4 and tried[-1].startswith("https://localhost:")
+    check_logins(lab, found)
+
+
+class Hosted(World):
+    """A customer whose names lead here, and for which there is no certificate."""
+
+    def ask(self, url, *arguments, **options):
+        if url.startswith("https://autodiscover."):
+            return None
+        return super().ask(url, *arguments, **options)
+
+
+def test_thunderbird_from_address_to_login(lab):
+    found, tried = thunderbird(World(lab, "autoconfig.alpha.test"), USER)
+    assert len(tried) == 1
+    check_logins(lab, found)
+    servers = config_servers(config_ask(World(lab, "autoconfig.alpha.test"), USER), USER)
+    for server in servers:  # the ones that it would offer beside those, too
+        log_in(lab, server, PASSWORD)
+
+
+# ---- last: it changes what there is
+
+
+def test_listeners_that_are_gone(lab, world):
+    whole = lab.node.config
+
+    def without(*names, **more):
+        config = whole()
+        config["listeners"] = {k: v for k, v in config["listeners"].items() if k not in names}
+        for name, value in more.items():
+            config["listeners"][name].update(value)
+        return config
+
+    try:
+        lab.node.config = lambda: without(
+            "pop3", "pop3s", "imaps", submission={"advertise": "mx.test"}
+        )
+        lab.node.write_config()
+        lab.node.mansioctl("reload")
+        soon(world, None, ("imap", "smtp"))
+        servers = config_servers(config_ask(world, USER), USER)
+        assert [(s.kind, s.host, s.port) for s in servers] == [
+            ("imap", "localhost", lab.port("imap")),
+            ("smtp", "localhost", lab.port("submissions")),
+            ("smtp", "mx.test", lab.port("submission")),
+        ]
+        assert pox_read(pox_ask(world, POX, USER))["imap"].tls == "starttls"
+    finally:
+        lab.node.config = whole
+        lab.node.write_config()
+        lab.node.mansioctl("reload")
+    soon(world, None, KINDS)
+    assert OUTER in pox_ask(world, POX, USER).body.decode()
