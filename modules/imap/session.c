@@ -234,8 +234,9 @@ int imap_login_done(struct imap_session *session, int result)
     session->login_failures++;
     if (result == MANSIO_E_LIMIT ||
         session->login_failures >= (uint64_t)imap_setting(session, "login_failures")) {
-        imap_reply_untagged(session->out, result == MANSIO_E_LIMIT ? "BYE Try later"
-                                                                   : "BYE Too many failed logins");
+        imap_reply_untagged(session->out, result == MANSIO_E_LIMIT
+                                              ? "BYE Too many failed logins or sessions, try later"
+                                              : "BYE Too many failed logins");
         session->is_over = 1;
     }
     return 0;

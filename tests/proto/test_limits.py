@@ -1,7 +1,9 @@
 """Limits that all workers share, at their edges, from several source addresses: 127.0.0.N are
 addresses of one network, 127.0.N.1 of several (as /24)."""
 
+import imaplib
 import os
+import poplib
 import select
 import signal
 import socket
@@ -389,9 +391,74 @@ def test_a_window_is_a_part_of_an_hour(node):
         ({"messages_per_acount": 1}, "messages_per_account"),
     ],
 )
-def test_settings_are_checked(node, limits, complaint):
-    node.limits.update(limits)
-    node.daemon.write()
-    daemon = node.daemon
+def test_settings_are_checked(make_daemon, limits, complaint):
+    daemon = make_daemon()
+    daemon.config["limits"].update(limits)
+    daemon.write()
     checked = run(daemon.program, "--check", "--config", daemon.path, check=False)
     assert checked.returncode != 0 and complaint in checked.stderr
+
+
+# ---- quotas, and last uses, in a real directory
+
+
+@pytest.fixture(scope="module")
+def lab(make_lab):
+    """One worker: what it has noted is a process's own."""
+    return make_lab("limits", workers=1).up()
+
+
+def test_quotas_say_otherwise(lab):
+    lab.node.batch(
+        [
+            "quota set alpha --sessions 1",
+            "quota set user2@alpha.test --sessions 2 --messages-hour 1",
+        ]
+    )
+    with lab.imap(KNOWN):
+        with pytest.raises(imaplib.IMAP4.error, match="or sessions, try later"):
+            lab.imap(KNOWN)
+        with From(lab.port("imap")) as client:
+            client.send(f"a LOGIN {KNOWN} {PASSWORD}")
+            assert client.line().startswith("* BYE Too many")
+            assert client.line() == "a NO [LIMIT] Too many failed logins or sessions, try later"
+        with pytest.raises(poplib.error_proto, match=r"-ERR \[SYS/TEMP\]"):
+            lab.pop3(KNOWN)
+        with lab.imap("user2@alpha.test"), lab.imap("user2@alpha.test"):
+            with pytest.raises(imaplib.IMAP4.error, match="or sessions, try later"):
+                lab.imap("user2@alpha.test")
+        with lab.imap("user1@beta.test"), lab.imap("user1@beta.test"):
+            pass
+    with Submitter(lab.port("submissions"), lab.trusted()) as client:
+        client.hello()
+        client.login("user2@alpha.test")
+        client.expect("MAIL FROM:<user2@alpha.test>", 250)
+        client.expect("RSET", 250)
+        client.expect("MAIL FROM:<user2@alpha.test>", 451, "4.7.1")
+
+
+def used(lab, user):
+    """When, by what service and from where the main password of a user was last used."""
+    local, domain = user.split("@")
+    return lab.sql(
+        "SELECT c.last_used, c.last_service, c.last_network FROM mansio.credential c"
+        " JOIN mansio.account a USING (tenant_id, account_id)"
+        " JOIN mansio.domain d USING (tenant_id, domain_id)"
+        f" WHERE a.local = '{local}' AND d.name = '{domain}' AND c.last_used IS NOT NULL"
+    )
+
+
+def test_last_uses_are_recorded(lab):
+    user, late = "user5@alpha.test", "user6@alpha.test"
+    lab.imap(user).logout()
+    (first,) = until("its use is recorded", lambda: used(lab, user))
+    assert first[1:] == ["imap", "127.0.0.1"]
+    with pytest.raises(poplib.error_proto):
+        lab.pop3("user7@alpha.test", "wrong")
+    lab.pop3(user).quit()  # within five minutes of the last: nothing new
+    lab.pop3(late).quit()
+    lab.node.stop()  # what is noted is written at the end
+    ((_, service, _),) = used(lab, late)
+    assert service == "pop3"
+    assert used(lab, user) == [first] and used(lab, "user7@alpha.test") == []
+    lab.start()

@@ -46,6 +46,7 @@ class Install:
         makefile = (self.build / "Makefile").read_text()
         self.compiler = self.variable(makefile, "CC")
         self.sanitize = self.variable(makefile, "SANITIZE_CFLAGS")
+        self.modules = {}  # bytes of those that were built, by what they were built of
 
     @staticmethod
     def variable(makefile, name):
@@ -67,8 +68,18 @@ class Install:
         """Compile a module, out of tree, with what mansio.pc says (or, for a test of what goes
         wrong then, with the include path alone) and install it by rename."""
         target = pathlib.Path(target)
-        cflags = self.pkg_config("--cflags") if with_pc_flags else self.pkg_config("--cflags-only-I")
         made = target.with_name(target.name + ".new")
+        # The same sources need compiling once in a run: tests of one file mostly share theirs.
+        texts = tuple(pathlib.Path(source).read_bytes() for source in sources)
+        key = (tuple(map(str, sources)), texts, tuple(flags), with_pc_flags, tuple(libraries))
+        if key in self.modules:
+            made.write_bytes(self.modules[key])
+            made.chmod(0o755)
+            made.rename(target)
+            return target
+        cflags = (
+            self.pkg_config("--cflags") if with_pc_flags else self.pkg_config("--cflags-only-I")
+        )
         # A shared object must not bring the sanitizer's runtime along: mansiod has it.
         run(
             *shlex.split(self.compiler),
@@ -82,6 +93,7 @@ class Install:
             *libraries,
             env=self.environment(),
         )
+        self.modules[key] = made.read_bytes()
         made.rename(target)
         return target
 
