@@ -1,7 +1,9 @@
 """Settings for mail programs: Outlook's autodiscover and Thunderbird's autoconfig against a lab, as
 the programs ask, and what policy and listeners leave in the answers."""
 
+import contextlib
 import subprocess
+import time
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -44,6 +46,16 @@ def world(lab):
         *("autoconfig.alpha.test", "autodiscover.alpha.test"),
         *("autoconfig.beta.test", "autodiscover.beta.test", "autoconfig.elsewhere.test"),
     )
+
+
+@contextlib.contextmanager
+def word(lab, verb, service, *scope):
+    """A word of policy, for a while."""
+    lab.node.mansioctl("policy", verb, service, *scope)
+    try:
+        yield
+    finally:
+        lab.node.mansioctl("policy", "clear", service, *scope[:2])
 
 
 def kinds(world, login=None, address=USER):
@@ -323,6 +335,97 @@ def test_who_logs_in_is_told_his_own(world):
         assert answer.status == 401
 
 
+def test_policy_of_a_tenant(lab, world):
+    assert kinds(world) == kinds(world, LOGIN) == set(KINDS)
+    with word(lab, "deny", "pop3", "--tenant", "alpha"):
+        for login in (None, LOGIN):
+            soon(world, login, ("imap", "smtp"))
+        assert kinds(world, None, "user1@beta.test") == set(KINDS)
+        answer = pox_ask(world, POX, NOBODY)
+        assert set(pox_read(answer)) == {"imap", "smtp"}
+    for login in (None, LOGIN):
+        soon(world, login, KINDS)
+
+
+def test_policy_within_a_second(lab, world, long):
+    """From the commit to the first question that is answered by it, in whichever worker."""
+    scope = ("pop3", "--tenant", "alpha")
+    url = f"http://autoconfig.alpha.test{CONFIG_PATH}"
+    slowest = 0.0
+    for verb in ("deny", "clear") * (20 if long else 3):
+        lab.node.mansioctl("policy", verb, *scope)
+        since, last = time.monotonic(), 0.0
+        right = 0
+        while right < 8:  # both workers have been asked
+            asked = time.monotonic() - since
+            is_there = b'type="pop3"' in world.ask(url).body
+            right = right + 1 if is_there == (verb == "clear") else 0
+            last = asked if right == 0 else last
+            assert asked < 30, f"still not after {asked:.1f} s"
+        slowest = max(slowest, last)
+    print(f"slowest: {slowest:.3f} s")
+    assert slowest < (1 if long else 10)  # machines that do other things, too, have patience
+
+
+def test_policy_of_an_account(lab, world):
+    """Nobody but its owner learns that it differs from others."""
+    with word(lab, "deny", "imap", "--account", USER):
+        soon(world, LOGIN, ("pop3", "smtp"))
+        assert kinds(world) == set(KINDS)
+        assert kinds(world, (OTHER, PASSWORD), OTHER) == set(KINDS)
+    soon(world, LOGIN, KINDS)
+    with word(lab, "deny", "imap", "--tenant", "alpha"):
+        with word(lab, "allow", "imap", "--account", USER):
+            soon(world, LOGIN, KINDS)
+            soon(world, None, ("pop3", "smtp"))
+            soon(world, (OTHER, PASSWORD), ("pop3", "smtp"), OTHER)
+    soon(world, None, KINDS)
+
+
+def test_policy_by_network(lab, world):
+    """What is told hangs on where it is asked from."""
+    elsewhere = World(lab, *world.names, source="127.0.0.2")
+    scope = ("--tenant", "alpha", "--network", "127.0.0.2/32")
+    with word(lab, "deny", "imap", *scope):
+        for login in (None, LOGIN):
+            soon(elsewhere, login, ("pop3", "smtp"))
+            assert kinds(world, login) == set(KINDS)
+    soon(elsewhere, None, KINDS)
+
+
+def test_policy_of_discovery_itself(lab, world):
+    """A domain that may not be asked about is like one that isn't ours."""
+    with word(lab, "deny", "autodiscover", "--tenant", "beta"):
+        soon(world, None, (), "user1@beta.test")
+        refused = config_ask(world, "user1@beta.test")
+        unknown = world.ask("http://autoconfig.elsewhere.test" + CONFIG_PATH)
+        assert (
+            (refused.status, refused.body) == (unknown.status, unknown.body) == (404, refused.body)
+        )
+        assert kinds(world) == set(KINDS)
+    soon(world, None, KINDS, "user1@beta.test")
+
+
+def test_nothing_left_to_tell(lab, world):
+    with contextlib.ExitStack() as words:
+        for service in ("imap", "pop3", "submission"):
+            words.enter_context(word(lab, "deny", service, "--domain", "beta.test"))
+        soon(world, None, (), "user1@beta.test")
+    soon(world, None, KINDS, "user1@beta.test")
+
+
+def test_mechanisms_of_policy(lab, world):
+    """Where only SCRAM is allowed, programs that can't do it are told of no server that fails."""
+    scope = ("--tenant", "beta", "--mechanism", "SCRAM-SHA-256")
+    with word(lab, "allow", "imap", *scope):
+        soon(world, None, ("pop3", "smtp"), "user1@beta.test")
+        root = ElementTree.fromstring(world.ask(f"http://autoconfig.beta.test{NEW_PATH}").body)
+        imap = next(e for e in root.iter("incomingServer") if e.get("type") == "imap")
+        words = [e.text for e in imap.findall("authentication")]
+        assert words == ["SCRAM-SHA-256", "password-encrypted"]
+    soon(world, None, KINDS, "user1@beta.test")
+
+
 # ---- programs, from an address to a login
 
 
@@ -364,6 +467,15 @@ def test_thunderbird_from_address_to_login(lab):
     servers = config_servers(config_ask(World(lab, "autoconfig.alpha.test"), USER), USER)
     for server in servers:  # the ones that it would offer beside those, too
         log_in(lab, server, PASSWORD)
+
+
+def test_what_is_denied_is_not_told(lab):
+    """The complaint of the field: a program offers POP3, and then the login fails."""
+    world = World(lab, "autoconfig.alpha.test", "autodiscover.alpha.test")
+    with word(lab, "deny", "pop3", "--tenant", "alpha"):
+        until("no POP3", lambda: set(thunderbird(world, USER)[0]) == {"imap", "smtp"})
+        until("no POP3", lambda: set(outlook(world, USER)[0]) == {"imap", "smtp"})
+    until("POP3", lambda: set(outlook(world, USER)[0]) == set(KINDS))
 
 
 # ---- last: it changes what there is
