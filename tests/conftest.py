@@ -26,7 +26,7 @@ from mansio_test.lab import Lab  # noqa: E402
 # Files that take longest, in this order: begun first, they end with the others where files run beside
 # each other (tests/lib/stages.sh).
 LONGEST = (
-    "test_traitor", "test_database_faults", "test_smtp_text", "test_build", "test_atomicity",
+    "test_policy", "test_traitor", "test_database_faults", "test_smtp_text", "test_build", "test_atomicity",
     "test_reading", "test_pop3", "test_reload", "test_ctl_directory", "test_smtp",
     "test_smtp_delivery", "test_smtp_session", "test_proxy", "test_corpus",
 )  # fmt: skip
