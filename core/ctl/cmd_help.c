@@ -96,7 +96,7 @@ static void help_line(struct mansio_buf *out, const struct core_ctl_command *com
 {
     const char *operand = command->operand ? command->operand : "";
     int width = COLUMN - (int)strlen(command->words) - 1;
-    if ((int)strlen(operand) > width) {
+    if ((int)strlen(operand) >= width) {
         mansio_buf_printf(out, "  %s %s\n  %*s %s\n", command->words, operand, COLUMN, "",
                           command->help);
     } else {

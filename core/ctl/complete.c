@@ -129,6 +129,10 @@ uint32_t core_ctl_candidates(struct mansio_buf *out, const char *const *words, s
     } else if (strcmp(line.command->operand, "[COMMAND...]") == 0) {
         const char *const *operands = words + count - 1 - line.operand_count;
         offer_words(out, operands, line.operand_count, begun);
+    } else if (strcmp(line.command->operand, "WHAT SERVICE...") == 0 && line.operand_count == 0) {
+        offer(out, MANSIO_STR("allow"), begun);
+        offer(out, MANSIO_STR("clear"), begun);
+        offer(out, MANSIO_STR("deny"), begun);
     } else if (strcmp(line.command->operand, "ID") == 0 && line.operand_count == 0) {
         return CORE_CTL_WANT_SESSION;
     }

@@ -28,6 +28,9 @@ static void offers_what_may_come(void **state)
          "plan\nplatform\npolicy\nqueue\nquota\nreload\nschema\nsessions\nstatus\nstop\n"
          "tenant\ntop\n",
          0},
+        {{"policy", "test", ""}, "allow\nclear\ndeny\n", 0},
+        {{"policy", "test", "de"}, "deny\n", 0},
+        {{"policy", "test", "deny", ""}, "", 0},
         {{"s"}, "schema\nsessions\nstatus\nstop\n", 0},
         {{"st"}, "status\nstop\n", 0},
         {{"x"}, "", 0},
