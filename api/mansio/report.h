@@ -54,7 +54,8 @@ struct mansio_report {
     uint32_t reserved;              /* 0 */
     struct mansio_str hostname;     /* ours: "mail.example.net" */
     struct mansio_str id;           /* like no other and not to be guessed: 16 to 64 letters,
-                                     * digits, '-' and '.'. Boundary and Message-ID come of it */
+                                     * digits, '-' and '.' (mansio_report_id()). Boundary and
+                                     * Message-ID come of it */
     struct mansio_str reverse_path; /* whom it is for; not empty */
     struct mansio_str envelope_id;  /* ENVID, decoded; may be empty */
     struct mansio_str ret;          /* "FULL", "HDRS" or empty, as the sender wished */
@@ -102,6 +103,16 @@ struct mansio_report_text {
 MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_report_compose(struct mansio_arena *arena,
                                                           const struct mansio_report *report,
                                                           struct mansio_report_text *out);
+
+/**
+ * A new id for a report: 32 digits, of which nobody can guess any.
+ *
+ * @param out  in @p arena
+ * @return 0; MANSIO_E_LIMIT; MANSIO_E_IO: the system has no random numbers
+ * @yields no     @since 1.0
+ */
+MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_report_id(struct mansio_arena *arena,
+                                                     struct mansio_str *out);
 
 /**
  * Is a sender to be told (RFC 3461 4.1, 6.1)? Never the null reverse-path: there is no bounce of a

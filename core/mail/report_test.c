@@ -305,13 +305,25 @@ static void largest(void **state)
     assert_int_equal(mansio_report_compose(fixture->arena, &report, &text), 0);
 }
 
+/* Each is another, and one that a report takes. */
+static void ids(void **state)
+{
+    struct mail_fixture *fixture = *state;
+    struct mansio_str one, other;
+    assert_int_equal(mansio_report_id(fixture->arena, &one), 0);
+    assert_int_equal(mansio_report_id(fixture->arena, &other), 0);
+    assert_int_equal(one.len, 32);
+    assert_int_equal(strspn(one.ptr, "0123456789abcdef"), 32);
+    assert_false(mansio_str_eq(one, other));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(due), cmocka_unit_test(statuses),
         MAIL_TEST(whole),      MAIL_TEST(what_makes_no_report),
         MAIL_TEST(sizes),      MAIL_TEST(header_without_end),
-        MAIL_TEST(largest),
+        MAIL_TEST(largest),    MAIL_TEST(ids),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

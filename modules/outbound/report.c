@@ -4,10 +4,7 @@
  */
 #include "report.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/random.h>
 
 #include <mansio/account.h>
 #include <mansio/buf.h>
@@ -25,7 +22,6 @@ enum {
     ARENA_ROOM = 16 << 20,
     SLICE_BYTES = 128 * 1024,
     CONTENT_MAX = 256 << 20,
-    ID_BYTES = 16,
 };
 
 struct making {
@@ -89,21 +85,6 @@ static int find_recipient(struct making *m)
 /* ---- what -------------------------------------------------------------------------------------
  */
 
-static int make_id(struct mansio_arena *arena, struct mansio_str *out)
-{
-    unsigned char bytes[ID_BYTES];
-    struct mansio_buf *text = mansio_buf_new(arena, 4 * ID_BYTES);
-    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) {
-        int err = errno;
-        return mansio_fail(MANSIO_E_IO, "getrandom: %s", strerror(err));
-    }
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        (void)mansio_buf_printf(text, "%02x", bytes[i]);
-    }
-    *out = mansio_buf_str(text);
-    return mansio_buf_status(text);
-}
-
 static void describe(struct making *m, const struct ob_item *item,
                      struct mansio_report_recipient *out)
 {
@@ -165,7 +146,7 @@ static int compose(struct making *m)
     }
     report.recipients = recipients;
     m->text = (struct mansio_report_text){.size = sizeof m->text};
-    int rc = make_id(m->arena, &report.id);
+    int rc = mansio_report_id(m->arena, &report.id);
     if (rc == 0 && !m->is_bare) {
         rc = read_message(m, 0, MANSIO_REPORT_HEADER_MAX, m->arena, &report.message);
     }

@@ -8,9 +8,6 @@
 #include "trace.h"
 #include "transaction.h"
 
-#include <errno.h>
-#include <sys/random.h>
-
 #include <mansio/error.h>
 #include <mansio/log.h>
 #include <mansio/mail.h>
@@ -21,7 +18,6 @@
 
 enum {
     ARENA_CAP = 32 << 20,
-    ID_BYTES = 16,
     PREFIX_MAX = 4096,
     REPORT_MAX = 32 << 20,
 };
@@ -57,22 +53,6 @@ static size_t count_wanted(const struct smtp_transaction *transaction)
 }
 
 /* ---- composing ------------------------------------------------------------------------------- */
-
-static int make_id(struct mansio_arena *arena, struct mansio_str *out)
-{
-    unsigned char bytes[ID_BYTES];
-    struct mansio_buf *text = mansio_buf_new(arena, 2 * ID_BYTES);
-
-    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) {
-        int err = errno;
-        return mansio_fail(MANSIO_E_IO, "getrandom: %d", err);
-    }
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        (void)mansio_buf_printf(text, "%02x", bytes[i]);
-    }
-    *out = mansio_buf_str(text);
-    return mansio_buf_status(text);
-}
 
 static struct mansio_report_recipient *describe(const struct notifying *n, size_t count)
 {
@@ -118,7 +98,7 @@ static int compose(struct notifying *n)
     }
     int rc = mansio_content_read(transaction->content, 0, MANSIO_REPORT_HEADER_MAX, deadline_us(n),
                                  &report.message);
-    rc = rc < 0 ? rc : make_id(n->arena, &report.id);
+    rc = rc < 0 ? rc : mansio_report_id(n->arena, &report.id);
     return rc < 0 ? rc : mansio_report_compose(n->arena, &report, &n->text);
 }
 
