@@ -179,8 +179,4 @@ struct mansio_buf;
 CORE_EXPORT void core_settings_explain(struct mansio_buf *out, const char *title,
                                        const struct mansio_setting *table, size_t count);
 
-/* The same as Markdown: a table of dotted names. */
-CORE_EXPORT void core_settings_explain_markdown(struct mansio_buf *out, const char *title,
-                                                const struct mansio_setting *table, size_t count);
-
 #endif

@@ -264,9 +264,6 @@ static void explains(void **state)
     core_settings_explain(out, "fixture", table, count);
     assert_kept("explain-fixture.txt", out);
     mansio_buf_reset(out);
-    core_settings_explain_markdown(out, "fixture", table, count);
-    assert_kept("explain-fixture.md", out);
-    mansio_buf_reset(out);
     core_settings_explain(out, "empty", NULL, 0);
     assert_string_equal(mansio_buf_str(out).ptr, "# empty\nno settings\n");
 }

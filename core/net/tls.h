@@ -52,13 +52,9 @@ CORE_EXPORT struct core_tls_certificate *core_tls_certificate_ref(
     struct core_tls_certificate *certificate);
 CORE_EXPORT void core_tls_certificate_unref(struct core_tls_certificate *certificate);
 
-/* Its time, in wall microseconds, and its DNS names (RFC 6125 6.4; "*.example.org" as it stands).
- */
+/* Its time, in wall microseconds. */
 CORE_EXPORT int64_t core_tls_certificate_not_before(const struct core_tls_certificate *certificate);
 CORE_EXPORT int64_t core_tls_certificate_not_after(const struct core_tls_certificate *certificate);
-CORE_EXPORT size_t core_tls_certificate_name_count(const struct core_tls_certificate *certificate);
-CORE_EXPORT struct mansio_str core_tls_certificate_name(
-    const struct core_tls_certificate *certificate, size_t index);
 
 /* What answers a name: one certificate a kind of key. */
 struct core_tls_choice {

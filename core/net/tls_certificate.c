@@ -116,17 +116,6 @@ int64_t core_tls_certificate_not_after(const struct core_tls_certificate *certif
     return certificate->not_after_us;
 }
 
-size_t core_tls_certificate_name_count(const struct core_tls_certificate *certificate)
-{
-    return certificate->name_count;
-}
-
-struct mansio_str core_tls_certificate_name(const struct core_tls_certificate *certificate,
-                                            size_t index)
-{
-    return index < certificate->name_count ? certificate->names[index] : MANSIO_STR_NONE;
-}
-
 /* ---- parsing ----------------------------------------------------------------------------------
  */
 
