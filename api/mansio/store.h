@@ -319,8 +319,9 @@ struct mansio_store {
 
     /** Put messages into a collection, all or none, with ascending UIDs.
      * @param out_uid_validity  of the collection; may be NULL
-     * @return 0 once committed; MANSIO_E_NOT_FOUND; MANSIO_E_LIMIT: over quota
-     * @yields yes @since 1.0 */
+     * @return 0 once committed; MANSIO_E_NOT_FOUND; MANSIO_E_LIMIT: over quota;
+     *         MANSIO_E_UNSUPPORTED: it has given out all its UIDs, the last of which is 2^32 - 2,
+     *         so that the next one is a number too (RFC 3501 2.3.1.1) @yields yes @since 1.0 */
     int (*message_append)(struct mansio_instance *pool, struct mansio_account *account,
                           uint64_t collection_id, struct mansio_append *messages, size_t count,
                           int64_t deadline_us, uint32_t *out_uid_validity);
@@ -329,7 +330,8 @@ struct mansio_store {
      * @param flags  enum mansio_copy_flags
      * @param visit  each pair of UIDs, ascending; may be NULL
      * @return 0; MANSIO_E_NOT_FOUND: no such collection; MANSIO_E_LIMIT: over quota;
-     *         MANSIO_E_INVALID: MANSIO_COPY_WHOLE, and one isn't there @yields yes @since 1.0 */
+     *         MANSIO_E_INVALID: MANSIO_COPY_WHOLE, and one isn't there; MANSIO_E_UNSUPPORTED: the
+     *         target has given out all its UIDs @yields yes @since 1.0 */
     int (*message_copy)(struct mansio_instance *pool, struct mansio_account *account,
                         uint64_t from_id, const uint32_t *uid_ranges, size_t range_count,
                         uint64_t to_id, uint32_t flags, mansio_copied_fn visit, void *arg,
@@ -370,7 +372,8 @@ struct mansio_store {
      * @param pool     the store of every account in the plan: MANSIO_E_BUG otherwise
      * @param content  finished
      * @return 0 once it is committed and flushed. Without MANSIO_PLAN_EACH, an entry that can't be
-     *         fails it all with its code. MANSIO_E_TIMEOUT and MANSIO_E_UNAVAILABLE: answer 4yz,
+     *         fails it all with its code; MANSIO_E_UNSUPPORTED: a collection has given out all its
+     *         UIDs, nothing was delivered. MANSIO_E_TIMEOUT and MANSIO_E_UNAVAILABLE: answer 4yz,
      * the client's copy stands @yields yes @since 1.0 */
     int (*deliver)(struct mansio_instance *pool, struct mansio_plan *plan,
                    struct mansio_content *content, int64_t deadline_us);

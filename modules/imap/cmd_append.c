@@ -198,6 +198,9 @@ static int commit(struct imap_session *session, struct appending *appending)
     if (rc == MANSIO_E_LIMIT) {
         return imap_end_with(session, IMAP_NO, "[OVERQUOTA] There is no room for it");
     }
+    if (rc == MANSIO_E_UNSUPPORTED) { /* RFC 5530 3 */
+        return imap_end_with(session, IMAP_NO, "[LIMIT] This mailbox has no UIDs left");
+    }
     if (rc < 0) {
         return imap_end_failed(session, rc, "The message can't be stored now");
     }

@@ -74,6 +74,8 @@ static int say_refused(struct imap_session *session, int code, int is_move)
                              "[EXPUNGEISSUED] Some of the messages are gone, nothing was done");
     case MANSIO_E_LIMIT:
         return imap_end_with(session, IMAP_NO, "[OVERQUOTA] There is no room for them");
+    case MANSIO_E_UNSUPPORTED: /* RFC 5530 3 */
+        return imap_end_with(session, IMAP_NO, "[LIMIT] That mailbox has no UIDs left");
     default:
         return imap_end_failed(session, code,
                                is_move ? "Nothing can be moved now" : "Nothing can be copied now");

@@ -279,7 +279,8 @@ static void note_failure(struct pg_conn *conn, const PGresult *got, unsigned id)
     copy_text(conn->sqlstate, sizeof conn->sqlstate, PQresultErrorField(got, PG_DIAG_SQLSTATE));
     copy_text(conn->constraint, sizeof conn->constraint,
               PQresultErrorField(got, PG_DIAG_CONSTRAINT_NAME));
-    const char *message = PQresultErrorField(got, PG_DIAG_MESSAGE_PRIMARY);
+    const char *message = pg_error_words(conn->sqlstate);
+    message = message != NULL ? message : PQresultErrorField(got, PG_DIAG_MESSAGE_PRIMARY);
     snprintf(conn->detail, sizeof conn->detail, "%s: %s (%s)",
              statement != NULL ? statement->name : "commit",
              message != NULL ? message : PQresultErrorMessage(got), conn->sqlstate);

@@ -563,7 +563,7 @@ static void test_error_codes(void **state)
         {"23514", MANSIO_E_INVALID},     {"22021", MANSIO_E_INVALID},
         {"42501", MANSIO_E_DENIED},      {"42P01", MANSIO_E_UNAVAILABLE},
         {"XX000", MANSIO_E_UNAVAILABLE}, {"MN001", MANSIO_E_NOT_FOUND},
-        {"MN002", MANSIO_E_LIMIT},
+        {"MN002", MANSIO_E_LIMIT},       {"MN008", MANSIO_E_UNSUPPORTED},
     };
     for (size_t i = 0; i < MANSIO_COUNT(cases); i++) {
         assert_int_equal(pg_error_code(cases[i].state), cases[i].code);

@@ -328,7 +328,13 @@ static int share(struct pg_store *store, struct pg_post *post, int64_t deadline_
             see_to_end(post);
         }
     }
-    return post->code < 0 ? mansio_fail(post->code, "the database refused it, or is away") : 0;
+    if (post->code == 0) {
+        return 0;
+    }
+    /* The leader knew more, but its words are its fiber's. */
+    return mansio_fail(post->code, post->code == MANSIO_E_UNSUPPORTED
+                                       ? "a collection has given out all its UIDs"
+                                       : "the database refused it, or is away");
 }
 
 /* ---- a transaction of its own --------------------------------------------------------------- */

@@ -35,10 +35,18 @@ static const struct row rows[] = {
     {"57014", MANSIO_E_TIMEOUT},     /* statement_timeout */
     {"57", MANSIO_E_UNAVAILABLE},    /* shut down, starting up */
     {"58", MANSIO_E_UNAVAILABLE},    /* the system: I/O */
-    {"MN001", MANSIO_E_NOT_FOUND},   {"MN002", MANSIO_E_LIMIT},  {"MN003", MANSIO_E_BUSY},
-    {"MN004", MANSIO_E_INVALID},     {"MN005", MANSIO_E_DENIED}, {"MN006", MANSIO_E_UNSUPPORTED},
-    {"MN007", MANSIO_E_EXISTS},
+    {"MN001", MANSIO_E_NOT_FOUND},   {"MN002", MANSIO_E_LIMIT},
+    {"MN003", MANSIO_E_BUSY},        {"MN004", MANSIO_E_INVALID},
+    {"MN005", MANSIO_E_DENIED},      {"MN006", MANSIO_E_UNSUPPORTED},
+    {"MN007", MANSIO_E_EXISTS},      {"MN008", MANSIO_E_UNSUPPORTED},
 };
+
+const char *pg_error_words(const char *sqlstate)
+{
+    return sqlstate != NULL && strcmp(sqlstate, "MN008") == 0
+               ? "the collection has given out all its UIDs"
+               : NULL;
+}
 
 int pg_error_code(const char *sqlstate)
 {

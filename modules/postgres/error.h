@@ -12,10 +12,13 @@
  *   23505 23503             duplicate, no such         MANSIO_E_EXISTS, MANSIO_E_NOT_FOUND
  *   22*, other 23*          bad data                   MANSIO_E_INVALID
  *   42501                   no right to                MANSIO_E_DENIED
- *   MN001 to MN007          raised by our own functions: NOT_FOUND, LIMIT, BUSY, INVALID, DENIED,
- *                           UNSUPPORTED, EXISTS
+ *   MN001 to MN008          raised by our own functions: NOT_FOUND, LIMIT, BUSY, INVALID, DENIED,
+ *                           UNSUPPORTED, EXISTS, UNSUPPORTED
  * Anything else is ours to mend, and temporary to whoever asks: MANSIO_E_UNAVAILABLE.
  */
 int pg_error_code(const char *sqlstate);
+
+/* Words for those of ours that say more than their code; NULL for all others. Static. */
+const char *pg_error_words(const char *sqlstate);
 
 #endif

@@ -115,7 +115,8 @@ const struct pg_statement pg_store_statements[] = {
             " i AS (INSERT INTO message_state (tenant_id, account_id, collection_id, uid, modseq,"
                 " message_id, received, body_bytes, prefix_bytes, prefix_no, flags, keywords)"
                 " SELECT $1, $2, $2, c.uid, a.modseq, $3, $8, $4, $5, 0, $6, $7 FROM c, a)"
-            " SELECT coalesce(c.uid, refuse('MN003')), a.modseq, a.bytes, a.messages FROM a"
+            " SELECT CASE WHEN c.uid IS NULL THEN refuse('MN003') ELSE " GIVEN("c.uid") " END,"
+                " a.modseq, a.bytes, a.messages FROM a"
                 " LEFT JOIN c ON true",
         .params = "lllliitzbbbtll", .columns = "llll", .scope = PG_SCOPE_TENANT,
     },
@@ -124,7 +125,7 @@ const struct pg_statement pg_store_statements[] = {
     ROW(DELIVER_MANY) = {
         .name = "deliver_many",
         .text =
-            "SELECT d.o_n, d.o_uid, d.o_target, d.o_modseq, d.o_bytes, d.o_messages"
+            "SELECT d.o_n, CASE WHEN d.o_uid IS NOT NULL THEN " GIVEN("d.o_uid") " END, d.o_target, d.o_modseq, d.o_bytes, d.o_messages"
                 " FROM deliver_many($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
                 " $15, $16, $17, $18, $19, $20, $21, $22) d",
         .params = "lllibbbtzioLITITIILLIB", .columns = "llllll", .scope = PG_SCOPE_TENANT,
@@ -437,8 +438,8 @@ const struct pg_statement pg_store_statements[] = {
             " i AS (INSERT INTO message_state (tenant_id, account_id, collection_id, uid, modseq,"
                 " message_id, received, body_bytes, prefix_bytes, prefix_no, flags, keywords)"
                 " SELECT $1, $2, $3, c.uid, a.modseq, $4, $9, $5, $6, 0, $7, $8 FROM c, a)"
-            " SELECT coalesce(c.uid, refuse(CASE WHEN a.modseq IS NULL THEN 'MN002'"
-                " ELSE 'MN001' END)), c.uid_validity, a.modseq FROM (VALUES (1)) one(x)"
+            " SELECT CASE WHEN c.uid IS NOT NULL THEN " GIVEN("c.uid") " ELSE refuse(CASE"
+                " WHEN a.modseq IS NULL THEN 'MN002' ELSE 'MN001' END) END, c.uid_validity, a.modseq FROM (VALUES (1)) one(x)"
                 " LEFT JOIN a ON true LEFT JOIN c ON true",
         .params = "llllliitzbbibtll", .columns = "lll", .scope = PG_SCOPE_TENANT,
     },
@@ -466,7 +467,9 @@ const struct pg_statement pg_store_statements[] = {
                 " src.received, src.body_bytes, src.prefix_bytes, src.prefix_no, src.flags,"
                 " src.keywords FROM src, a, c)"
             " SELECT CASE WHEN t.messages = 0 THEN 0"
-                " ELSE coalesce(c.base, refuse('MN002')) END, (SELECT array_agg(src.uid"
+                " WHEN c.base IS NULL THEN refuse('MN002')"
+                " WHEN c.base + t.messages > 4294967295 THEN refuse('MN008')"
+                " ELSE c.base END, (SELECT array_agg(src.uid"
                 " ORDER BY src.uid) FROM src) FROM t LEFT JOIN c ON true",
         .params = "lllLLilll", .columns = "lL", .scope = PG_SCOPE_TENANT,
     },

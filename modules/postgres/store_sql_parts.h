@@ -11,6 +11,10 @@
     "(SELECT " columns " FROM message_state s WHERE s.tenant_id = $1 AND s.account_id = $2"        \
     " AND s.collection_id = $3 AND s.uid BETWEEN r.lo AND r.hi" also " ORDER BY s.uid LIMIT $6) s"
 
+/* A UID that was given out, if it is one: 32 bits, and UIDNEXT must be one, too (RFC 3501 2.3.1.1).
+ * The transaction ends with the last of them, as UIDs never come again. */
+#define GIVEN(uid) "CASE WHEN " uid " < 4294967295 THEN " uid " ELSE refuse('MN008') END"
+
 #define ENTRY "uid, modseq, message_id, received, body_bytes, prefix_bytes, flags, keywords"
 
 /* How many entries of a page there were, and the last; those that have a text, verdict 1, and those

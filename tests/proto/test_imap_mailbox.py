@@ -177,9 +177,17 @@ def test_store_adds_removes_replaces(box):
     assert flags_of(box, 1) == set()
     untagged = box.ok("UID STORE 3,9:* +FLAGS (\\Seen)")  # 9:* has the last (6.4.8)
     assert [line.split(b" ")[1] for line in untagged] == [b"3", b"4"]
-    for wrong in ("STORE 5 +FLAGS (x)", "STORE 0 +FLAGS (x)", "STORE 1 +FLAGS (\\Recent)",
-                  "STORE 1 *FLAGS (x)", "STORE 1 FLAGS", "STORE 1 FLAGS (x) y", "STORE x FLAGS (x)",
-                  "STORE 1:9 FLAGS (x)", "STORE 1 (UNCHANGEDSINCE) FLAGS (x)"):
+    for wrong in (
+        "STORE 5 +FLAGS (x)",
+        "STORE 0 +FLAGS (x)",
+        "STORE 1 +FLAGS (\\Recent)",
+        "STORE 1 *FLAGS (x)",
+        "STORE 1 FLAGS",
+        "STORE 1 FLAGS (x) y",
+        "STORE x FLAGS (x)",
+        "STORE 1:9 FLAGS (x)",
+        "STORE 1 (UNCHANGEDSINCE) FLAGS (x)",
+    ):
         assert box.status(wrong).startswith("BAD"), wrong
     assert box.ok("UID STORE 77 +FLAGS (\\Seen)") == []
 
@@ -235,9 +243,16 @@ def test_condstore_is_announced(connect):
         assert b"CONDSTORE" in b" ".join(client.ok("CAPABILITY"))
 
 
-@pytest.mark.parametrize("how", ["ENABLE CONDSTORE", "STATUS Archive (HIGHESTMODSEQ)",
-                                 "STORE 1 (UNCHANGEDSINCE 1) +FLAGS (\\Seen)",
-                                 "FETCH 1 (MODSEQ)", "UID FETCH 1 (FLAGS) (CHANGEDSINCE 1)"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "ENABLE CONDSTORE",
+        "STATUS Archive (HIGHESTMODSEQ)",
+        "STORE 1 (UNCHANGEDSINCE 1) +FLAGS (\\Seen)",
+        "FETCH 1 (MODSEQ)",
+        "UID FETCH 1 (FLAGS) (CHANGEDSINCE 1)",
+    ],
+)
 def test_what_enables_condstore(box, how):
     """RFC 7162 3.1: HIGHESTMODSEQ is told then, and MODSEQ from then on"""
     status, untagged = box.do(how)
@@ -428,7 +443,7 @@ def test_append_in_small_pieces(connect):
     client = connect()
     data = b"x APPEND INBOX (\\Seen) {%d+}\r\n%b\r\ny NOOP\r\n" % (len(ONE), ONE)
     for at in range(len(data)):
-        client.socket.sendall(data[at:at + 1])
+        client.socket.sendall(data[at : at + 1])
     assert client.line().startswith(b"x OK [APPENDUID ")
     assert client.line().startswith(b"y OK")
 
@@ -440,6 +455,43 @@ def test_append_over_quota(imap_lab, connect, user):
     client.raw(b"x APPEND INBOX {2000}\r\n")
     assert client.line().startswith(b"x NO [OVERQUOTA]")
     assert client.append("INBOX", ONE).startswith("OK")
+
+
+def test_no_uid_comes_after_the_last(imap_lab, connect, user):
+    """RFC 3501 2.3.1.1: UIDs have 32 bits, so has the next one, and none is used twice: what would
+    take more is refused, whole, and nothing is lost of it."""
+    client = connect()
+    assert client.status("CREATE Other").startswith("OK")
+    fill(client, 3, "Other")
+
+    imap_lab.sql(
+        f"UPDATE collection_counters k SET uid_next = {2**32 - 3} FROM account a, domain d"
+        " WHERE (a.tenant_id, a.account_id) = (k.tenant_id, k.account_id)"
+        " AND (d.tenant_id, d.domain_id) = (a.tenant_id, a.domain_id)"
+        f" AND k.collection_id = k.account_id AND a.local || '@' || d.name = '{user}'"
+    )
+    client.select("Other")
+    assert client.status("COPY 1:3 INBOX").startswith("NO [LIMIT]")  # two would fit
+    assert "4294967293:4294967294]" in client.status("COPY 1:2 INBOX")
+    assert client.append("INBOX", ONE).startswith("NO [LIMIT]")
+    for way in (imap_lab.smtp, imap_lab.lmtp):
+        for to in ([user], [user, "user60@alpha.test"]):
+            with way() as agent:
+                agent.ehlo()
+                agent.mail("sender@example.org")
+                assert [agent.rcpt(address)[0] for address in to] == [250] * len(to)
+                agent.putcmd("DATA")
+                assert agent.getreply()[0] == 354
+                agent.send(ONE + b".\r\n")
+                answers = len(to) if way == imap_lab.lmtp else 1
+                assert [agent.getreply()[0] for _ in range(answers)] == [451] * answers
+    assert "given out all its UIDs" in imap_lab.log()
+    for verb in ("COPY", "MOVE"):
+        assert client.status(f"{verb} 1:3 INBOX").startswith("NO [LIMIT]")
+    client.select("INBOX")
+    status = client.ok("STATUS INBOX (UIDNEXT MESSAGES)")
+    assert told(status, "UIDNEXT 4294967295 MESSAGES 2|MESSAGES 2 UIDNEXT 4294967295"), status
+    imap_lab.check_invariants()
 
 
 # ---- IDLE (RFC 2177)
