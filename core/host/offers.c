@@ -362,7 +362,10 @@ static int offer_to_anybody(struct asking *asking, struct mansio_str written, in
     struct core_domain_standing standing = {0};
     int rc = core_domain_normalize(asking->arena, written, 0, &domain);
     if (rc < 0) {
-        return rc == MANSIO_E_INVALID ? mansio_fail(MANSIO_E_NOT_FOUND, "no domain's name") : rc;
+        /* Too long a name or label is nobody's either: asked again it would be no shorter. */
+        return rc == MANSIO_E_INVALID || rc == MANSIO_E_LIMIT
+                   ? mansio_fail(MANSIO_E_NOT_FOUND, "no domain's name")
+                   : rc;
     }
     /* First what may wait: what is told of a domain holds until then. */
     rc = look_at_scram(asking, domain);

@@ -172,6 +172,9 @@ static void knows_our_domains_alone(void **state)
     assert_int_equal(answer_to("elsewhere.test"), MANSIO_E_NOT_FOUND);
     assert_int_equal(answer_to("no domain"), MANSIO_E_NOT_FOUND);
     assert_int_equal(answer_to(""), MANSIO_E_NOT_FOUND);
+    assert_int_equal(
+        answer_to("a-label-of-more-than-the-sixty-three-octets-that-one-may-have-in-dns.x"),
+        MANSIO_E_NOT_FOUND);
 }
 
 static void offers_what_words_leave(void **state)

@@ -4,6 +4,7 @@ the programs ask, and what policy and listeners leave in the answers."""
 import contextlib
 import subprocess
 import time
+import urllib.parse
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -296,6 +297,34 @@ def test_autoconfig_errors(world):
     ):
         assert world.ask(url).status == status, url
     assert world.ask(f"https://autoconfig.alpha.test{CONFIG_PATH}", "POST", b"x").status == 405
+
+
+def test_domains_that_are_none(world):
+    """They are not ours, whatever is wrong with them; nobody is told to come back later."""
+    for domain in (
+        *("x" * 64 + ".test", "x" * 300, ".".join("x" * 63 for _ in range(4)) + ".x", "a..b"),
+        *(
+            ".",
+            "-",
+            "a b",
+            "*",
+            "[192.0.2.1]",
+            "192.0.2.1",
+            "xn--a",
+            "xn--" + "9" * 50,
+            "alpha.test,",
+        ),
+        *("\u00df" * 60, "\u202e.test", "a\u0300" * 20 + ".test", "al\u00adpha.test.x", "\uff0e"),
+    ):
+        query = urllib.parse.urlencode({"emailaddress": "user1@" + domain})
+        answer = world.ask(f"https://localhost{WELL_KNOWN_PATH}?{query}")
+        assert answer.status == 404, (domain, answer.status)
+        assert pox_error(pox_ask(world, POX, "user1@" + domain)) == 500, domain
+    answer = world.ask(f"https://localhost{WELL_KNOWN_PATH}?emailaddress=a%40{'x' * 400}")
+    assert answer.status == 400
+    for domain in ("ALPHA.Test", "alpha.test."):
+        answer = pox_ask(world, POX, "user1@" + domain)
+        assert set(pox_read(answer)) == set(KINDS), domain
 
 
 def test_text_of_a_caller_stays_text(world):
