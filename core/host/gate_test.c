@@ -190,6 +190,7 @@ static void spoil_and_look(struct mansio_session *session)
 static void a_session_ends_with_its_credential_or_account(void **state)
 {
     for (spoiled = 0; spoiled <= SPOILS + 1; spoiled++) {
+        assert_int_equal(gate_teardown(state), 0);
         assert_int_equal(gate_setup(state), 0);
         int wanted = spoiled >= 1 && spoiled <= SPOILS ? MANSIO_E_CANCELLED : 0;
         if (stay_while(spoil_and_look) != wanted) {
@@ -199,9 +200,7 @@ static void a_session_ends_with_its_credential_or_account(void **state)
             assert_non_null(strstr(node_log_text(), "event=session-forbidden"));
             assert_non_null(strstr(node_log, "reason=policy"));
         }
-        assert_int_equal(gate_teardown(state), 0);
     }
-    assert_int_equal(gate_setup(state), 0); /* for the teardown */
 }
 
 /* ---- changes ---- */
@@ -235,6 +234,7 @@ static void a_change_ends_those_that_it_touches(void **state)
         {7, 0, "silver", 0}, {8, 1, "gold", 0}, {0, 1, NULL, 1}, {0, 2, NULL, 0},
     };
     for (size_t i = 0; i < MANSIO_COUNT(rows); i++) {
+        assert_int_equal(gate_teardown(state), 0);
         assert_int_equal(gate_setup(state), 0);
         scope.tenant_id = rows[i].tenant_id;
         scope.account_id = rows[i].account_id;
@@ -244,9 +244,7 @@ static void a_change_ends_those_that_it_touches(void **state)
         if (stay_while(deny_and_look) != wanted) {
             fail_msg("row %zu: %d, wanted %d", i, node_result, wanted);
         }
-        assert_int_equal(gate_teardown(state), 0);
     }
-    assert_int_equal(gate_setup(state), 0);
 }
 
 static void lose_track(struct mansio_session *session)
@@ -403,6 +401,34 @@ static void a_later_login_takes_no_judgement_away(void **state)
     assert_int_equal(stay_while(deny_and_log_in_first), MANSIO_E_CANCELLED);
 }
 
+/* The gate judges the account's sessions while another login of it is under way: that one is told
+ * of its refusal as any login is, and ends nobody's conn. */
+static void reload_meanwhile(void)
+{
+    CHECK(core_gate_reload() == 0);
+    CHECK(core_standings_pending() == 0);
+}
+
+static void be_refused_while_others_are_judged(struct mansio_session *session)
+{
+    struct mansio_session *second = NULL;
+    look_and_reload();
+    add_word(MANSIO_POLICY_ACCOUNT, MANSIO_POLICY_DENY)->service = MANSIO_STR("imap");
+    commit(7, 1, NULL);
+    CHECK(core_gate_look() == 0);
+    world.during_load = reload_meanwhile;
+    CHECK(mansio_session_open(mansio_session_conn(session), &node.instances[0], MANSIO_STR("imap"),
+                              &second) == 0);
+    CHECK(log_in(second) == MANSIO_E_DENIED);
+    mansio_session_close(second);
+}
+
+static void a_login_under_way_judges_itself(void **state)
+{
+    (void)state;
+    assert_int_equal(stay_while(be_refused_while_others_are_judged), 0);
+}
+
 /* The change comes while the gate reads for an earlier one. */
 static void deny_during_reload(struct mansio_session *session)
 {
@@ -440,6 +466,7 @@ int main(void)
         TEST(a_login_that_meets_a_change_is_judged_by_it),
         TEST(who_cannot_be_judged_in_the_end_comes_again_later),
         TEST(a_later_login_takes_no_judgement_away),
+        TEST(a_login_under_way_judges_itself),
         TEST(a_change_during_a_reading_is_not_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
