@@ -27,7 +27,7 @@ LANGUAGE sql STABLE AS $$
     WHERE a.tenant_id = p_tenant AND a.account_id = p_account
 $$;
 
--- With the limits and the domain's tenant; the rest as it was.
+-- With the credentials' versions, the limits and the domain's tenant; the rest as it was.
 DROP FUNCTION login_find(text, text);
 CREATE FUNCTION login_find(p_local text, p_domain text)
 RETURNS TABLE (facts account_facts, ids bigint[], kinds integer[], stored text[], scheme text,
@@ -52,7 +52,8 @@ BEGIN
         SELECT CASE WHEN v_account IS NOT NULL THEN f.facts END,
                CASE WHEN v_account IS NOT NULL THEN c.ids END,
                CASE WHEN v_account IS NOT NULL THEN c.kinds END,
-               CASE WHEN v_account IS NOT NULL THEN c.stored END, coalesce(t.password_scheme, p.password_scheme, ''),
+               CASE WHEN v_account IS NOT NULL THEN c.stored END,
+               coalesce(t.password_scheme, p.password_scheme, ''),
                coalesce(t.decoy, p.decoy, ''),
                NOT EXISTS (SELECT FROM credential n
                            WHERE NOT n.has_scram AND (v_tenant IS NULL OR n.tenant_id = v_tenant)),

@@ -1,0 +1,627 @@
+/*
+ * Policy in the directory, on a private cluster: words and what becomes of them in standings; what
+ * each change is noted as; credentials' versions and uses; what is tried; hours over changes of the
+ * clocks, compared with PostgreSQL's own reckoning.
+ */
+#include "standing.h"
+
+#include "core/host/testing.h"
+
+#include "sql.h"
+#include "testing_policy.h"
+
+/* ---- words ---- */
+
+static int words(void)
+{
+    open_super("mansio");
+    OK(add(MANSIO_OBJECT_PLAN, "gold", ""));
+    OK(add(MANSIO_OBJECT_PLAN, "silver", ""));
+    OK(add(MANSIO_OBJECT_TENANT, "alpha", "plan=gold"));
+    OK(add(MANSIO_OBJECT_TENANT, "beta", ""));
+    OK(add(MANSIO_OBJECT_DOMAIN, "alpha.test", "tenant=alpha"));
+    OK(add(MANSIO_OBJECT_DOMAIN, "alias.test", "tenant=alpha alias_of=alpha.test"));
+    OK(add(MANSIO_OBJECT_DOMAIN, "second.test", "tenant=alpha"));
+    OK(add(MANSIO_OBJECT_DOMAIN, "beta.test", "tenant=beta"));
+    OK(add(MANSIO_OBJECT_ACCOUNT, "ann@alpha.test", ""));
+    OK(add(MANSIO_OBJECT_ACCOUNT, "bob@alpha.test", "plan=silver"));
+    OK(add(MANSIO_OBJECT_ACCOUNT, "cid@second.test", ""));
+    OK(add(MANSIO_OBJECT_ACCOUNT, "zoe@beta.test", ""));
+    CHECK(is(list(MANSIO_OBJECT_PLATFORM, ""), " policy_default=deny;"));
+    CHECK(set(MANSIO_OBJECT_PLATFORM, "", "policy_default=-") == MANSIO_E_INVALID);
+
+    OK(word("platform/imap", "verb=allow"));
+    OK(word("plan:gold/imap", "verb=deny networks=192.0.2.0/24_unix tls=absent"));
+    OK(word("plan:silver/imap", "verb=allow mechanisms=plain_scram-sha-256"));
+    OK(word("tenant:alpha/imap", "verb=allow credentials=app_main locked=true"));
+    OK(word("domain:alpha.test/imap", "verb=deny hours=Mon-Fri_08:00-18:00 zone=Europe/Berlin"));
+    OK(word("account:Ann@alpha.test/pop3", "verb=deny"));
+    CHECK(is(list(MANSIO_OBJECT_POLICY, ""),
+             "platform/imap verb=allow locked=false;"
+             "plan:gold/imap verb=deny locked=false networks=192.0.2.0/24 unix tls=absent;"
+             "plan:silver/imap verb=allow locked=false mechanisms=PLAIN SCRAM-SHA-256;"
+             "tenant:alpha/imap verb=allow locked=true credentials=main app;"
+             "domain:alpha.test/imap verb=deny locked=false hours=Mon-Fri 08:00-18:00"
+             " zone=Europe/Berlin;"
+             "account:ann@alpha.test/pop3 verb=deny locked=false;"));
+    CHECK(is(list(MANSIO_OBJECT_POLICY, "scope=account"),
+             "account:ann@alpha.test/pop3 verb=deny locked=false;"));
+    CHECK(is(list(MANSIO_OBJECT_POLICY, "tenant=alpha service=pop3"),
+             "account:ann@alpha.test/pop3 verb=deny locked=false;"));
+    CHECK(is(list(MANSIO_OBJECT_POLICY, "key=plan:silver/imap"),
+             "plan:silver/imap verb=allow locked=false mechanisms=PLAIN SCRAM-SHA-256;"));
+    CHECK(is(list(MANSIO_OBJECT_POLICY, "key=plan:silver/pop3"), ""));
+
+    ann = key_of("ann", "alpha.test");
+    CHECK(is(standing_of(ann),
+             "ann@alpha.test gold 1: platform/imap=allow"
+             " plan:gold/imap=deny@192.0.2.0/24,unix(tls 2 kinds 0)"
+             " tenant:alpha/imap=allow!(tls 0 kinds 6) domain:alpha.test/imap=deny~hours"
+             " account:ann@alpha.test/pop3=deny else deny;"));
+    CHECK(is(standing_of(key_of("bob", "alias.test")),
+             "bob@alpha.test silver 1: platform/imap=allow"
+             " plan:silver/imap=allow+PLAIN+SCRAM-SHA-256"
+             " tenant:alpha/imap=allow!(tls 0 kinds 6) domain:alpha.test/imap=deny~hours"
+             " else deny;"));
+    CHECK(is(standing_of(key_of("zoe", "beta.test")),
+             "zoe@beta.test  1: platform/imap=allow else deny;"));
+    struct mansio_account_key wrong = {key_of("zoe", "beta.test").tenant_id, ann.account_id};
+    CHECK(is(standing_of(wrong), "nobody: else deny;"));
+    CHECK(is(domain("alias.test"),
+             "nobody of alpha.test: platform/imap=allow"
+             " plan:gold/imap=deny@192.0.2.0/24,unix(tls 2 kinds 0)"
+             " tenant:alpha/imap=allow!(tls 0 kinds 6) domain:alpha.test/imap=deny~hours"
+             " else deny;"));
+    CHECK(is(domain("elsewhere.test"), "nobody: platform/imap=allow else deny;"));
+    OK(set(MANSIO_OBJECT_DOMAIN, "alias.test", "state=suspended"));
+    CHECK(strstr(domain("alias.test"), "nobodyalpha.test:") == listed);
+    CHECK(strstr(domain("alpha.test"), "nobody of alpha.test:") == listed);
+    return 0;
+}
+
+static void test_words(void **state)
+{
+    (void)state;
+    run(words);
+}
+
+static int replaced(void)
+{
+    /* A verb replaces what was, but the lock; what else is given changes that alone. */
+    OK(word("plan:gold/imap", "verb=deny tls=required"));
+    OK(word("plan:gold/imap", "locked=true"));
+    CHECK(is(list(MANSIO_OBJECT_POLICY, "key=plan:gold/imap"),
+             "plan:gold/imap verb=deny locked=true tls=required;"));
+    OK(word("plan:gold/imap", "verb=allow networks=unix"));
+    CHECK(is(list(MANSIO_OBJECT_POLICY, "key=plan:gold/imap"),
+             "plan:gold/imap verb=allow locked=true networks=unix;"));
+    OK(word("plan:gold/imap", "mechanisms=PLAIN networks=-"));
+    OK(word("plan:gold/imap", "locked=false"));
+    CHECK(is(list(MANSIO_OBJECT_POLICY, "key=plan:gold/imap"),
+             "plan:gold/imap verb=allow locked=false mechanisms=PLAIN;"));
+    CHECK(strstr(list(MANSIO_OBJECT_AUDIT, "object=plan:gold/imap"), "action=set") != NULL);
+    CHECK(word("plan:gold/smtp", "locked=true") == MANSIO_E_NOT_FOUND);
+    CHECK(removed(MANSIO_OBJECT_POLICY, "plan:gold/smtp", 0) == MANSIO_E_NOT_FOUND);
+    CHECK(word("plan:lead/imap", "verb=allow") == MANSIO_E_NOT_FOUND && says("no plan lead"));
+    CHECK(word("tenant:gamma/imap", "verb=allow") == MANSIO_E_NOT_FOUND && says("no tenant gamma"));
+    CHECK(word("domain:alias.test/imap", "verb=allow") == MANSIO_E_INVALID &&
+          says("another name for alpha.test"));
+    CHECK(word("account:no@alpha.test/imap", "verb=allow") == MANSIO_E_NOT_FOUND);
+    CHECK(word("platform/imap", "verb=maybe") == MANSIO_E_INVALID);
+    CHECK(word("platform/imap", "verb=-") == MANSIO_E_INVALID && says("must have a value"));
+    CHECK(word("platform/imap", "verb=allow hours=Mon_08:00-09:00") == MANSIO_E_INVALID &&
+          says("need a zone"));
+    CHECK(word("platform/imap", "verb=allow zone=UTC") == MANSIO_E_INVALID &&
+          says("without hours"));
+    static const char *const zones[] = {"Europe/Berlim", "Foo5", "Europe/Berlin5", "CESTX"};
+    for (size_t i = 0; i < MANSIO_COUNT(zones); i++) {
+        char text[128];
+        snprintf(text, sizeof text, "verb=allow hours=Mon_08:00-09:00 zone=%s", zones[i]);
+        CHECK(word("platform/imap", text) == MANSIO_E_INVALID && says("no time zone"));
+    }
+    OK(word("platform/http", "verb=allow hours=Mon_08:00-09:00 zone=Etc/GMT+5"));
+    OK(removed(MANSIO_OBJECT_POLICY, "platform/http", 0));
+    CHECK(word("platform/imap", "verb=allow networks=192.0.2.1/24") == MANSIO_E_INVALID &&
+          says("field networks: \"192.0.2.1/24\""));
+    CHECK(word("platform/imap", "verb=allow networks=nowhere") == MANSIO_E_NOT_FOUND &&
+          says("no network nowhere"));
+    CHECK(add(MANSIO_OBJECT_POLICY, "platform/pop3", "verb=allow") == MANSIO_E_UNSUPPORTED);
+    return 0;
+}
+
+static void test_replaced_and_refused(void **state)
+{
+    (void)state;
+    run(replaced);
+}
+
+static int networks(void)
+{
+    OK(add(MANSIO_OBJECT_NETWORK, "office", "networks=192.0.2.0/24_2001:db8::/32"));
+    CHECK(add(MANSIO_OBJECT_NETWORK, "office", "networks=unix") == MANSIO_E_EXISTS);
+    CHECK(add(MANSIO_OBJECT_NETWORK, "gamma:office", "networks=unix") == MANSIO_E_NOT_FOUND);
+    CHECK(add(MANSIO_OBJECT_NETWORK, "other", "networks=office") == MANSIO_E_INVALID);
+    OK(word("platform/pop3", "verb=allow networks=office_unix"));
+    OK(word("tenant:alpha/pop3", "verb=allow networks=office"));
+    CHECK(strstr(standing_of(ann), "platform/pop3=allow@192.0.2.0/24,2001:db8::/32,unix") != NULL);
+    CHECK(strstr(listed, "alpha/pop3=allow@192.0.2.0/24,2001:db8::/32 ") != NULL);
+    /* The tenant's own comes first for its words, and for nobody else's. */
+    OK(add(MANSIO_OBJECT_NETWORK, "alpha:office", "networks=198.51.100.0/24"));
+    CHECK(strstr(standing_of(ann), "platform/pop3=allow@192.0.2.0/24,2001:db8::/32,unix") != NULL);
+    CHECK(strstr(listed, "alpha/pop3=allow@198.51.100.0/24 ") != NULL);
+    OK(set(MANSIO_OBJECT_NETWORK, "office", "networks=203.0.113.0/24"));
+    CHECK(strstr(standing_of(ann), "platform/pop3=allow@203.0.113.0/24,unix") != NULL);
+    CHECK(is(list(MANSIO_OBJECT_NETWORK, ""),
+             "office networks=203.0.113.0/24;alpha:office networks=198.51.100.0/24;"));
+    CHECK(
+        is(list(MANSIO_OBJECT_NETWORK, "tenant=alpha"), "alpha:office networks=198.51.100.0/24;"));
+    CHECK(removed(MANSIO_OBJECT_NETWORK, "office", 1) == MANSIO_E_BUSY && says("1 words"));
+    CHECK(removed(MANSIO_OBJECT_NETWORK, "alpha:office", 1) == MANSIO_E_BUSY);
+    CHECK(word("tenant:beta/pop3", "verb=allow networks=office") == 0);
+    CHECK(removed(MANSIO_OBJECT_NETWORK, "office", 1) == MANSIO_E_BUSY && says("2 words"));
+    /* Should one go all the same, the condition stays. (What was refused is undone by now.) */
+    OK(set(MANSIO_OBJECT_NETWORK, "office", "networks=unix"));
+    (void)sql("DELETE FROM tenant_network; DELETE FROM platform_network");
+    CHECK(strstr(standing_of(ann), "alpha/pop3=allow@nowhere ") != NULL);
+    OK(removed(MANSIO_OBJECT_POLICY, "platform/pop3", 0));
+    OK(removed(MANSIO_OBJECT_POLICY, "tenant:alpha/pop3", 0));
+    OK(removed(MANSIO_OBJECT_POLICY, "tenant:beta/pop3", 0));
+    OK(add(MANSIO_OBJECT_NETWORK, "office", "networks=unix"));
+    OK(removed(MANSIO_OBJECT_NETWORK, "office", 0));
+    CHECK(removed(MANSIO_OBJECT_NETWORK, "office", 0) == MANSIO_E_NOT_FOUND);
+    return 0;
+}
+
+static void test_networks(void **state)
+{
+    (void)state;
+    run(networks);
+}
+
+/* A zone that the server has forgotten lets nobody in. */
+static int zones(void)
+{
+    OK(word("platform/http", "verb=allow hours=00:00-24:00 zone=UTC"));
+    OK(word("tenant:alpha/http", "verb=deny hours=Mon_08:00-08:01 zone=UTC"));
+    (void)sql("UPDATE platform_word SET zone = 'Gone/Zone' WHERE service = 'http';"
+              "UPDATE tenant_word SET hours = 'whenever' WHERE service = 'http'");
+    const struct mansio_standing *const *found = NULL;
+    OK(pg_standings(pg->instance, &ann, 1, arena, DEADLINE, &found));
+    size_t seen = 0;
+    for (size_t i = 0; i < found[0]->word_count; i++) {
+        const struct mansio_policy_word *w = found[0]->words[i];
+        if (mansio_str_eq(w->service, S("http"))) {
+            seen++;
+            CHECK(w->hour_count == 0);
+            CHECK(w->has_hours == (w->verb == MANSIO_POLICY_ALLOW));
+        }
+    }
+    CHECK(seen == 2);
+    OK(removed(MANSIO_OBJECT_POLICY, "platform/http", 0));
+    OK(removed(MANSIO_OBJECT_POLICY, "tenant:alpha/http", 0));
+    return 0;
+}
+
+static void test_unknown_zones(void **state)
+{
+    (void)state;
+    run(zones);
+}
+
+/* ---- what changed ---- */
+
+static int noted(void)
+{
+    epoch = 0;
+    CHECK(is(changes(), "all"));
+    CHECK(is(changes(), ""));
+    static const struct {
+        uint32_t kind;
+        const char *key, *fields; /* NULL: removed; "+...": added */
+        const char *wanted;
+    } rows[] = {
+        {MANSIO_OBJECT_POLICY, "platform/smtp", "verb=allow", "everybody"},
+        {MANSIO_OBJECT_POLICY, "platform/smtp", "locked=true", "everybody"},
+        {MANSIO_OBJECT_POLICY, "platform/smtp", NULL, "everybody"},
+        {MANSIO_OBJECT_POLICY, "plan:gold/smtp", "verb=allow", "plan:gold"},
+        {MANSIO_OBJECT_POLICY, "plan:gold/smtp", NULL, "plan:gold"},
+        {MANSIO_OBJECT_POLICY, "tenant:alpha/smtp", "verb=allow", "alpha"},
+        {MANSIO_OBJECT_POLICY, "domain:alpha.test/smtp", "verb=allow", "alpha"},
+        {MANSIO_OBJECT_POLICY, "account:ann@alpha.test/smtp", "verb=allow", "alpha/ann"},
+        {MANSIO_OBJECT_POLICY, "account:ann@alpha.test/smtp", NULL, "alpha/ann"},
+        {MANSIO_OBJECT_PLATFORM, "", "policy_default=allow", "everybody"},
+        {MANSIO_OBJECT_PLATFORM, "", "policy_default=deny", "everybody"},
+        {MANSIO_OBJECT_PLATFORM, "", "quota_reply=permanent", ""},
+        {MANSIO_OBJECT_NETWORK, "office", "+networks=unix", "everybody"},
+        {MANSIO_OBJECT_NETWORK, "office", NULL, "everybody"},
+        {MANSIO_OBJECT_NETWORK, "alpha:office", "+networks=unix", "alpha"},
+        {MANSIO_OBJECT_PLAN, "gold", "description=x", ""},
+        {MANSIO_OBJECT_TENANT, "alpha", "description=x", ""},
+        {MANSIO_OBJECT_TENANT, "alpha", "state=suspended", "alpha"},
+        {MANSIO_OBJECT_TENANT, "alpha", "state=active", "alpha"},
+        {MANSIO_OBJECT_TENANT, "alpha", "plan=silver", "alpha"},
+        {MANSIO_OBJECT_TENANT, "alpha", "plan=silver", ""},
+        {MANSIO_OBJECT_TENANT, "beta", "state=closed", "other"},
+        {MANSIO_OBJECT_DOMAIN, "alpha.test", "state=closed", "alpha"},
+        {MANSIO_OBJECT_DOMAIN, "alpha.test", "state=active", "alpha"},
+        {MANSIO_OBJECT_DOMAIN, "new.test", "+tenant=alpha", ""},
+        {MANSIO_OBJECT_DOMAIN, "new.test", NULL, "alpha"},
+        {MANSIO_OBJECT_ACCOUNT, "ann@alpha.test", "state=suspended", "alpha/ann"},
+        {MANSIO_OBJECT_ACCOUNT, "ann@alpha.test", "state=active", "alpha/ann"},
+        {MANSIO_OBJECT_ACCOUNT, "ann@alpha.test", "plan=gold", "alpha/ann"},
+        {MANSIO_OBJECT_ACCOUNT, "ann@alpha.test", "description=x", ""},
+        {MANSIO_OBJECT_ACCOUNT, "new@alpha.test", "+", ""},
+        {MANSIO_OBJECT_ACCOUNT, "new@alpha.test", NULL, "alpha/other"},
+        {MANSIO_OBJECT_ADDRESS, "more@alpha.test", "+accounts=ann@alpha.test", ""},
+        {MANSIO_OBJECT_ADDRESS, "more@alpha.test", NULL, ""},
+        {MANSIO_OBJECT_QUOTA, "ann@alpha.test", "+bytes=7", ""},
+        {MANSIO_OBJECT_CREDENTIAL, "ann@alpha.test", "+stored=one", "alpha/ann"},
+        {MANSIO_OBJECT_CREDENTIAL, "ann@alpha.test", "stored=two", "alpha/ann"},
+        {MANSIO_OBJECT_CREDENTIAL, "ann@alpha.test", "scheme=X", ""},
+        {MANSIO_OBJECT_CREDENTIAL, "ann@alpha.test#tv", "+stored=one services=imap", "alpha/ann"},
+        {MANSIO_OBJECT_CREDENTIAL, "ann@alpha.test#tv", "services=-", "alpha/ann"},
+        {MANSIO_OBJECT_CREDENTIAL, "ann@alpha.test#tv", "expires=2027-01-31T12:00:00Z",
+         "alpha/ann"},
+        {MANSIO_OBJECT_CREDENTIAL, "ann@alpha.test#tv", NULL, "alpha/ann"},
+        {MANSIO_OBJECT_CREDENTIAL, "ann@alpha.test", NULL, "alpha/ann"},
+    };
+    for (size_t i = 0; i < MANSIO_COUNT(rows); i++) {
+        const char *fields = rows[i].fields;
+        OK(fields == NULL     ? removed(rows[i].kind, rows[i].key, 1)
+           : fields[0] == '+' ? add(rows[i].kind, rows[i].key, fields + 1)
+                              : set(rows[i].kind, rows[i].key, fields));
+        if (strcmp(changes(), rows[i].wanted) != 0) {
+            print_message("# %s %s: wanted \"%s\", found \"%s\"\n", rows[i].key,
+                          fields != NULL ? fields : "removed", rows[i].wanted, listed);
+            CHECK(!"noted");
+        }
+    }
+    /* By hand, and without a thought of the epoch. */
+    (void)sql("UPDATE account SET state = 2 WHERE local = 'ann'");
+    CHECK(is(changes(), "alpha/ann"));
+    (void)sql("UPDATE account SET state = 1 WHERE local = 'ann'");
+    CHECK(is(changes(), "alpha/ann"));
+    /* Several since; from the future; from long ago. */
+    OK(word("account:ann@alpha.test/smtp", "verb=allow"));
+    OK(word("tenant:alpha/smtp", "verb=deny"));
+    CHECK(strstr(changes(), "alpha/ann") != NULL && strlen(listed) == strlen("alpha alpha/ann"));
+    epoch += 100;
+    struct mansio_standing_changes found = {.size = sizeof found};
+    OK(pg_standing_changes(pg->instance, epoch, arena, DEADLINE, &found));
+    CHECK(found.is_all && found.epoch < epoch);
+    epoch = found.epoch;
+    (void)sql("UPDATE epoch SET epoch = epoch + 3000");
+    CHECK(is(changes(), "all"));
+    /* Very many at once are everybody. */
+    OK(add(MANSIO_OBJECT_TENANT, "many", ""));
+    OK(add(MANSIO_OBJECT_DOMAIN, "many.test", "tenant=many"));
+    (void)changes();
+    (void)sql("INSERT INTO account (tenant_id, domain_id, local) SELECT tenant_id, domain_id,"
+              " 'u' || g FROM domain, generate_series(1, 1500) g WHERE name = 'many.test'");
+    CHECK(is(changes(), ""));
+    (void)sql("UPDATE account SET state = 2 WHERE local LIKE 'u%'");
+    CHECK(strcmp(changes(), "all") == 0 || strstr(listed, "everybody") != NULL);
+    OK(removed(MANSIO_OBJECT_TENANT, "many", 1));
+    CHECK(is(changes(), "other")); /* and not each of its accounts */
+    return 0;
+}
+
+static void test_changes_are_noted(void **state)
+{
+    (void)state;
+    run(noted);
+}
+
+/* ---- credentials ---- */
+
+static uint64_t version_of(const char *local)
+{
+    struct mansio_login login = {.size = sizeof login};
+    OK(pg_login(pg->instance, S(local), S("alpha.test"), arena, DEADLINE, &login));
+    CHECK(login.credential_count > 0);
+    return login.credentials[0]->version;
+}
+
+static int credentials(void)
+{
+    struct mansio_login login = {.size = sizeof login};
+    OK(add(MANSIO_OBJECT_CREDENTIAL, "ann@alpha.test", "stored=one"));
+    CHECK(add(MANSIO_OBJECT_CREDENTIAL, "bob@alpha.test", "stored=x services=imap") ==
+              MANSIO_E_INVALID &&
+          says("only app passwords"));
+    CHECK(set(MANSIO_OBJECT_CREDENTIAL, "ann@alpha.test", "expires=2027-01-31T12:00:00Z") ==
+          MANSIO_E_INVALID);
+    OK(add(MANSIO_OBJECT_CREDENTIAL, "ann@alpha.test#tv",
+           "stored=x services=imap_pop3 expires=2027-01-31T12:00:00Z"));
+    CHECK(is(list(MANSIO_OBJECT_CREDENTIAL, "key=ann@alpha.test#tv"),
+             "ann@alpha.test#tv scram=false kind=app account=ann@alpha.test services=imap pop3"
+             " expires=2027-01-31T12:00:00.000000Z;"));
+    CHECK(set(MANSIO_OBJECT_CREDENTIAL, "ann@alpha.test#tv", "expires=2027-13-31T12:00:00Z") ==
+          MANSIO_E_INVALID);
+    uint64_t first = version_of("ann");
+    OK(pg_login(pg->instance, S("ann"), S("alpha.test"), arena, DEADLINE, &login));
+    /* Stored anew at login: the same secret. Nobody is told. */
+    (void)changes();
+    OK(pg_credential_upgrade(pg->instance, login.account, login.credentials[0]->id, S("one"),
+                             S("{BETTER}one"), DEADLINE));
+    CHECK(version_of("ann") == first && strcmp(changes(), "") == 0);
+    OK(set(MANSIO_OBJECT_CREDENTIAL, "ann@alpha.test", "stored=other"));
+    CHECK(version_of("ann") != first);
+    CHECK(strstr(standing_of(ann), " #1.2 #2.1,imap,pop3^ else") != NULL);
+    OK(set(MANSIO_OBJECT_CREDENTIAL, "ann@alpha.test#tv", "services=- expires=-"));
+    CHECK(strstr(standing_of(ann), " #1.2 #2.1 else") != NULL);
+    return 0;
+}
+
+static int uses(void)
+{
+    struct mansio_login login = {.size = sizeof login};
+    OK(pg_login(pg->instance, S("ann"), S("alpha.test"), arena, DEADLINE, &login));
+    uint64_t main_id = login.credentials[0]->id;
+    uint64_t app_id = login.credentials[1]->id;
+    struct mansio_account_key other = {key_of("zoe", "beta.test").tenant_id, ann.account_id};
+    const int64_t at_us = INT64_C(1800000000) * MANSIO_SECOND;
+    const struct mansio_credential_use list_of[] = {
+        {sizeof list_of[0], other, app_id, at_us + 9 * MANSIO_SECOND, S("smtp"), S("192.0.2.9")},
+        {sizeof list_of[0], ann, app_id, at_us + MANSIO_SECOND, S("imap"), S("192.0.2.1")},
+        {sizeof list_of[0], ann, app_id, at_us, S("pop3"), S("192.0.2.2")},
+        {sizeof list_of[0], ann, app_id + 1000, at_us, S("pop3"), S("192.0.2.2")},
+        {sizeof list_of[0], ann, main_id, at_us, S("pop3"), S("unix")},
+    };
+    (void)changes();
+    OK(pg_credentials_used(pg->instance, list_of, MANSIO_COUNT(list_of), DEADLINE));
+    OK(pg_credentials_used(pg->instance, list_of + 2, 1, DEADLINE)); /* older: nothing */
+    OK(pg_credentials_used(pg->instance, NULL, 0, DEADLINE));
+    CHECK(strcmp(changes(), "") == 0);
+    CHECK(is(list(MANSIO_OBJECT_CREDENTIAL, "account=ann@alpha.test"),
+             "ann@alpha.test scram=false kind=main account=ann@alpha.test"
+             " last_used=2027-01-15T08:00:00.000000Z last_service=pop3 last_network=unix;"
+             "ann@alpha.test#tv scram=false kind=app account=ann@alpha.test"
+             " last_used=2027-01-15T08:00:01.000000Z last_service=imap last_network=192.0.2.1;"));
+    CHECK(strstr(standing_of(ann), " #1.2 #2.1 else") != NULL);
+    /* The door, without a tenant: nothing. */
+    struct pg_params params;
+    const int64_t account = (int64_t)ann.account_id;
+    const int64_t credential = (int64_t)app_id;
+    const int64_t later = at_us + 99 * MANSIO_SECOND;
+    struct mansio_str text = S("x");
+    pg_params_init(&params);
+    pg_add_int64s(&params, arena, &account, 1);
+    pg_add_int64s(&params, arena, &credential, 1);
+    pg_add_int64s(&params, arena, &later, 1);
+    pg_add_texts(&params, arena, &text, 1);
+    pg_add_texts(&params, arena, &text, 1);
+    struct pg_conn *conn = NULL;
+    const struct pg_result *result = NULL;
+    OK(pg_borrow_ask(pg->serving, 0, PG_SQL_CREDENTIALS_USED, &params, DEADLINE, &conn, &result));
+    CHECK(pg_get_int32(result, 0, 0) == 0);
+    pg_give_back(conn);
+    OK(pg_borrow_ask(pg->serving, ann.tenant_id, PG_SQL_CREDENTIALS_USED, &params, DEADLINE, &conn,
+                     &result));
+    CHECK(pg_get_int32(result, 0, 0) == 1);
+    pg_give_back(conn);
+    return 0;
+}
+
+static void test_credentials(void **state)
+{
+    (void)state;
+    run(credentials);
+    run(uses);
+}
+
+/* ---- lists, and what is tried ---- */
+
+static int lists(void)
+{
+    OK(removed(MANSIO_OBJECT_POLICY, "tenant:alpha/smtp", 0));
+    OK(removed(MANSIO_OBJECT_POLICY, "domain:alpha.test/smtp", 0));
+    OK(removed(MANSIO_OBJECT_POLICY, "domain:alpha.test/imap", 0));
+    OK(removed(MANSIO_OBJECT_POLICY, "tenant:alpha/imap", 0));
+    OK(removed(MANSIO_OBJECT_POLICY, "account:ann@alpha.test/smtp", 0));
+    OK(removed(MANSIO_OBJECT_POLICY, "account:ann@alpha.test/pop3", 0));
+    OK(removed(MANSIO_OBJECT_POLICY, "plan:silver/imap", 0));
+    OK(removed(MANSIO_OBJECT_POLICY, "plan:gold/imap", 0));
+    OK(removed(MANSIO_OBJECT_CREDENTIAL, "ann@alpha.test", 0));
+    OK(removed(MANSIO_OBJECT_CREDENTIAL, "ann@alpha.test#tv", 0));
+#define ANN "ann@alpha.test gold 1: platform/imap=allow else deny;"
+#define BOB "bob@alpha.test silver 1: platform/imap=allow else deny;"
+#define CID "cid@second.test silver 1: platform/imap=allow else deny;"
+#define ZOE "zoe@beta.test  3: platform/imap=allow else deny;"
+    CHECK(is(all_of(MANSIO_POLICY_PLATFORM, ""), ANN BOB ZOE CID));
+    CHECK(is(all_of(MANSIO_POLICY_PLAN, "gold"), ANN));
+    CHECK(is(all_of(MANSIO_POLICY_PLAN, "silver"), BOB CID));
+    CHECK(is(all_of(MANSIO_POLICY_TENANT, "alpha"), ANN BOB CID));
+    CHECK(is(all_of(MANSIO_POLICY_DOMAIN, "Alpha.test"), ANN BOB));
+    CHECK(is(all_of(MANSIO_POLICY_ACCOUNT, "bob@alpha.test"), BOB));
+    CHECK(is(all_of(MANSIO_POLICY_TENANT, "gamma"), "not-found"));
+    CHECK(is(all_of(9, ""), "invalid"));
+    int left = 2;
+    listed[0] = '\0';
+    CHECK(pg_standing_list(pg->instance, MANSIO_POLICY_PLATFORM, S(""), 0, visit_say, &left,
+                           DEADLINE) == 7);
+    CHECK(is(listed, ANN BOB));
+    return 0;
+}
+
+static int tried(void)
+{
+    struct mansio_field fields[4];
+    uint64_t rows = 0;
+    uint64_t more = 0;
+    uint64_t bad = 0;
+    (void)changes();
+    OK(pg_audit_verify(pg->instance, DEADLINE, &rows, &bad));
+    size_t count = fields_of("verb=deny locked=true", fields);
+    uint64_t before = epoch;
+    /* Somebody else has the epoch meanwhile, and neither waits. */
+    (void)sql("BEGIN; UPDATE epoch SET epoch = epoch");
+    listed[0] = '\0';
+    OK(pg_policy_try(pg->instance, S("tenant:alpha/imap"), fields, count, visit_say, NULL,
+                     DEADLINE));
+    (void)sql("ROLLBACK");
+    CHECK(is(listed, "ann@alpha.test gold 1: platform/imap=allow tenant:alpha/imap=deny! else deny;"
+                     "bob@alpha.test silver 1: platform/imap=allow tenant:alpha/imap=deny!"
+                     " else deny;"
+                     "cid@second.test silver 1: platform/imap=allow tenant:alpha/imap=deny!"
+                     " else deny;"));
+    CHECK(is(list(MANSIO_OBJECT_POLICY, "key=tenant:alpha/imap"), ""));
+    listed[0] = '\0';
+    OK(pg_policy_try(pg->instance, S("platform/imap"), NULL, 0, visit_say, NULL, DEADLINE));
+    CHECK(strstr(listed, "zoe@beta.test  3: else deny;") != NULL);
+    CHECK(is(all_of(MANSIO_POLICY_PLATFORM, ""), ANN BOB ZOE CID));
+    CHECK(pg_policy_try(pg->instance, S("platform/smtp"), NULL, 0, visit_say, NULL, DEADLINE) ==
+          MANSIO_E_NOT_FOUND);
+    CHECK(pg_policy_try(pg->instance, S("tenant:gamma/smtp"), fields, count, visit_say, NULL,
+                        DEADLINE) == MANSIO_E_NOT_FOUND);
+    count = fields_of("verb=deny networks=7", fields);
+    CHECK(pg_policy_try(pg->instance, S("platform/smtp"), fields, count, visit_say, NULL,
+                        DEADLINE) == MANSIO_E_INVALID);
+    /* Nobody is told, nothing is recorded; and the connection knows no more of trying. */
+    CHECK(strcmp(changes(), "") == 0 && epoch == before);
+    OK(pg_audit_verify(pg->instance, DEADLINE, &more, &bad));
+    CHECK(more == rows && bad == 0);
+    OK(word("tenant:alpha/imap", "verb=deny"));
+    CHECK(is(changes(), "alpha"));
+    OK(removed(MANSIO_OBJECT_POLICY, "tenant:alpha/imap", 0));
+    pg->role = MANSIO_ROLE_WORKER;
+    CHECK(pg_policy_try(pg->instance, S("platform/imap"), NULL, 0, visit_say, NULL, DEADLINE) ==
+          MANSIO_E_DENIED);
+    CHECK(pg_audit_verify(pg->instance, DEADLINE, &more, &bad) == MANSIO_E_DENIED);
+    CHECK(is(all_of(MANSIO_POLICY_PLATFORM, ""), "denied"));
+    return 0;
+}
+
+static void test_lists_and_tries(void **state)
+{
+    (void)state;
+    run(lists);
+    run(tried);
+}
+
+/* ---- hours ---- */
+
+static const struct mansio_policy_word *hours_word;
+static int64_t known_us;
+
+static int keep_hours(void *arg, const struct mansio_standing *standing)
+{
+    (void)arg;
+    for (size_t i = 0; i < standing->word_count; i++) {
+        if (!standing->words[i]->has_hours) {
+            continue;
+        }
+        /* It goes with the list. */
+        struct mansio_policy_word *copy = mansio_arena_alloc(arena, sizeof *copy);
+        struct mansio_time_span *spans =
+            mansio_arena_alloc(arena, (standing->words[i]->hour_count + 1) * sizeof *spans);
+        memcpy(spans, standing->words[i]->hours, standing->words[i]->hour_count * sizeof *spans);
+        *copy = *standing->words[i];
+        copy->hours = spans;
+        hours_word = copy;
+    }
+    known_us = standing->hours_known_us;
+    return 0;
+}
+
+/* From a day before to eight days after, every five minutes, asked of PostgreSQL as the wall clock
+ * of that moment. */
+static void compare_hours(const char *zone, const char *at)
+{
+    char text[1024];
+    snprintf(text, sizeof text, "SELECT (extract(epoch FROM timestamptz '%s') * 1000000)::bigint",
+             at);
+    int64_t at_us = strtoll(sql(text), NULL, 10);
+    OK(pg_standing_list(pg->instance, MANSIO_POLICY_ACCOUNT, S("ann@alpha.test"), at_us, keep_hours,
+                        NULL, DEADLINE));
+    CHECK(known_us >= at_us + 8 * 86400 * MANSIO_SECOND);
+    snprintf(text, sizeof text,
+             "SELECT string_agg(CASE WHEN (d BETWEEN 1 AND 5 AND m >= 480 AND m < 1080)"
+             " OR (d = 7 AND m >= 90 AND m < 195) OR m >= 1320 OR m < 370 THEN '1' ELSE '0' END, ''"
+             "  ORDER BY g) FROM (SELECT g, extract(isodow FROM l) AS d,"
+             "  extract(hour FROM l) * 60 + extract(minute FROM l) AS m FROM"
+             "  (SELECT g, g AT TIME ZONE '%s' AS l FROM generate_series("
+             "   timestamptz '%s' - interval '1 day', timestamptz '%s' + interval '8 days',"
+             "   interval '5 minutes') g) a) b",
+             zone, at, at);
+    const char *wanted = sql(text);
+    size_t span = 0;
+    size_t count = 0;
+    int64_t us = at_us - 86400 * MANSIO_SECOND;
+    for (; wanted[count] != '\0'; count++, us += 300 * MANSIO_SECOND) {
+        while (span < hours_word->hour_count && hours_word->hours[span].until_us <= us) {
+            span++;
+        }
+        int is_within = span < hours_word->hour_count && hours_word->hours[span].from_us <= us;
+        if (is_within != (wanted[count] == '1')) {
+            print_message("# %s %s: step %zu\n", zone, at, count);
+            CHECK(!"hours");
+            return;
+        }
+    }
+    CHECK(count == 9 * 288 + 1);
+    for (size_t i = 1; i < hours_word->hour_count; i++) {
+        CHECK(hours_word->hours[i - 1].until_us < hours_word->hours[i].from_us);
+    }
+}
+
+static int hours(void)
+{
+    static const struct {
+        const char *zone, *at;
+    } rows[] = {
+        {"Europe/Berlin", "2026-03-26 12:34:00+00"}, /* clocks forward on 03-29 */
+        {"Europe/Berlin", "2026-03-29 00:30:00+00"},
+        {"Europe/Berlin", "2026-10-22 23:50:00+00"}, /* back on 10-25 */
+        {"Europe/Berlin", "2026-10-25 01:30:00+00"},
+        {"America/New_York", "2026-11-01 05:30:00+00"},
+        {"Australia/Lord_Howe", "2026-04-03 12:00:00+00"}, /* by half an hour */
+        {"Asia/Kathmandu", "2026-06-01 00:00:00+00"},      /* 5:45 ahead */
+        {"UTC", "2026-12-30 00:00:00+00"},
+    };
+    for (size_t i = 0; i < MANSIO_COUNT(rows); i++) {
+        char text[256];
+        snprintf(text, sizeof text,
+                 "verb=allow zone=- hours=Mon-Fri_08:00-18:00,_Sun_01:30-03:15,_22:00-06:10");
+        struct mansio_field fields[4];
+        size_t count = fields_of(text, fields);
+        fields[1].value = S(rows[i].zone);
+        OK(pg_object_set(pg->instance, &actor, MANSIO_OBJECT_POLICY,
+                         S("account:ann@alpha.test/http"), fields, count, DEADLINE));
+        compare_hours(rows[i].zone, rows[i].at);
+    }
+    OK(removed(MANSIO_OBJECT_POLICY, "account:ann@alpha.test/http", 0));
+    return 0;
+}
+
+static void test_hours_over_changes_of_clocks(void **state)
+{
+    (void)state;
+    run(hours);
+}
+
+static int setup(void **state)
+{
+    return testing_cluster_up(state);
+}
+
+static int teardown(void **state)
+{
+    PQfinish(super);
+    return testing_cluster_down(state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_replaced_and_refused),
+        cmocka_unit_test(test_networks),
+        cmocka_unit_test(test_unknown_zones),
+        cmocka_unit_test(test_changes_are_noted),
+        cmocka_unit_test(test_credentials),
+        cmocka_unit_test(test_lists_and_tries),
+        cmocka_unit_test(test_hours_over_changes_of_clocks),
+    };
+    return cmocka_run_group_tests_name("policy", tests, setup, teardown);
+}
