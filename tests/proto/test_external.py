@@ -8,6 +8,7 @@ import poplib
 import smtplib
 import socket
 import ssl
+import time
 
 import pytest
 from mansio_test.certificates import Authority
@@ -257,3 +258,27 @@ def test_a_session_of_tls_that_is_taken_up_again(lab):
 def test_a_password_still_works(lab):
     with imaplib.IMAP4_SSL(HOST, lab.port("imaps"), ssl_context=context(lab, mine(lab))) as box:
         assert box.login("user2@alpha.test", PASSWORD)[0] == "OK"
+
+
+def test_policy_tells_certificates_from_passwords(lab):
+    """A word about certificates ends the session that one let in, and lets none in any more."""
+    who = "user5@alpha.test"
+    shown = certificate(lab, "governed", [who])
+    deny = ("policy", "deny", "imap", "--account", who, "--credential", "certificate")
+    with imaplib.IMAP4_SSL(HOST, lab.port("imaps"), ssl_context=context(lab, shown)) as box:
+        box.authenticate("EXTERNAL", lambda _: b"")
+        lab.node.mansioctl(*deny)
+        with pytest.raises((imaplib.IMAP4.abort, OSError)):
+            until_it_ends(box)
+    said, is_offered, words = imap(lab, shown)
+    assert (said, is_offered) == ("NO", True) and DENIED["imaps"] in words
+    with imaplib.IMAP4_SSL(HOST, lab.port("imaps"), ssl_context=context(lab, shown)) as box:
+        assert box.login(who, PASSWORD)[0] == "OK"
+    lab.node.mansioctl("policy", "clear", "imap", "--account", who)
+    assert imap(lab, shown)[0] == "OK"
+
+
+def until_it_ends(box):
+    for _ in range(600):
+        assert box.noop()[0] == "OK"
+        time.sleep(0.05)
