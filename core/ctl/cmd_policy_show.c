@@ -101,7 +101,7 @@ static int compare(const void *a, const void *b)
     return by_scope(*(json_t *const *)a, *(json_t *const *)b);
 }
 
-static json_t *sorted(struct core_ctl *ctl, json_t *rows)
+static json_t *sorted(struct core_ctl *ctl, json_t *rows, int (*by)(const void *, const void *))
 {
     size_t count = json_array_size(rows);
     json_t **list = mansio_arena_try_alloc(ctl->arena, (count + 1) * sizeof(*list));
@@ -111,7 +111,7 @@ static json_t *sorted(struct core_ctl *ctl, json_t *rows)
     for (size_t i = 0; i < count; i++) {
         list[i] = json_array_get(rows, i);
     }
-    qsort(list, count, sizeof(*list), compare);
+    qsort(list, count, sizeof(*list), by);
     json_t *out = json_array();
     for (size_t i = 0; i < count; i++) {
         json_array_append(out, list[i]);
@@ -171,7 +171,7 @@ int core_ctl_cmd_policy_show(struct core_ctl *ctl, const struct core_ctl_args *a
         rc = core_ctl_read_rows(ctl, MANSIO_OBJECT_POLICY, NULL, 0, keep_word, &wanted, rows);
     }
     if (rc == 0) {
-        in_order = sorted(ctl, rows);
+        in_order = sorted(ctl, rows, compare);
     }
     for (size_t i = 0; i < json_array_size(in_order); i++) {
         add_texts(ctl, json_array_get(in_order, i));
@@ -210,6 +210,41 @@ static void add_state(struct core_ctl *ctl, json_t *row, const char *from, const
     json_decref(state);
 }
 
+/* Changes of the platform that changed its default, among those of words; in order. */
+static int add_defaults(struct core_ctl *ctl, json_t *rows)
+{
+    static const struct mansio_field kind = {MANSIO_STR("kind"), MANSIO_STR("platform")};
+    json_t *changes = json_array();
+    int rc = core_ctl_read_rows(ctl, MANSIO_OBJECT_AUDIT, &kind, 1, NULL, NULL, changes);
+    for (size_t i = 0; rc == 0 && i < json_array_size(changes); i++) {
+        json_t *row = json_array_get(changes, i);
+        json_t *copy = json_copy(row);
+        add_state(ctl, copy, "before", "from");
+        add_state(ctl, copy, "after", "to");
+        if (!json_equal(json_object_get(copy, "from"), json_object_get(copy, "to"))) {
+            json_object_set_new(row, "object", json_string("platform"));
+            json_array_append(rows, row);
+        }
+        json_decref(copy);
+    }
+    json_decref(changes);
+    return rc;
+}
+
+/* By the audit log's numbers. */
+static int compare_numbers(const void *a, const void *b)
+{
+    uint64_t numbers[2] = {0, 0};
+    const json_t *rows[] = {*(json_t *const *)a, *(json_t *const *)b};
+    for (size_t i = 0; i < 2; i++) {
+        const char *key = json_string_value(json_object_get(rows[i], "key"));
+        if (mansio_parse_u64(mansio_str_from_cstr(key), UINT64_MAX, &numbers[i]) < 0) {
+            numbers[i] = 0;
+        }
+    }
+    return numbers[0] < numbers[1] ? -1 : numbers[0] > numbers[1];
+}
+
 static int show_history(struct core_ctl *ctl, json_t *rows, size_t total)
 {
     if (ctl->is_json) {
@@ -232,13 +267,19 @@ int core_ctl_cmd_policy_history(struct core_ctl *ctl, const struct core_ctl_args
     static const struct mansio_field kind = {MANSIO_STR("kind"), MANSIO_STR("policy")};
     struct wanted wanted = {.service = MANSIO_STR_NONE};
     size_t limit = 0;
-    json_t *rows = json_array(), *shown = json_array();
+    json_t *all = json_array(), *rows = NULL, *shown = json_array();
     int rc = read_wanted(ctl, args, &wanted);
     if (rc == 0) {
         rc = core_ctl_read_limit(args, HISTORY_LIMIT, &limit);
     }
     if (rc == 0) {
-        rc = core_ctl_read_rows(ctl, MANSIO_OBJECT_AUDIT, &kind, 1, keep_change, &wanted, rows);
+        rc = core_ctl_read_rows(ctl, MANSIO_OBJECT_AUDIT, &kind, 1, keep_change, &wanted, all);
+    }
+    if (rc == 0 && wanted.scope.scope <= MANSIO_POLICY_PLATFORM && wanted.service.len == 0) {
+        rc = add_defaults(ctl, all);
+    }
+    if (rc == 0) {
+        rows = sorted(ctl, all, compare_numbers);
     }
     size_t total = json_array_size(rows);
     for (size_t i = total > limit ? total - limit : 0; rc == 0 && i < total; i++) {
@@ -252,6 +293,7 @@ int core_ctl_cmd_policy_history(struct core_ctl *ctl, const struct core_ctl_args
         core_ctl_error(ctl, "the latest %zu of %zu are listed (see --limit)",
                        json_array_size(shown), total);
     }
+    json_decref(all);
     json_decref(rows);
     json_decref(shown);
     return exit_code;

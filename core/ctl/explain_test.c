@@ -36,6 +36,7 @@ static void says_a_word_in_a_line(void **state)
          "deny if hours Mon-Fri 08:00-18:00 Europe/Rome"},
         {"{\"verb\": \"deny\", \"zone\": \"Europe/Rome\"}", "deny"},
         {"{}", "-"},
+        {"{\"policy_default\": \"deny\", \"postmaster\": \"x@y\"}", "default deny"},
         {"[]", "-"},
         {"[[[1], 2]]", "-"},
         {"{\"verb\": \"deny\", \"networks\": [[\"x\"], 1, \"y\"]}", "deny if networks   y"},

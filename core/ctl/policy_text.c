@@ -73,6 +73,11 @@ static int is_locked(const json_t *word)
 void core_ctl_word(struct mansio_buf *out, const json_t *word)
 {
     const char *verb = json_string_value(json_object_get(word, "verb"));
+    const char *otherwise = json_string_value(json_object_get(word, "policy_default"));
+    if (verb == NULL && otherwise != NULL) {
+        mansio_buf_printf(out, "default %s", otherwise);
+        return;
+    }
     if (verb == NULL && !is_locked(word)) {
         mansio_buf_add_char(out, '-');
         return;

@@ -12,7 +12,7 @@
 void core_ctl_conditions(struct mansio_buf *out, const json_t *word);
 
 /* Append "allow", "deny locked if tls absent; hours Mon-Fri 08:00-18:00 Europe/Rome"; "-" for what
- * is no object: no word at all. Unescaped. */
+ * is no object: no word at all; "default deny" for the platform. Unescaped. */
 void core_ctl_word(struct mansio_buf *out, const json_t *word);
 
 /* "tenant:alpha/pop3" taken apart; empty where it has no such part. */

@@ -212,6 +212,24 @@ def test_history_tells_who_when_from_to_and_why(ctl):
     assert "the latest 1 of 3" in latest.stderr
 
 
+def test_history_has_the_platforms_default(ctl):
+    ctl.batch(
+        "platform set --policy-default allow --reason 'for a day'",
+        "platform set --password-scheme ARGON2ID",
+        "policy deny pop3 --tenant beta",
+        "platform set --policy-default deny",
+    )
+    rows = ctl.json("policy", "history")["changes"][-3:]
+    assert [(row["object"], row["from"], row["to"]) for row in rows] == [
+        ("platform", "default deny", "default allow"),
+        ("tenant:beta/pop3", "-", "deny"),
+        ("platform", "default allow", "default deny"),
+    ]
+    assert rows[0]["reason"] == "for a day"
+    latest = ctl.json("policy", "history", "--platform")["changes"][-1]
+    assert latest["to"] == "default deny"
+
+
 # ---- explain
 
 
