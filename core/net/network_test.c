@@ -153,6 +153,33 @@ static void takes_addresses(void **state)
     assert_int_equal(core_network_of_address(&nowhere, &network), MANSIO_E_UNSUPPORTED);
 }
 
+/* The network that an address is in, and never a narrower one. */
+static void widens(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to;
+        unsigned prefix;
+    } rows[] = {
+        {"192.0.2.77", "192.0.2.0/24", 24},
+        {"192.0.2.77", "192.0.2.76/30", 30},
+        {"192.0.2.77", "192.0.2.77", 32},
+        {"192.0.2.0/24", "192.0.2.0/24", 30},
+        {"2001:db8:1:2::3", "2001:db8:1::/48", 48},
+        {"2001:db8:1:2::3", "2001:db8:1:2::3", 128},
+        {"192.0.2.77", "0.0.0.0/0", 0},
+        {"unix", "unix", 24},
+    };
+    for (size_t i = 0; i < MANSIO_COUNT(rows); i++) {
+        struct core_network network;
+        char text[CORE_NETWORK_TEXT_MAX];
+        assert_int_equal(core_network_parse(mansio_str_from_cstr(rows[i].from), &network), 0);
+        core_network_widen(&network, rows[i].prefix);
+        core_network_print(&network, text);
+        assert_string_equal(text, rows[i].to);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +187,7 @@ int main(void)
         cmocka_unit_test(refuses_with_a_reason),
         cmocka_unit_test(knows_what_is_in),
         cmocka_unit_test(takes_addresses),
+        cmocka_unit_test(widens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
