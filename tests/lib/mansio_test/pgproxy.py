@@ -20,7 +20,7 @@ ANSWERS = (b"C", b"I", b"s")
 # Asked by the clock, for hints, of a new connection: not for a delivery.
 BACKGROUND = (
     "epoch", "notify", "listen", "check_role", "schema_version", "lease_", "sweep_", "id_",
-    "spool_claim",
+    "spool_claim", "standing", "credentials_used",
 )  # fmt: skip
 
 
