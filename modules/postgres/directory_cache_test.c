@@ -140,6 +140,28 @@ static int forgets(void)
     return 0;
 }
 
+/* What the gate asks for is all that is read: the cache holds by it, and goes by it. */
+static int told(void)
+{
+    struct mansio_standing_changes changes = {.size = sizeof changes};
+    settle();
+    CHECK(pg_standing_changes(pg->instance, 0, arena, DEADLINE, &changes) == 0);
+    CHECK(pg_cache_count(pg->cache) == 1); /* nothing changed */
+    CHECK(set_state("ann@alpha.test", "closed") == 0);
+    uint64_t before = changes.epoch;
+    CHECK(pg_standing_changes(pg->instance, before, arena, DEADLINE, &changes) == 0);
+    CHECK(changes.epoch > before && changes.change_count == 1 && !changes.is_all);
+    CHECK(pg_cache_count(pg->cache) == 0 && route("ann") == MANSIO_E_BUSY); /* at once */
+    CHECK(set_state("ann@alpha.test", "active") == 0);
+    return 0;
+}
+
+static void test_is_told(void **state)
+{
+    (void)state;
+    run(told);
+}
+
 static void test_forgets(void **state)
 {
     (void)state;
@@ -256,6 +278,23 @@ static int relayed(void)
         CHECK(pg_notification(conn, arena, &heard) >= 0);
     }
     CHECK(mansio_str_eq(heard, S("collection/7 78")));
+    /* Switched off: nothing is notified, by nobody, and what is heard isn't told. */
+    pg->config.skips_hints = 1;
+    while (mansio_subscription_next(directory, 0, &got) == 0) {
+    }
+    CHECK(mansio_bus_publish(S("collection/8"), S("x")) == 0);
+    CHECK(set_state("bob@alpha.test", "active") == 0);
+    struct pg_params params;
+    pg_params_init(&params);
+    pg_add_text(&params, S("directory "));
+    CHECK(pg_ask(conn, PG_SQL_NOTIFY, &params, DEADLINE, NULL) == 0);
+    int count = 0;
+    for (int i = 0; i < 30; i++) {
+        CHECK(mansio_fiber_sleep_until(mansio_deadline_in(10 * MANSIO_MS)) == 0);
+        count += pg_notification(conn, arena, &heard) == 1;
+    }
+    CHECK(count == 1 && mansio_str_eq(heard, S("directory "))); /* our own, by hand */
+    CHECK(mansio_subscription_next(directory, 0, &got) == MANSIO_E_TIMEOUT);
     pg_give_back(conn);
     pg_relay_close(relay);
     pg_relay_close(NULL);
@@ -273,6 +312,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_remembers),
         cmocka_unit_test(test_forgets),
+        cmocka_unit_test(test_is_told),
         cmocka_unit_test(test_leases_conform),
         cmocka_unit_test(test_hints_are_relayed),
         cmocka_unit_test(test_holds_while_the_database_is_away),
