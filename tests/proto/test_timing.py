@@ -31,7 +31,7 @@ listeners:
   slow-submission: {{address: ['{host}:{port}'], serve: submission, plaintext_login: true}}
 login: {{delay: 0s, failures_per_address: 0, failures_per_network: 0, failures_per_account: 0,
   failures_per_tenant: 0}}
-limits: {{connections_per_address: 0}}
+limits: {{connections_per_address: 0, connections_per_network: 0}}
 log: {{level: error}}
 """
 

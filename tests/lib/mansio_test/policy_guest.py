@@ -26,7 +26,7 @@ listeners:
   clear-submission: {{address: ['{host}:{submission}'], serve: submission, plaintext_login: true}}
 login: {{delay: 0s, failures_per_address: 0, failures_per_network: 0, failures_per_account: 0,
   failures_per_tenant: 0}}
-limits: {{connections_per_address: 0}}
+limits: {{connections_per_address: 0, connections_per_network: 0}}
 {more}
 """
 
