@@ -129,9 +129,28 @@ void core_ctl_help(struct mansio_buf *out, const struct core_ctl_command *comman
     mansio_buf_add(out, MANSIO_STR("\nmansioctl(8) explains them and the exit codes.\n"));
 }
 
+/* The commands whose first word it is; returns how many. */
+static size_t help_group(struct mansio_buf *out, const char *first)
+{
+    size_t count = 0, found = 0, length = strlen(first);
+    const struct core_ctl_command *commands = core_ctl_commands(&count);
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(commands[i].words, first, length) == 0 && commands[i].words[length] == ' ') {
+            help_line(out, &commands[i]);
+            found++;
+        }
+    }
+    if (found > 0) {
+        mansio_buf_printf(out, "\n`mansioctl help %s WORD` explains one; mansioctl(8), all.\n",
+                          first);
+    }
+    return found;
+}
+
 int core_ctl_cmd_help(struct core_ctl *ctl, const struct core_ctl_args *args)
 {
     const struct core_ctl_command *command = NULL;
+    struct mansio_buf *out = mansio_buf_new(ctl->arena, TEXT_MAX);
     if (args->operand != NULL) {
         size_t count = 0;
         const struct core_ctl_command *commands = core_ctl_commands(&count);
@@ -140,13 +159,15 @@ int core_ctl_cmd_help(struct core_ctl *ctl, const struct core_ctl_args *args)
                 command = &commands[i];
             }
         }
+        if (command == NULL && help_group(out, args->operand) > 0) {
+            return core_ctl_write(ctl, mansio_buf_str(out));
+        }
         if (command == NULL) {
             core_ctl_error(ctl, "unknown command \"%s\"; `mansioctl help` lists them",
                            args->operand);
             return CORE_CTL_USAGE;
         }
     }
-    struct mansio_buf *out = mansio_buf_new(ctl->arena, TEXT_MAX);
     core_ctl_help(out, command);
     return core_ctl_write(ctl, mansio_buf_str(out));
 }

@@ -84,9 +84,24 @@ static int fail_option(const struct core_ctl_command *command, struct mansio_str
     return fail_unknown(&nearest, what);
 }
 
+/* The words that may follow a first word, as "a, b, c"; empty if nothing begins with it. */
+static void list_followers(const char *first, char *out, size_t room)
+{
+    size_t count = 0, used = 0, length = strlen(first);
+    const struct core_ctl_command *commands = core_ctl_commands(&count);
+    out[0] = '\0';
+    for (size_t i = 0; i < count && used < room; i++) {
+        const char *words = commands[i].words;
+        if (strncmp(words, first, length) == 0 && words[length] == ' ') {
+            used += (size_t)snprintf(out + used, room - used, "%s%s", used > 0 ? ", " : "",
+                                     words + length + 1);
+        }
+    }
+}
+
 static int fail_command(const struct parser *parser)
 {
-    char given[128], what[192];
+    char given[128], what[192], followers[192];
     size_t count = 0;
     (void)snprintf(given, sizeof given, "%s%s%s", parser->command_words[0],
                    parser->command_count > 1 ? " " : "",
@@ -96,6 +111,10 @@ static int fail_command(const struct parser *parser)
     const struct core_ctl_command *commands = core_ctl_commands(&count);
     for (size_t i = 0; i < count; i++) {
         consider(&nearest, commands[i].words);
+    }
+    list_followers(parser->command_words[0], followers, sizeof followers);
+    if (nearest.name == NULL && followers[0] != '\0') {
+        return mansio_fail(MANSIO_E_INVALID, "%s: expected %s", given, followers);
     }
     return fail_unknown(&nearest, what);
 }

@@ -84,6 +84,7 @@ def test_kill_of_no_session(hello):
         (["sessions", "list", "--limit", "0"], "--limit 0: expected 1 to 100000"),
         (["completion", "fish"], "expected bash or zsh"),
         (["help", "frobnicate"], 'unknown command "frobnicate"'),
+        (["sessions"], "sessions: expected kill, list"),
     ],
 )
 def test_usage(install, words, text):
@@ -215,6 +216,13 @@ def test_help_names_every_command(install):
         assert one.startswith(f"usage: mansioctl [OPTION...] {command}")
     assert run(install.mansioctl, "--version").stdout.startswith("mansioctl 0.")
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_help_of_a_first_word_lists_what_may_follow(install):
+    text = run(install.mansioctl, "help", "policy").stdout
+    assert text.startswith("  policy allow SERVICE...")
+    assert "  policy unlock SERVICE..." in text
+    assert "  plan " not in text
 
 
 def test_manual_names_every_command_and_exit_code(install):
