@@ -18,7 +18,7 @@ import time
 
 from . import build, certificates, packages, people, supervisor
 from .cluster import Cluster
-from .node import HOST, Node, NodeError, names_of
+from .node import HOST, Node, NodeError, names_of, place
 
 HOME = pathlib.Path("/var/lib/mansio-quickstart")
 USER = "mansio"
@@ -222,14 +222,22 @@ Thunderbird: New Account, Email. Full name: Alice; email address: {alice};
 password: {passwords["alice"]}; then "Manual configuration":
   incoming  IMAP  {server}  port {ports["imaps"]}  SSL/TLS  normal password  {alice}
   outgoing  SMTP  {server}  port {ports["submissions"]}  SSL/TLS  normal password  {alice}
-A phone (Add account, Other or Personal, IMAP) is told the same words. What a mail program is told that asks by itself, as
-one does where DNS has autoconfig.DOMAIN:
-  http://{server}:{ports["http"]}/.well-known/autoconfig/mail/config-v1.1.xml?emailaddress={alice}
+A phone (Add account, Other or Personal, IMAP) is told the same words.
 {elsewhere}
 Other ways in, with STARTTLS: IMAP {ports["imap"]}, POP3 {ports["pop3"]}, submission {ports["submission"]};
 with SSL/TLS: POP3 {ports["pop3s"]}.
 The certificate is of an authority made here: accept it when asked, or trust
 {self.node.directory}/tls/ca.pem
+
+What a mail program finds by itself, where DNS leads it here by autoconfig.DOMAIN (Thunderbird) or
+autodiscover.DOMAIN (Outlook), is what {alice} may use:
+  curl "http://{place(server, ports["http"])}/.well-known/autoconfig/mail/config-v1.1.xml?emailaddress={alice}"
+
+Who may use what is policy. A change holds within a second, in open sessions and in that answer:
+  sudo {self.node.ctl} policy show
+  sudo {self.node.ctl} policy deny pop3 --tenant {TENANT}
+  sudo {self.node.ctl} policy explain {alice} --service pop3
+  sudo {self.node.ctl} policy clear pop3 --tenant {TENANT}
 
 Mail for other domains leaves by their MX records, if this machine may reach port 25.
 
