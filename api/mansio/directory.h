@@ -275,7 +275,8 @@ struct mansio_directory {
      */
 
     /**
-     * What changed since an epoch, in what bears on standings: words, states, plans, credentials.
+     * What changed since an epoch, in what bears on standings: words, states, plans, credentials,
+     * and domains, new ones too: somebody may have been told that they are nobody's.
      * The core asks twice a second in each process, and when the bus hints "directory" or "policy";
      * a provider may hang the life of what it remembers on it.
      *

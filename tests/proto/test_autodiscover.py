@@ -435,6 +435,20 @@ def test_policy_of_discovery_itself(lab, world):
     soon(world, None, KINDS, "user1@beta.test")
 
 
+def test_a_domain_is_known_as_soon_as_it_is_ours(lab, world):
+    """Also to who has asked for it before: that there is none isn't kept for long."""
+
+    def status(domain):
+        return world.ask(f"https://localhost{WELL_KNOWN_PATH}?emailaddress=a%40{domain}").status
+
+    for domain, alias in (("new.test", ()), ("also.test", ("--alias-of", "alpha.test"))):
+        assert [status(domain) for _ in range(8)] == [404] * 8
+        lab.node.mansioctl("domain", "add", domain, "--tenant", "alpha", *alias)
+        until(f"{domain} is known", lambda: [status(domain) for _ in range(8)] == [200] * 8)
+        lab.node.mansioctl("domain", "remove", domain)
+        until(f"{domain} is gone", lambda: [status(domain) for _ in range(8)] == [404] * 8)
+
+
 def test_nothing_left_to_tell(lab, world):
     with contextlib.ExitStack() as words:
         for service in ("imap", "pop3", "submission"):

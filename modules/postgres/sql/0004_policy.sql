@@ -183,6 +183,9 @@ CREATE TRIGGER standing AFTER UPDATE ON tenant FOR EACH ROW
 CREATE TRIGGER standing AFTER UPDATE ON domain FOR EACH ROW
     WHEN ((OLD.name, OLD.alias_of, OLD.state) IS DISTINCT FROM (NEW.name, NEW.alias_of, NEW.state))
     EXECUTE FUNCTION standing_note('tenant');
+-- Who was told that it is nobody's is to ask again.
+CREATE TRIGGER standing_known AFTER INSERT ON domain FOR EACH ROW
+    EXECUTE FUNCTION standing_note('tenant');
 CREATE TRIGGER standing AFTER UPDATE ON account FOR EACH ROW
     WHEN ((OLD.domain_id, OLD.local, OLD.plan_id, OLD.state) IS DISTINCT FROM
           (NEW.domain_id, NEW.local, NEW.plan_id, NEW.state))
