@@ -60,12 +60,13 @@ MANSIO_MUST_CHECK int core_login_finish(struct core_login *login, int rc, int64_
 /* ---- login_domain.c ---- */
 
 /* The domain of ours that a session's client asked for by name, itself or as what its host's name
- * ends with; empty for none. And whether SCRAM can be offered there. Cached for seconds; a
- * directory that is away leaves both unknown. 0 or MANSIO_E_CANCELLED. Yields. */
+ * ends with; empty for none. And whether SCRAM can be offered there. Cached for seconds;
+ * while the directory is away what it said last holds, and what it never said is taken for no. 0
+ * or MANSIO_E_CANCELLED. Yields. */
 MANSIO_MUST_CHECK int core_login_domain(struct mansio_session *session, struct mansio_str *out,
                                         uint32_t *out_is_scram_ready);
 
-/* The same of a domain's name. */
+/* The same of a domain's name; but what was never said is MANSIO_E_UNAVAILABLE. */
 MANSIO_MUST_CHECK int core_login_domain_scram(struct mansio_str domain,
                                               uint32_t *out_is_scram_ready);
 

@@ -26,6 +26,7 @@ struct row {
     uint32_t is_ours;        /* the domain is one of ours */
     uint32_t skip;           /* where in the server name it begins */
     uint32_t is_scram_ready; /* there, or, if nothing is ours, everywhere */
+    uint32_t is_known;       /* the directory has said so, once at least */
 };
 
 static struct row rows[ROWS];
@@ -70,9 +71,10 @@ static int find(struct mansio_str name, struct row *out)
 {
     const struct core_directory *directory = core_directory_current();
     uint64_t hash = core_hash(name);
+    const struct row was = rows[hash % ROWS];
     struct row row = {.hash = hash, .until_us = mansio_deadline_in(KEPT_US)};
-    *out = rows[hash % ROWS];
-    if (out->hash == hash && out->until_us > mansio_now_us()) {
+    if (was.hash == hash && was.until_us > mansio_now_us()) {
+        *out = was;
         return 0;
     }
     *out = row;
@@ -85,10 +87,13 @@ static int find(struct mansio_str name, struct row *out)
     if (rc == MANSIO_E_CANCELLED) {
         return rc;
     }
-    /* Away, then nothing is known, for a second or so: a directory that is down isn't asked by each
-     * conn that comes. */
+    row.is_known = 1;
+    /* Away, then what was said last goes on holding, if anything was: who is offered less than
+     * before takes a worse mechanism, or gives up. For a second or so: a directory that is down
+     * isn't asked by each conn that comes. */
     if (rc < 0) {
-        row = (struct row){.hash = hash, .until_us = mansio_deadline_in(MANSIO_SECOND)};
+        row = was.hash == hash ? was : (struct row){.hash = hash};
+        row.until_us = mansio_deadline_in(MANSIO_SECOND);
     }
     rows[hash % ROWS] = row;
     *out = row;
@@ -112,6 +117,10 @@ int core_login_domain_scram(struct mansio_str domain, uint32_t *out_is_scram_rea
 {
     struct row row = {0};
     int rc = find(domain, &row);
+    if (rc == 0 && !row.is_known) {
+        rc = mansio_fail(MANSIO_E_UNAVAILABLE, "nobody can tell how passwords of %.*s are kept",
+                         MANSIO_STR_ARG(domain));
+    }
     if (rc == 0) {
         *out_is_scram_ready = row.is_scram_ready;
     }

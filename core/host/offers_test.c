@@ -164,6 +164,28 @@ static void offers_scram_where_all_have_keys(void **state)
     assert_non_null(strstr(answer, OLD));
 }
 
+/* A way in that is left out for want of an answer would be left out of a mail program's settings.
+ */
+static void scram_is_not_forgotten_while_the_directory_is_away(void **state)
+{
+    (void)state;
+    people.is_scram_ready = 1;
+    core_login_domain_forget();
+    assert_int_equal(answer_to("alpha.test"), 0);
+    people.result = MANSIO_E_UNAVAILABLE;
+    for (int i = 0; i < 3; i++) {
+        later_us += 6 * MANSIO_SECOND;
+        assert_int_equal(answer_to("alpha.test"), 0);
+        assert_non_null(strstr(answer, "\npop3 pop3 :1 1 SCRAM-SHA-256\n"));
+    }
+    core_login_domain_forget();
+    assert_int_equal(answer_to("alpha.test"), MANSIO_E_UNAVAILABLE);
+    people.result = 0;
+    later_us += 2 * MANSIO_SECOND;
+    assert_int_equal(answer_to("alpha.test"), 0);
+    assert_non_null(strstr(answer, "\npop3 pop3 :1 1 SCRAM-SHA-256\n"));
+}
+
 static void knows_our_domains_alone(void **state)
 {
     (void)state;
@@ -321,6 +343,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(offers_the_ways_that_there_are),
         TEST(offers_scram_where_all_have_keys),
+        TEST(scram_is_not_forgotten_while_the_directory_is_away),
         TEST(knows_our_domains_alone),
         TEST(offers_what_words_leave),
         TEST(offers_nothing_of_a_service_that_is_denied),
