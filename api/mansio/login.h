@@ -48,8 +48,9 @@ MANSIO_EXPORT int mansio_session_may_use_password(const struct mansio_session *s
  * @return 0: the session is somebody's (mansio_session_account()); MANSIO_E_DENIED; MANSIO_E_LIMIT:
  *         too many failures, or sessions of the account or its tenant, try later;
  *         MANSIO_E_UNSUPPORTED: not without TLS; MANSIO_E_BUG: it has a name already;
- *         MANSIO_E_UNAVAILABLE, MANSIO_E_TIMEOUT: nobody can tell now; MANSIO_E_CANCELLED; MANSIO_E_STOPPING: asked to stop before a refusal was due. Of both
- *         nothing is said: end the session with them
+ *         MANSIO_E_UNAVAILABLE, MANSIO_E_TIMEOUT: nobody can tell now; MANSIO_E_CANCELLED;
+ * MANSIO_E_STOPPING: asked to stop before a refusal was due. Of both nothing is said: end the
+ * session with them
  * @yields yes    @since 1.0
  */
 MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_session_login(struct mansio_session *session,

@@ -22,6 +22,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { FAILURES_NETWORK_TIMES = 20 }; /* what an address may */
+
 /* One configuration being made. */
 struct making {
     struct mansio_arena *arena;
@@ -197,7 +199,8 @@ static int take_login(struct making *making)
     const struct mansio_settings *section = mansio_settings_section(making->settings, "login");
     struct core_config_login *login = &making->config->login;
     login->failures_per_address = (uint32_t)mansio_settings_int(section, "failures_per_address");
-    login->failures_per_network = (uint32_t)mansio_settings_int(section, "failures_per_network");
+    login->failures_per_network = core_config_of_networks(
+        section, "failures_per_network", login->failures_per_address, FAILURES_NETWORK_TIMES);
     login->failures_per_account = (uint32_t)mansio_settings_int(section, "failures_per_account");
     login->failures_per_tenant = (uint32_t)mansio_settings_int(section, "failures_per_tenant");
     login->window_us = mansio_settings_int(section, "window");

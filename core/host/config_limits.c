@@ -7,6 +7,8 @@
 #include <mansio/error.h>
 #include <mansio/str.h>
 
+enum { CONNS_NETWORK_TIMES = 10 }; /* what an address may */
+
 /* The settings that are just a number of enum core_limit_id. */
 static const struct {
     const char *name;
@@ -14,7 +16,6 @@ static const struct {
 } numbers[] = {
     {"connections", CORE_LIMIT_CONNS},
     {"connections_per_address", CORE_LIMIT_CONNS_ADDRESS},
-    {"connections_per_network", CORE_LIMIT_CONNS_NETWORK},
     {"sessions_per_account", CORE_LIMIT_SESSIONS_ACCOUNT},
     {"sessions_per_tenant", CORE_LIMIT_SESSIONS_TENANT},
     {"messages_per_address", CORE_LIMIT_MESSAGES_ADDRESS},
@@ -52,6 +53,14 @@ static int take_exempt(struct core_config *config, struct core_problems *problem
     return 0;
 }
 
+uint32_t core_config_of_networks(const struct mansio_settings *section, const char *name,
+                                 uint32_t per_address, uint32_t times)
+{
+    int64_t given = mansio_settings_int(section, name);
+    uint64_t derived = (uint64_t)per_address * times;
+    return given >= 0 ? (uint32_t)given : derived > UINT32_MAX ? UINT32_MAX : (uint32_t)derived;
+}
+
 int core_config_take_limits(struct core_config *config, struct core_problems *problems)
 {
     const struct mansio_settings *section = mansio_settings_section(config->settings, "limits");
@@ -59,6 +68,9 @@ int core_config_take_limits(struct core_config *config, struct core_problems *pr
     for (size_t i = 0; i < MANSIO_COUNT(numbers); i++) {
         limits->max[numbers[i].id] = (uint32_t)mansio_settings_int(section, numbers[i].name);
     }
+    limits->max[CORE_LIMIT_CONNS_NETWORK] =
+        core_config_of_networks(section, "connections_per_network",
+                                limits->max[CORE_LIMIT_CONNS_ADDRESS], CONNS_NETWORK_TIMES);
     limits->ipv4_prefix = (uint32_t)mansio_settings_int(section, "ipv4_prefix");
     limits->ipv6_prefix = (uint32_t)mansio_settings_int(section, "ipv6_prefix");
     limits->window_us = mansio_settings_int(section, "window");

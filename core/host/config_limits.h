@@ -11,4 +11,9 @@
 MANSIO_MUST_CHECK int core_config_take_limits(struct core_config *config,
                                               struct core_problems *problems);
 
+/* A setting about networks: as given, or, where it is -1, so many times what one address may, and
+ * no limit where that is none. */
+uint32_t core_config_of_networks(const struct mansio_settings *section, const char *name,
+                                 uint32_t per_address, uint32_t times);
+
 #endif

@@ -43,6 +43,12 @@ static const struct mansio_setting metrics_table[] = {
                    .flags = MANSIO_SETTING_LIVE, .default_text = (default_), .min = 0,             \
                    .max = 10000000, .help = help_)
 
+/* One of networks, which follows that of addresses unless it is given. */
+#define OF_NETWORKS(name_, unit_, help_)                                                           \
+    MANSIO_SETTING(.name = (name_), .type = MANSIO_SETTING_INT, .unit = (unit_),                   \
+                   .flags = MANSIO_SETTING_LIVE, .default_text = "-1", .min = -1, .max = 10000000, \
+                   .help = help_)
+
 static const struct mansio_setting limits_table[] = {
     MANSIO_SETTING(.name = "connections", .type = MANSIO_SETTING_INT, .unit = "connections",
                    .flags = MANSIO_SETTING_LIVE, .default_text = "100000", .min = 0,
@@ -51,8 +57,9 @@ static const struct mansio_setting limits_table[] = {
                    .unit = "connections", .flags = MANSIO_SETTING_LIVE, .default_text = "100",
                    .min = 0, .max = 10000000,
                    .help = "Open at once from one client address, or IPv6 /64; 0: no limit"),
-    SHARED("connections_per_network", "connections", "1000",
-           "Open at once from one network of ipv4_prefix or ipv6_prefix bits; 0: no limit"),
+    OF_NETWORKS("connections_per_network", "connections",
+                "Open at once from one network of ipv4_prefix or ipv6_prefix bits; -1: ten times "
+                "connections_per_address, none where that is none; 0: no limit"),
     MANSIO_SETTING(.name = "ipv4_prefix", .type = MANSIO_SETTING_INT, .unit = "bits",
                    .flags = MANSIO_SETTING_LIVE, .default_text = "24", .min = 8, .max = 32,
                    .help = "Of an IPv4 address: what makes its network"),
@@ -64,7 +71,7 @@ static const struct mansio_setting limits_table[] = {
                    .help = "Peers in these networks (192.0.2.0/24, 2001:db8::/32) are counted by "
                            "account and tenant alone, as those of unix sockets always are: "
                            "monitors, web mail, hosts that hand mail on to this one"),
-    SHARED("sessions_per_account", "sessions", "500",
+    SHARED("sessions_per_account", "sessions", "10000",
            "Open at once of one account; a quota says otherwise for some; 0: no limit"),
     SHARED("sessions_per_tenant", "sessions", "0",
            "Open at once of all accounts of a tenant; 0: no limit"),
@@ -163,15 +170,16 @@ static const struct mansio_setting login_table[] = {
                    .flags = MANSIO_SETTING_LIVE, .default_text = "20", .min = 0, .max = 1000000,
                    .help = "Failed logins from one client address, or IPv6 /64, in a window, after "
                            "which no more are judged; 0: no limit"),
-    SHARED("failures_per_network", "failures", "400",
-           "Failed logins from one network (limits.ipv4_prefix) in a window, likewise; from half "
-           "of them on they wait as those of one address do; 0: no limit"),
+    OF_NETWORKS("failures_per_network", "failures",
+                "Failed logins from one network (limits.ipv4_prefix) in a window, likewise; from "
+                "half of them on they wait as those of one address do; -1: twenty times "
+                "failures_per_address, none where that is none; 0: no limit"),
     MANSIO_SETTING(.name = "failures_per_account", .type = MANSIO_SETTING_INT, .unit = "failures",
                    .flags = MANSIO_SETTING_LIVE, .default_text = "100", .min = 0, .max = 1000000,
                    .help = "Failed logins with one name in a window, likewise; 0: no limit"),
     SHARED("failures_per_tenant", "failures", "1000",
            "Failed logins with names in a tenant's domains in a window, after which the answer to "
-           "each further one waits delay_max; 0: no limit"),
+           "each further one waits delay_max, unless delay is 0; 0: no limit"),
     MANSIO_SETTING(.name = "window", .type = MANSIO_SETTING_DURATION, .default_text = "10m",
                    .min = 1000000, .max = INT64_C(86400000000),
                    .help = "How long a failed login counts"),

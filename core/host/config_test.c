@@ -93,6 +93,29 @@ static void has_defaults(void **state)
                         CORE_MODULE_DIR);
 }
 
+/* Who lifts the limit of an address has lifted that of its network, unless he names it. */
+static void limits_of_networks_follow_addresses(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint32_t conns, failures;
+    } rows[] = {
+        {"", 1000, 400},
+        {"limits: {connections_per_address: 7}\nlogin: {failures_per_address: 3}\n", 70, 60},
+        {"limits: {connections_per_address: 0}\nlogin: {failures_per_address: 0}\n", 0, 0},
+        {"limits: {connections_per_address: 0, connections_per_network: 5}\n"
+         "login: {failures_per_address: 0, failures_per_network: 6}\n",
+         5, 6},
+        {"limits: {connections_per_network: 0}\nlogin: {failures_per_network: 0}\n", 0, 0},
+    };
+    for (size_t i = 0; i < MANSIO_COUNT(rows); i++) {
+        struct core_config *config = config_of(rows[i].text, NULL);
+        assert_int_equal(config->limits.max[CORE_LIMIT_CONNS_NETWORK], rows[i].conns);
+        assert_int_equal(config->login.failures_per_network, rows[i].failures);
+    }
+}
+
 static void takes_what_the_file_says(void **state)
 {
     (void)state;
@@ -552,6 +575,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_policy_and_what_is_advertised),
         cmocka_unit_test(has_defaults),
+        cmocka_unit_test(limits_of_networks_follow_addresses),
         cmocka_unit_test(takes_what_the_file_says),
         cmocka_unit_test(makes_a_row_an_address),
         cmocka_unit_test(reads_tls_and_proxies),

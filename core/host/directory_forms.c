@@ -180,7 +180,8 @@ static const struct mansio_field_form audit_fields[] = {
 /* A word is wholly replaced by one that is given a verb; without a verb, what is given changes. */
 static const struct mansio_field_form policy_fields[] = {
     FIELD(.name = "verb", .type = MANSIO_FIELD_CHOICE, .choices = verbs,
-          .flags = MANSIO_FIELD_IN_LIST | MANSIO_FIELD_REQUIRED, .help = "what the scope says of the service"),
+          .flags = MANSIO_FIELD_IN_LIST | MANSIO_FIELD_REQUIRED,
+          .help = "what the scope says of the service"),
     FIELD(.name = "locked", .type = MANSIO_FIELD_BOOL, .flags = MANSIO_FIELD_IN_LIST,
           .help = "whether more special scopes have no say behind it"),
     FIELD(.name = "networks", .type = MANSIO_FIELD_LIST, .flags = MANSIO_FIELD_IN_LIST,

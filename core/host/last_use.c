@@ -284,8 +284,8 @@ void core_last_use_end(int64_t deadline_us)
 {
     int rc = core_last_use_flush(deadline_us);
     if (rc < 0 && state.pending.count > 0) {
-        mansio_log(MANSIO_LOG_WARNING, "last-use-lost",
-                   MANSIO_KV_INT("count", state.pending.count), MANSIO_KV_END);
+        mansio_log(MANSIO_LOG_WARNING, "last-use-lost", MANSIO_KV_INT("count", state.pending.count),
+                   MANSIO_KV_END);
     }
     core_count(CORE_METRIC_USES_LOST, (int64_t)state.pending.count);
     if (state.arena != NULL) {

@@ -98,7 +98,7 @@ int64_t core_throttle_count(const struct core_throttle *throttle,
     (void)count(CORE_LIMIT_FAILURES_ACCOUNT, who->account, throttle->per_account, window_us);
     if (throttle->per_tenant > 0 && of_tenant >= throttle->per_tenant) {
         core_count_limit(CORE_LIMIT_FAILURES_TENANT);
-        return throttle->delay_max_us;
+        return throttle->delay_us > 0 ? throttle->delay_max_us : 0; /* 0: nobody is to wait */
     }
     /* Many addresses of one network, each with few failures, are one who guesses. */
     uint32_t half = throttle->per_network / 2;

@@ -35,8 +35,8 @@ int core_tarpit_wait(int64_t delay_us, int64_t deadline_us)
         return mansio_fail(MANSIO_E_LIMIT, "%u wait in this process for having guessed", places);
     }
     core_gauge(CORE_METRIC_TARPIT_WAITING, ++waiting);
-    int rc = mansio_wait(NULL, 0, until_us < deadline_us ? until_us : deadline_us,
-                         MANSIO_WAIT_IDLE);
+    int rc =
+        mansio_wait(NULL, 0, until_us < deadline_us ? until_us : deadline_us, MANSIO_WAIT_IDLE);
     core_gauge(CORE_METRIC_TARPIT_WAITING, --waiting);
     core_count(CORE_METRIC_TARPIT_SECONDS, mansio_now_us() - began_us);
     return rc == MANSIO_E_TIMEOUT ? 0 : rc;
