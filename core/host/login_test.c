@@ -359,6 +359,45 @@ static void test_throttles_a_network(void **state)
     core_time_set_source(NULL);
 }
 
+/* Who was right and is not let in keeps nobody else out; but neither his answer nor the next one
+ * to anybody, at his address, in his network or of his tenant, tells that he was right. */
+static void test_refusals_wait_as_failures_do(void **state)
+{
+    (void)state;
+    const struct core_throttle t = {.per_address = 20,
+                                    .per_network = 8,
+                                    .per_tenant = 30,
+                                    .window_us = 60 * MANSIO_SECOND,
+                                    .delay_us = 100,
+                                    .delay_max_us = 100000};
+    static const struct {
+        const char *address, *account;
+    } tries[] = {{"192.0.2.1", "a"}, {"192.0.2.1", "b"}, {"192.0.2.2", "a"}, {"192.0.2.3", "c"},
+                 {"192.0.2.4", "c"}, {"192.0.2.5", "d"}, {"192.0.2.6", "d"}, {"192.0.2.1", "d"}};
+    int64_t delays[2][MANSIO_COUNT(tries)];
+    fake_now_us = 600 * MANSIO_SECOND;
+    core_time_set_source(&fake_clock);
+    for (unsigned is_right = 0; is_right < 2; is_right++) {
+        fake_now_us += 600 * MANSIO_SECOND; /* all is forgotten */
+        for (unsigned i = 0; i < MANSIO_COUNT(tries); i++) {
+            struct core_throttle_who who = {.address = mansio_str_from_cstr(tries[i].address),
+                                            .network = MANSIO_STR("net"),
+                                            .account = mansio_str_from_cstr(tries[i].account),
+                                            .tenant = MANSIO_STR("1")};
+            char pair[32];
+            who.pair =
+                (struct mansio_str){pair, (size_t)snprintf(pair, sizeof pair, "%s %s",
+                                                           tries[i].address, tries[i].account)};
+            delays[is_right][i] = is_right && i % 2 == 0 ? core_throttle_refuse(&t, &who)
+                                                         : core_throttle_count(&t, &who);
+        }
+    }
+    for (unsigned i = 0; i < MANSIO_COUNT(tries); i++) {
+        assert_int_equal(delays[0][i], delays[1][i]);
+    }
+    core_time_set_source(NULL);
+}
+
 /* A tenant whose names are tried is slow and not deaf, and others are neither. */
 static void test_slows_a_tenant(void **state)
 {
@@ -606,6 +645,7 @@ int main(void)
         TEST(test_throttle),
         TEST(test_throttles_a_network),
         TEST(test_slows_a_tenant),
+        TEST(test_refusals_wait_as_failures_do),
         TEST(test_no_limits_still_slow_down),
         TEST(test_throttled_before_any_work),
         TEST(test_throttled_by_account),

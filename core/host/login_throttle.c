@@ -24,7 +24,11 @@ static int is_over(enum core_limit_id id, struct mansio_str key, uint32_t max, i
     return is;
 }
 
+/* Who was right, and not let in. */
 static const char by_pair[] = "core.logins.refused";
+static const char by_address[] = "core.logins.refused_address";
+static const char by_network[] = "core.logins.refused_network";
+static const char by_tenant[] = "core.logins.refused_tenant";
 
 /* How often this account was right, and not let in, from this address. */
 static uint32_t refusals(const struct core_throttle *throttle, const struct core_throttle_who *who)
@@ -70,32 +74,41 @@ int core_throttle_check(const struct core_throttle *throttle, const struct core_
     return 0;
 }
 
-/* How many there are in the window, this one included; 0 for nobody. */
-static uint32_t count(enum core_limit_id id, struct mansio_str key, uint32_t max, int64_t window_us)
+/* How many of a kind there are in the window. */
+static uint32_t seen(const char *name, struct mansio_str key, uint32_t max, int64_t window_us)
 {
     uint32_t most = max > 0 ? max : INT32_MAX;
-    const char *name = core_limit_name(id);
-    if (key.len == 0) {
-        return 0;
-    }
-    if (mansio_limit_rate(name, key, most, window_us) < 0) {
-        return most; /* there already; or the table is full, and then nobody is to be quick */
-    }
-    int left = mansio_limit_rate_left(name, key, most, window_us);
+    int left = key.len > 0 ? mansio_limit_rate_left(name, key, most, window_us) : (int)most;
     return most - (left > 0 ? (uint32_t)left : 0);
 }
 
-int64_t core_throttle_count(const struct core_throttle *throttle,
-                            const struct core_throttle_who *who)
+/* Count one more. 0: the table is full, and then nobody is to be quick. */
+static int note(const char *name, struct mansio_str key, uint32_t max, int64_t window_us)
+{
+    uint32_t most = max > 0 ? max : INT32_MAX;
+    return key.len == 0 || mansio_limit_rate(name, key, most, window_us) == 0 ||
+           mansio_limit_rate_left(name, key, most, window_us) <= 0;
+}
+
+static uint32_t sum(uint32_t a, uint32_t b)
+{
+    return a > UINT32_MAX - b ? UINT32_MAX : a + b;
+}
+
+/* How long an answer waits, by all that were like it: failures and refusals alike, this one
+ * included. If it told them apart, so would the answer after it. */
+static int64_t delay_of(const struct core_throttle *throttle, const struct core_throttle_who *who)
 {
     int64_t window_us = throttle->window_us;
-    uint32_t failures =
-        count(CORE_LIMIT_FAILURES_ADDRESS, who->address, throttle->per_address, window_us);
-    uint32_t of_network =
-        count(CORE_LIMIT_FAILURES_NETWORK, who->network, throttle->per_network, window_us);
-    uint32_t of_tenant =
-        count(CORE_LIMIT_FAILURES_TENANT, who->tenant, throttle->per_tenant, window_us);
-    (void)count(CORE_LIMIT_FAILURES_ACCOUNT, who->account, throttle->per_account, window_us);
+    uint32_t failures = sum(seen(core_limit_name(CORE_LIMIT_FAILURES_ADDRESS), who->address,
+                                 throttle->per_address, window_us),
+                            seen(by_address, who->address, 0, window_us));
+    uint32_t of_network = sum(seen(core_limit_name(CORE_LIMIT_FAILURES_NETWORK), who->network,
+                                   throttle->per_network, window_us),
+                              seen(by_network, who->network, 0, window_us));
+    uint32_t of_tenant = sum(seen(core_limit_name(CORE_LIMIT_FAILURES_TENANT), who->tenant,
+                                  throttle->per_tenant, window_us),
+                             seen(by_tenant, who->tenant, 0, window_us));
     if (throttle->per_tenant > 0 && of_tenant >= throttle->per_tenant) {
         core_count_limit(CORE_LIMIT_FAILURES_TENANT);
         return throttle->delay_us > 0 ? throttle->delay_max_us : 0; /* 0: nobody is to wait */
@@ -109,20 +122,30 @@ int64_t core_throttle_count(const struct core_throttle *throttle,
                              throttle->delay_max_us);
 }
 
+int64_t core_throttle_count(const struct core_throttle *throttle,
+                            const struct core_throttle_who *who)
+{
+    int64_t window_us = throttle->window_us;
+    int has_room = note(core_limit_name(CORE_LIMIT_FAILURES_ADDRESS), who->address,
+                        throttle->per_address, window_us);
+    has_room &= note(core_limit_name(CORE_LIMIT_FAILURES_NETWORK), who->network,
+                     throttle->per_network, window_us);
+    has_room &= note(core_limit_name(CORE_LIMIT_FAILURES_TENANT), who->tenant, throttle->per_tenant,
+                     window_us);
+    (void)note(core_limit_name(CORE_LIMIT_FAILURES_ACCOUNT), who->account, throttle->per_account,
+               window_us);
+    return has_room ? delay_of(throttle, who) : throttle->delay_max_us;
+}
+
 int64_t core_throttle_refuse(const struct core_throttle *throttle,
                              const struct core_throttle_who *who)
 {
     int64_t window_us = throttle->window_us;
-    uint32_t most = throttle->per_address > 0 ? throttle->per_address : INT32_MAX;
-    uint32_t failures = 0;
-    (void)count(CORE_LIMIT_FAILURES_ACCOUNT, who->account, throttle->per_account, window_us);
-    if (who->address.len > 0) {
-        int is_full = mansio_limit_rate(by_pair, who->pair, INT32_MAX, window_us) < 0;
-        int left = mansio_limit_rate_left(core_limit_name(CORE_LIMIT_FAILURES_ADDRESS),
-                                          who->address, most, window_us);
-        failures =
-            is_full ? most : most - (left > 0 ? (uint32_t)left : 0) + refusals(throttle, who);
-    }
-    return core_tarpit_delay(failures > 0 ? failures : 1, throttle->delay_us,
-                             throttle->delay_max_us);
+    int has_room = note(by_address, who->address, 0, window_us);
+    has_room &= note(by_network, who->network, 0, window_us);
+    has_room &= note(by_tenant, who->tenant, 0, window_us);
+    has_room &= who->address.len == 0 || note(by_pair, who->pair, 0, window_us);
+    (void)note(core_limit_name(CORE_LIMIT_FAILURES_ACCOUNT), who->account, throttle->per_account,
+               window_us);
+    return has_room ? delay_of(throttle, who) : throttle->delay_max_us;
 }
