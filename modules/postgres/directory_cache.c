@@ -3,7 +3,7 @@
  *
  * Beside the epoch it keeps when it was last read: an answer is valid as long as that isn't too
  * long ago. The watcher has a connection of its own, so that a busy pool doesn't make what is
- * remembered look old.
+ * remembered look old; so have those who read standings.
  */
 #include "directory_cache.h"
 
@@ -20,13 +20,17 @@
 #define POLL_LIMIT_US (2 * MANSIO_SECOND) /* for one reading */
 #define GRACE_US      MANSIO_SECOND       /* between two readings, nobody calls it late */
 
-enum { ENTRIES_MAX = 1000000, HINTS_MAX = 16 };
+enum {
+    ENTRIES_MAX = 1000000,
+    HINTS_MAX = 16,
+    STANDINGS_CONNS = 4, /* two batches of the gate's, and logins */
+};
 
 struct pg_cache {
     struct pg *pg;
     struct mansio_arena *arena;
     struct mansio_group *group;
-    struct pg_pool *pool;
+    struct pg_pool *pool, *standings;
     struct mansio_map *answers;
     struct mansio_subscription *hints;
     uint64_t generation;
@@ -79,6 +83,11 @@ struct pg_pool *pg_cache_pool(struct pg_cache *cache)
     return cache->pool;
 }
 
+struct pg_pool *pg_cache_standings_pool(struct pg_cache *cache)
+{
+    return cache->standings;
+}
+
 void pg_cache_told(struct pg_cache *cache, int64_t epoch, int64_t asked_us)
 {
     take_epoch(cache, epoch, asked_us);
@@ -121,6 +130,7 @@ struct pg_cache *pg_cache_new(struct pg *pg)
     cache->group = mansio_group_new("directory cache");
     cache->answers = mansio_map_new(arena, ENTRIES_MAX);
     cache->pool = pg_pool_new(pg, PG_ROLE_SERVING, "epoch", 1);
+    cache->standings = pg_pool_new(pg, PG_ROLE_SERVING, "standings", STANDINGS_CONNS);
     cache->read_us = INT64_MIN / 2;
     cache->told_us = INT64_MIN / 2;
     int rc = mansio_bus_subscribe(arena, MANSIO_STR("directory"), HINTS_MAX, &cache->hints);
@@ -143,6 +153,7 @@ void pg_cache_close(struct pg_cache *cache)
     mansio_group_close(cache->group);
     drop_all(cache);
     pg_pool_close(cache->pool);
+    pg_pool_close(cache->standings);
     mansio_arena_free(cache->arena);
 }
 

@@ -32,6 +32,10 @@ void pg_cache_close(struct pg_cache *cache);
 /* The connection that epochs are read on, for who reads them for others too. */
 struct pg_pool *pg_cache_pool(struct pg_cache *cache);
 
+/* The connections that standings of accounts are read on: of their own, too. Whoever keeps all
+ * others busy with searches keeps no change of policy from being judged by. */
+struct pg_pool *pg_cache_standings_pool(struct pg_cache *cache);
+
 /* The epoch was read, by who asked for it at @p asked_us. As long as somebody does twice a second,
  * the cache doesn't. */
 void pg_cache_told(struct pg_cache *cache, int64_t epoch, int64_t asked_us);

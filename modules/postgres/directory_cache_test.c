@@ -14,6 +14,7 @@
 #include "relay.h"
 #include "schema.h"
 #include "sql.h"
+#include "standing.h"
 #include "testing.h"
 #include "tests/modules/lease_conformance.h"
 
@@ -72,6 +73,34 @@ static int route(const char *local)
 {
     struct mansio_route found = {.size = sizeof found};
     return pg_route(pg->instance, S(local), S("alpha.test"), arena, DEADLINE, &found);
+}
+
+/* Whoever has all connections that mail is served by keeps nobody from judging. */
+static int judges_beside_busy_ones(void)
+{
+    struct pg_conn *held[4];
+    const struct mansio_standing *const *told = NULL;
+    struct mansio_route found = {.size = sizeof found};
+    CHECK(route("ann") == 0);
+    CHECK(pg_route(pg->instance, S("ann"), S("alpha.test"), arena, DEADLINE, &found) == 0);
+    const struct mansio_account_key key = {found.accounts[0]->tenant_id,
+                                           found.accounts[0]->account_id};
+    for (size_t i = 0; i < MANSIO_COUNT(held); i++) {
+        CHECK(pg_borrow(pg->serving, DEADLINE, &held[i]) == 0);
+    }
+    int64_t soon_us = mansio_deadline_in(5 * MANSIO_SECOND);
+    CHECK(pg_standings(pg->instance, &key, 1, arena, soon_us, &told) == 0);
+    CHECK(told[0]->account != NULL && told[0]->account->account_id == key.account_id);
+    for (size_t i = 0; i < MANSIO_COUNT(held); i++) {
+        pg_give_back(held[i]);
+    }
+    return 0;
+}
+
+static void test_judges_beside_busy_ones(void **state)
+{
+    (void)state;
+    run(judges_beside_busy_ones);
 }
 
 /* Until the epoch has been read: only then is anything remembered. */
@@ -313,6 +342,7 @@ int main(void)
         cmocka_unit_test(test_remembers),
         cmocka_unit_test(test_forgets),
         cmocka_unit_test(test_is_told),
+        cmocka_unit_test(test_judges_beside_busy_ones),
         cmocka_unit_test(test_leases_conform),
         cmocka_unit_test(test_hints_are_relayed),
         cmocka_unit_test(test_holds_while_the_database_is_away),

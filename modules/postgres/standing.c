@@ -89,6 +89,12 @@ int pg_standing_changes(struct mansio_instance *instance, uint64_t since,
 
 /* ---- standings ------------------------------------------------------------------------------ */
 
+/* Not for domains: strangers ask for them, of as many names as they can think of. */
+static struct pg_pool *standings_pool(const struct pg *pg)
+{
+    return pg->cache != NULL ? pg_cache_standings_pool(pg->cache) : pg->serving;
+}
+
 static int ask_standings(struct pg *pg, const struct mansio_account_key *keys, size_t count,
                          struct mansio_arena *scratch, int64_t deadline_us,
                          struct pg_conn **out_conn, const struct pg_result **out)
@@ -106,7 +112,8 @@ static int ask_standings(struct pg *pg, const struct mansio_account_key *keys, s
     pg_params_init(&params);
     pg_add_int64s(&params, scratch, tenants, count);
     pg_add_int64s(&params, scratch, accounts, count);
-    return pg_borrow_ask(pg->serving, 0, PG_SQL_STANDINGS, &params, deadline_us, out_conn, out);
+    return pg_borrow_ask(standings_pool(pg), 0, PG_SQL_STANDINGS, &params, deadline_us, out_conn,
+                         out);
 }
 
 int pg_standings(struct mansio_instance *instance, const struct mansio_account_key *keys,
