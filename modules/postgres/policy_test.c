@@ -283,6 +283,23 @@ static int noted(void)
     CHECK(is(changes(), "alpha/ann"));
     (void)sql("UPDATE account SET state = 1 WHERE local = 'ann'");
     CHECK(is(changes(), "alpha/ann"));
+    (void)sql("UPDATE plan SET name = 'golden' WHERE name = 'gold'");
+    CHECK(is(changes(), "everybody"));
+    (void)sql("UPDATE plan SET name = 'gold' WHERE name = 'golden'");
+    CHECK(is(changes(), "everybody"));
+    /* A word that is another's now: it was somebody's. */
+    OK(word("plan:gold/smtp", "verb=deny"));
+    OK(word("account:ann@alpha.test/smtp", "verb=deny"));
+    (void)changes();
+    (void)sql("UPDATE tenant_word w SET account_id = a.account_id FROM account a"
+              " WHERE a.local = 'bob' AND w.account_id IS NOT NULL AND w.service = 'smtp'");
+    CHECK(is(changes(), "alpha/ann alpha/other"));
+    (void)sql("UPDATE platform_word w SET plan_id = p.plan_id FROM plan p"
+              " WHERE p.name = 'silver' AND w.plan_id IS NOT NULL AND w.service = 'smtp'");
+    CHECK(is(changes(), "plan:gold plan:silver"));
+    OK(removed(MANSIO_OBJECT_POLICY, "plan:silver/smtp", 0));
+    OK(removed(MANSIO_OBJECT_POLICY, "account:bob@alpha.test/smtp", 0));
+    (void)changes();
     /* Several since; from the future; from long ago. */
     OK(word("account:ann@alpha.test/smtp", "verb=allow"));
     OK(word("tenant:alpha/smtp", "verb=deny"));

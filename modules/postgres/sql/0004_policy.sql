@@ -152,6 +152,14 @@ BEGIN
         r := OLD;
     ELSE
         r := NEW;
+        IF TG_OP = 'UPDATE' THEN -- a word that is given to somebody else: by hand alone
+            IF TG_ARGV[0] = 'tenant_word' THEN
+                PERFORM standing_changed(OLD.tenant_id, coalesce(OLD.account_id, 0), '');
+            ELSIF TG_ARGV[0] = 'platform_word' THEN
+                PERFORM standing_changed(0, 0, coalesce(p.name, ''))
+                FROM (SELECT) one LEFT JOIN plan p ON p.plan_id = OLD.plan_id;
+            END IF;
+        END IF;
     END IF;
     CASE TG_ARGV[0]
     WHEN 'everybody' THEN
@@ -190,6 +198,10 @@ CREATE TRIGGER standing AFTER UPDATE ON account FOR EACH ROW
     WHEN ((OLD.domain_id, OLD.local, OLD.plan_id, OLD.state) IS DISTINCT FROM
           (NEW.domain_id, NEW.local, NEW.plan_id, NEW.state))
     EXECUTE FUNCTION standing_note('account');
+-- What is kept knows plans by name.
+CREATE TRIGGER standing AFTER UPDATE ON plan FOR EACH ROW
+    WHEN (OLD.name IS DISTINCT FROM NEW.name)
+    EXECUTE FUNCTION standing_note('everybody');
 -- Before what hangs on it goes: that is then said already.
 CREATE TRIGGER standing_gone BEFORE DELETE ON tenant FOR EACH ROW
     EXECUTE FUNCTION standing_note('tenant');
