@@ -255,6 +255,42 @@ def test_a_session_of_tls_that_is_taken_up_again(lab):
                 assert lines.readline().startswith(b"+OK")
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_session_taken_up_again_is_no_better(lab, version):
+    """What nobody vouched for the first time, nobody vouches for later."""
+    subject = f"/CN=User/emailAddress={USER}"
+    for shown, answer in (
+        (mine(lab), b"+OK"),
+        (certificate(lab, "foreign", [USER], subject, authority=lab.stranger), b"-ERR"),
+        (certificate(lab, "expired", [USER], subject, days=-1), b"-ERR"),
+        (signed_by_a_user(lab), b"-ERR"),
+    ):
+        made = context(lab, shown)
+        made.minimum_version = made.maximum_version = version
+        kept = None
+        for is_again in (False, True):
+            with socket.create_connection((HOST, lab.port("pop3s")), timeout=60) as plain:
+                with made.wrap_socket(plain, server_hostname="localhost", session=kept) as end:
+                    lines = end.makefile("rb")
+                    assert lines.readline().startswith(b"+OK")
+                    assert end.session_reused == is_again
+                    kept = end.session
+                    end.sendall(b"AUTH EXTERNAL =\r\n")
+                    assert lines.readline().startswith(answer), (shown, is_again)
+                    end.sendall(b"QUIT\r\n")
+                    assert lines.readline().startswith(b"+OK")
+
+
+def signed_by_a_user(lab):
+    """A certificate with a user's own as its authority, which is none, and the whole chain."""
+    user, key = mine(lab)
+    one = Authority.__new__(Authority)
+    one.directory, one.path, one.key = lab.ca.directory, user, key
+    chain, key = one.make("by-a-user", emails=[USER])
+    chain.write_text(chain.read_text() + user.read_text())
+    return chain, key
+
+
 def test_a_password_still_works(lab):
     with imaplib.IMAP4_SSL(HOST, lab.port("imaps"), ssl_context=context(lab, mine(lab))) as box:
         assert box.login("user2@alpha.test", PASSWORD)[0] == "OK"
