@@ -219,19 +219,53 @@ int pop3_lock_confirm(struct pop3_module *module, struct pop3_lock *lock, int64_
     return rc;
 }
 
+/* Else whoever comes next waits until it has run out. */
+static void release(struct pop3_module *module, const struct pop3_lock *lock)
+{
+    mansio_fiber_mask();
+    (void)module->lease.release(module->lease_instance, mansio_str_from_cstr(lock->name),
+                                mansio_str_from_cstr(lock->holder), lock->fence,
+                                mansio_deadline_in(RELEASE_US));
+    mansio_fiber_unmask();
+}
+
+/* A lease to be given back when its session is no more. */
+struct leftover {
+    struct mansio_arena *arena;
+    struct pop3_module *module;
+    struct pop3_lock lock;
+};
+
+static int release_later(void *arg)
+{
+    struct leftover *leftover = arg;
+    release(leftover->module, &leftover->lock);
+    mansio_arena_free(leftover->arena);
+    return 0;
+}
+
+/* Whoever is sent away is told so now, however long the provider takes. 0 if that can't be. */
+static int leave_behind(struct pop3_module *module, const struct pop3_lock *lock)
+{
+    struct mansio_arena *arena = mansio_arena_new(NULL, "pop3.release", 0);
+    struct leftover *leftover = mansio_arena_alloc(arena, sizeof *leftover);
+    *leftover = (struct leftover){.arena = arena, .module = module, .lock = *lock};
+    int rc = mansio_group_spawn(mansio_instance_group(module->instance), "pop3-release",
+                                release_later, leftover, NULL);
+    if (rc < 0) {
+        mansio_arena_free(arena);
+    }
+    return rc == 0;
+}
+
 void pop3_lock_give_back(struct pop3_module *module, struct pop3_lock *lock)
 {
     if (lock->is_leased) {
         take_out(module, lock);
         lock->is_leased = 0;
-        /* Else whoever comes next waits until it has run out. */
-        mansio_fiber_mask();
-        if (!lock->is_lost) {
-            (void)module->lease.release(module->lease_instance, mansio_str_from_cstr(lock->name),
-                                        mansio_str_from_cstr(lock->holder), lock->fence,
-                                        mansio_deadline_in(RELEASE_US));
+        if (!lock->is_lost && !(mansio_fiber_is_cancelled() && leave_behind(module, lock))) {
+            release(module, lock);
         }
-        mansio_fiber_unmask();
     }
     if (lock->is_counted) {
         lock->is_counted = 0;

@@ -33,7 +33,8 @@ MANSIO_MUST_CHECK int pop3_lock_take(struct pop3_module *module, struct pop3_loc
 MANSIO_MUST_CHECK int pop3_lock_confirm(struct pop3_module *module, struct pop3_lock *lock,
                                         int64_t deadline_us);
 
-/* Give it back, whatever of it was taken; also when cancelled. Yields. */
+/* Give it back, whatever of it was taken. Yields, unless cancelled: the lease is then given back
+ * by another fiber, soon after. */
 void pop3_lock_give_back(struct pop3_module *module, struct pop3_lock *lock);
 
 #endif

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import time
 
+import psycopg2
 import pytest
 from mansio_test import policy_changes
 from mansio_test.lab import PASSWORD
@@ -117,6 +118,25 @@ def test_a_deny_ends_sessions_and_refuses_logins(governed, policy, second, scope
         assert is_let_in(governed, "pop3", user)
     policy("clear", "pop3", *words)
     until("it is allowed again", lambda: is_let_in(governed, "pop3", gone[0]))
+
+
+def test_a_busy_database_holds_up_nobody_s_end(governed, policy, second):
+    """Whatever has all connections that mail is served by, of both workers: a lock, slow searches."""
+    others = [("imap", user) for user in (ALPHA2, ALPHA3, BETA) for _ in range(16)]
+    waiting = "SELECT count(*) >= 16 FROM pg_locks WHERE NOT granted"
+    holder = psycopg2.connect(governed.cluster.dsn())
+    with guests(governed, *others) as busy, guests(
+        governed, ("pop3", ALPHA), ("imap", ALPHA)
+    ) as leaving:
+        try:
+            holder.cursor().execute("LOCK TABLE mansio.message_state IN ACCESS EXCLUSIVE MODE")
+            for guest in busy:
+                guest.send("c SELECT INBOX")
+            until("all are busy", lambda: governed.sql(waiting) == [["t"]], seconds=5)
+            said = policy("deny", "pop3", "imap", "--account", ALPHA)
+            all_ended(leaving, said, min(second, 1.5))
+        finally:
+            holder.close()
 
 
 def test_each_service_says_its_own_goodbye(governed, policy, second):
