@@ -428,7 +428,7 @@ const struct pg_statement pg_object_statements[] = {
          "SELECT sort, tenant_id, account_id FROM policy_accounts($1, $2, $3, $4)", "tttl", "tll",
          PG_SCOPE_ADMIN, NULL},
     AT(PG_SQL_STANDINGS_READ) =
-        {"standings_read", "SELECT " STANDING_COLUMNS " FROM standings_read($1, $2, $3)", "LLz",
+        {"standings_read", "SELECT " STANDING_COLUMNS " FROM standing_rows($1, $2, NULL, NULL, $3)", "LLz",
          STANDING_TYPES, PG_SCOPE_ADMIN, NULL},
 
     /* A key's parts: the tenant, empty for the platform; the name. */

@@ -1,5 +1,6 @@
 /*
- * Reading standings. Rows come in order: the default, zones, words, then whom they concern.
+ * Reading standings. Rows come in order: the default, zones, words, all credentials, then whom they
+ * concern, by number.
  *
  * Words are checked when they are written; should one be unreadable all the same (a zone that the
  * server has forgotten), it is read so that nobody gets in by it: an allow has no hours at all, a
@@ -7,12 +8,17 @@
  */
 #include "standing.h"
 
+#include <string.h>
+
 #include <mansio/error.h>
+#include <mansio/map.h>
 #include <mansio/str.h>
 
 #include "hours.h"
 #include "result.h"
 #include "standing_sql.h"
+
+enum { SPANS_MAX = 1024 * 1024 };
 
 /* A result while it is read. */
 struct reading {
@@ -23,6 +29,18 @@ struct reading {
     size_t zone_row, zone_count; /* the zones' rows */
     size_t word_row, word_count; /* the words', by number */
     const struct mansio_policy_word **words;
+    struct mansio_map *spans; /* struct spans by their texts: accounts' words say the same hours */
+    struct mansio_standing_credential *credentials;
+    const struct mansio_standing_credential **list; /* of them, in order */
+    const int64_t *owners;                          /* a credential's: ascending */
+    size_t credential_count, credential_next;
+};
+
+/* What hours in a zone come to. */
+struct spans {
+    uint32_t is_known;
+    const struct mansio_time_span *spans;
+    size_t count;
 };
 
 static uint32_t get_u32(const struct pg_result *result, size_t row, size_t column)
@@ -70,24 +88,64 @@ static int find_zone(const struct reading *reading, struct mansio_str name, stru
     return MANSIO_E_NOT_FOUND;
 }
 
-static int read_hours(const struct reading *reading, size_t row, struct mansio_policy_word *word)
+static int make_spans(const struct reading *reading, struct mansio_str text, struct mansio_str name,
+                      struct spans *out)
 {
     struct pg_hours hours;
     struct pg_zone zone;
+    int rc = find_zone(reading, name, &zone);
+    rc = rc < 0 ? rc : pg_hours_parse(reading->arena, text, &hours, NULL);
+    if (rc == MANSIO_E_NOT_FOUND || rc == MANSIO_E_INVALID) {
+        return 0;
+    }
+    out->is_known = 1;
+    return rc < 0 ? rc
+                  : pg_hours_spans(reading->arena, &hours, &zone, reading->until_us, &out->spans,
+                                   &out->count);
+}
+
+/* Each hours in each zone once: "hours, NUL, zone". */
+static int find_spans(const struct reading *reading, struct mansio_str text, struct mansio_str zone,
+                      struct spans **out)
+{
+    size_t len = text.len + 1 + zone.len;
+    char *bytes = mansio_arena_try_alloc(reading->arena, len);
+    if (bytes == NULL) {
+        return MANSIO_E_LIMIT;
+    }
+    struct mansio_str key = {bytes, len};
+    memcpy(bytes, text.ptr, text.len);
+    bytes[text.len] = '\0';
+    memcpy(bytes + text.len + 1, zone.ptr, zone.len);
+    *out = mansio_map_get(reading->spans, key);
+    if (*out != NULL) {
+        return 0;
+    }
+    struct spans *made = mansio_arena_try_alloc(reading->arena, sizeof *made);
+    if (made == NULL) {
+        return MANSIO_E_LIMIT;
+    }
+    *made = (struct spans){0};
+    int rc = make_spans(reading, text, zone, made);
+    rc = rc < 0 ? rc : mansio_map_put(reading->spans, key, made);
+    *out = made;
+    return rc < 0 ? rc : 0;
+}
+
+static int read_hours(const struct reading *reading, size_t row, struct mansio_policy_word *word)
+{
+    struct spans *spans = NULL;
     struct mansio_str text = pg_get_str(reading->result, row, PG_STANDING_HOURS);
     if (text.ptr == NULL) {
         return 0;
     }
-    int rc = find_zone(reading, pg_get_str(reading->result, row, PG_STANDING_ZONE), &zone);
-    rc = rc < 0 ? rc : pg_hours_parse(reading->arena, text, &hours, NULL);
-    if (rc == MANSIO_E_NOT_FOUND || rc == MANSIO_E_INVALID) {
-        word->has_hours = word->verb != MANSIO_POLICY_DENY;
-        return 0;
+    int rc = find_spans(reading, text, pg_get_str(reading->result, row, PG_STANDING_ZONE), &spans);
+    if (rc == 0) {
+        word->has_hours = spans->is_known || word->verb != MANSIO_POLICY_DENY;
+        word->hours = spans->spans;
+        word->hour_count = spans->count;
     }
-    word->has_hours = 1;
-    return rc < 0 ? rc
-                  : pg_hours_spans(reading->arena, &hours, &zone, reading->until_us, &word->hours,
-                                   &word->hour_count);
+    return rc;
 }
 
 static int read_word(const struct reading *reading, size_t row,
@@ -186,15 +244,15 @@ static int split_services(struct mansio_arena *arena, struct mansio_str text,
     return rc;
 }
 
-static int read_credentials(const struct reading *reading, size_t row,
-                            struct mansio_standing *standing)
+/* All of the result, in one row; none without that. */
+static int read_credentials(struct reading *reading, size_t row)
 {
     const int64_t *ids = NULL;
     const int64_t *versions = NULL;
     const int64_t *expires = NULL;
     const int32_t *kinds = NULL;
     const struct mansio_str *services = NULL;
-    size_t counts[5] = {0};
+    size_t counts[6] = {0};
     const struct pg_result *result = reading->result;
     struct mansio_arena *arena = reading->arena;
     int rc = pg_get_int64s(result, row, PG_STANDING_IDS, arena, &ids, &counts[0]);
@@ -203,6 +261,9 @@ static int read_credentials(const struct reading *reading, size_t row,
     rc = rc < 0 ? rc : pg_get_int32s(result, row, PG_STANDING_KINDS, arena, &kinds, &counts[2]);
     rc = rc < 0 ? rc : pg_get_int64s(result, row, PG_STANDING_EXPIRES, arena, &expires, &counts[3]);
     rc = rc < 0 ? rc : pg_get_strs(result, row, PG_STANDING_SERVICES, arena, &services, &counts[4]);
+    rc = rc < 0
+             ? rc
+             : pg_get_int64s(result, row, PG_STANDING_WORDS, arena, &reading->owners, &counts[5]);
     if (rc < 0) {
         return rc;
     }
@@ -211,28 +272,42 @@ static int read_credentials(const struct reading *reading, size_t row,
             return mansio_fail(MANSIO_E_UNAVAILABLE, "standing: credentials of different number");
         }
     }
-    const struct mansio_standing_credential **list =
-        mansio_arena_try_alloc(arena, (counts[0] + 1) * sizeof *list);
-    rc = list == NULL ? MANSIO_E_LIMIT : 0;
+    size_t room = counts[0] + 1;
+    reading->credentials = mansio_arena_try_alloc(arena, room * sizeof *reading->credentials);
+    reading->list = mansio_arena_try_alloc(arena, room * sizeof *reading->list);
+    rc = reading->credentials == NULL || reading->list == NULL ? MANSIO_E_LIMIT : 0;
     for (size_t i = 0; rc == 0 && i < counts[0]; i++) {
-        struct mansio_standing_credential *one = mansio_arena_try_alloc(arena, sizeof *one);
-        if (one == NULL) {
-            return MANSIO_E_LIMIT;
-        }
+        struct mansio_standing_credential *one = &reading->credentials[i];
         *one = (struct mansio_standing_credential){.size = sizeof *one,
                                                    .id = (uint64_t)ids[i],
                                                    .version = (uint64_t)versions[i],
                                                    .kind = (uint32_t)kinds[i],
                                                    .expires_us = expires[i]};
         rc = split_services(arena, services[i], one);
-        list[i] = one;
+        reading->list[i] = one;
     }
-    standing->credentials = list;
-    standing->credential_count = counts[0];
+    reading->credential_count = counts[0];
     return rc;
 }
 
-static int read_whom(const struct reading *reading, size_t row, struct mansio_standing *standing)
+/* Both come by number. */
+static void take_credentials(struct reading *reading, int64_t number,
+                             struct mansio_standing *standing)
+{
+    size_t at = reading->credential_next;
+    while (at < reading->credential_count && reading->owners[at] < number) {
+        at++;
+    }
+    standing->credentials = &reading->list[at];
+    while (at < reading->credential_count && reading->owners[at] == number) {
+        standing->credential_count++;
+        at++;
+    }
+    reading->credential_next = at;
+}
+
+static int read_whom(struct reading *reading, size_t row, int64_t number,
+                     struct mansio_standing *standing)
 {
     int rc = 0;
     if (!pg_is_null(reading->result, row, PG_STANDING_FACTS)) {
@@ -240,7 +315,7 @@ static int read_whom(const struct reading *reading, size_t row, struct mansio_st
                            &standing->account);
     }
     rc = rc < 0 ? rc : read_words(reading, row, standing);
-    rc = rc < 0 ? rc : read_credentials(reading, row, standing);
+    take_credentials(reading, number, standing);
     standing->is_ours = (uint32_t)pg_get_bool(reading->result, row, PG_STANDING_IS_OURS);
     return rc < 0 ? rc
                   : mansio_arena_copy(reading->arena,
@@ -283,14 +358,20 @@ static int read_common(struct reading *reading, size_t *out_row)
     for (size_t i = 0; rc == 0 && i < reading->word_count; i++) {
         rc = read_word(reading, reading->word_row + i, &reading->words[i]);
     }
-    *out_row = row;
+    if (rc == 0 && (row == rows ||
+                    pg_get_int32(result, row, PG_STANDING_WHAT) != PG_STANDING_OF_CREDENTIALS)) {
+        rc = mansio_fail(MANSIO_E_UNAVAILABLE, "standing: no credentials");
+    }
+    rc = rc < 0 ? rc : read_credentials(reading, row);
+    *out_row = row + 1;
     return rc;
 }
 
 int pg_standings_read(const struct pg_result *result, struct mansio_arena *arena,
                       const struct mansio_standing **out, size_t count)
 {
-    struct reading reading = {.result = result, .arena = arena};
+    struct reading reading = {
+        .result = result, .arena = arena, .spans = mansio_map_new(arena, SPANS_MAX)};
     size_t row = 0;
     size_t room = count > 0 ? count : 1;
     int rc = read_common(&reading, &row);
@@ -309,7 +390,7 @@ int pg_standings_read(const struct pg_result *result, struct mansio_arena *arena
         if (at >= room) {
             return mansio_fail(MANSIO_E_UNAVAILABLE, "standing: nobody asked for it");
         }
-        rc = read_whom(&reading, row, &standings[at]);
+        rc = read_whom(&reading, row, number, &standings[at]);
     }
     return rc;
 }

@@ -1,6 +1,6 @@
 /*
  * Rows that standings are made of, as all statements that give them have them: the columns of type
- * standing_row (sql/0004_policy.sql), facts spread out.
+ * standing_row (sql/0005_standings.sql), facts spread out.
  */
 #ifndef MANSIO_MODULES_POSTGRES_STANDING_SQL_H
 #define MANSIO_MODULES_POSTGRES_STANDING_SQL_H
@@ -49,7 +49,8 @@ enum pg_standing_what {
     PG_STANDING_HEAD = 0,
     PG_STANDING_OF_ZONE = 1,
     PG_STANDING_OF_WORD = 2,
-    PG_STANDING_OF_WHOM = 3,
+    PG_STANDING_OF_CREDENTIALS = 3,
+    PG_STANDING_OF_WHOM = 4,
 };
 
 #endif

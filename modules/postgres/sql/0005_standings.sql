@@ -13,14 +13,19 @@ DECLARE
     v_offset integer;
     v_other integer;
 BEGIN
-    FOR v_at, v_other IN
-        SELECT g, extract(epoch FROM (g AT TIME ZONE p_zone) - (g AT TIME ZONE 'UTC'))::integer
-        FROM generate_series(p_from, p_until, interval '6 hours') g
+    FOR v_at, v_known, v_other IN
+        SELECT z.g, z.known, z.seconds
+        FROM (SELECT y.*, lag(y.g) OVER w AS known, lag(y.seconds) OVER w AS was
+              FROM (SELECT g, extract(epoch FROM (g AT TIME ZONE p_zone)
+                                                 - (g AT TIME ZONE 'UTC'))::integer AS seconds
+                    FROM generate_series(p_from, p_until, interval '6 hours') g) y
+              WINDOW w AS (ORDER BY y.g)) z
+        WHERE z.seconds IS DISTINCT FROM z.was ORDER BY z.g
     LOOP
         IF v_offset IS NULL THEN
             instants := ARRAY[(extract(epoch FROM v_at) * 1000000)::bigint];
             offsets := ARRAY[v_other];
-        ELSIF v_other <> v_offset THEN
+        ELSE
             -- Between these two; to the second.
             WHILE v_at - v_known > interval '1 second' LOOP
                 v_middle := v_known + date_trunc('second', (v_at - v_known) / 2);
@@ -34,7 +39,6 @@ BEGIN
             instants := instants || (extract(epoch FROM v_at) * 1000000)::bigint;
             offsets := offsets || v_other;
         END IF;
-        v_known := v_at;
         v_offset := v_other;
     END LOOP;
 EXCEPTION WHEN invalid_parameter_value THEN
@@ -43,22 +47,10 @@ EXCEPTION WHEN invalid_parameter_value THEN
 END
 $$;
 
--- Networks as a word says them, names resolved: a tenant's words know its own names first, the
--- platform's and plans' (p_tenant NULL) the platform's alone, or a tenant could open its lock.
-CREATE FUNCTION networks_meant(p_tenant bigint, p_networks text[]) RETURNS text[]
-LANGUAGE sql STABLE AS $$
-    SELECT coalesce(array_agg(DISTINCT m.network), '{}')
-    FROM unnest(p_networks) AS said (network)
-    LEFT JOIN tenant_network t ON t.tenant_id = p_tenant AND t.name = said.network
-    LEFT JOIN platform_network p ON p.name = said.network
-    CROSS JOIN LATERAL unnest(CASE WHEN network_is_name(said.network)
-                                   THEN coalesce(t.networks, p.networks)
-                                   ELSE ARRAY[said.network] END) AS m (network)
-$$;
-
 -- What standings are made of. what: 0 the default (verb) and the span of time that is known
--- (instants); 1 a zone's offsets in it; 2 a word; 3 an account or a domain (number as asked), with
--- its words and credentials.
+-- (instants); 1 a zone's offsets in it; 2 a word; 3 all credentials (ids to services) and whose
+-- each is (words: numbers as asked), ascending; 4 an account or a domain (number as asked) and its
+-- words.
 CREATE TYPE standing_row AS (
     what integer, number bigint, facts account_facts, words bigint[], ids bigint[],
     versions bigint[], kinds integer[], expires bigint[], services text[], scope integer,
@@ -67,12 +59,16 @@ CREATE TYPE standing_row AS (
     instants bigint[], offsets integer[], is_ours boolean
 );
 
--- Of whoever has these tenants, plans, domains, accounts (0: none), numbered. The planner has no
--- choice but the indexes: it knows averages, and nothing of a new table.
-CREATE FUNCTION standing_rows(p_numbers bigint[], p_tenants bigint[], p_plans bigint[],
-                              p_domains bigint[], p_accounts bigint[], p_at timestamptz)
+-- Of these accounts, numbered from 1, or (where they are NULL) of this domain (0: none), as number
+-- 0. Each row is looked up once: of tables by their index alone (LATERAL with OFFSET 0), which are
+-- then joined by hashing: the planner has no choice, for it knows averages, nothing of a new table
+-- and not how many are asked for. What is forced looks dear to it, as if compiling were worth
+-- while; it isn't.
+CREATE FUNCTION standing_rows(p_tenants bigint[], p_accounts bigint[], p_tenant bigint,
+                              p_domain bigint, p_at timestamptz)
 RETURNS SETOF standing_row LANGUAGE plpgsql STABLE
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET jit = off SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+SET enable_bitmapscan = off SET enable_nestloop = off SET enable_mergejoin = off AS $$
 DECLARE
     v_at CONSTANT timestamptz := date_trunc('second', coalesce(p_at, clock_timestamp()));
     v_from CONSTANT timestamptz := v_at - interval '1 day';
@@ -83,45 +79,122 @@ DECLARE
 BEGIN
     RETURN QUERY
     WITH k AS MATERIALIZED (
-        SELECT u.* FROM unnest(p_numbers, p_tenants, p_plans, p_domains, p_accounts)
-            AS u (n, tenant_id, plan_id, domain_id, account_id)),
-    -- all but accounts' own
-    g AS MATERIALIZED (
-        SELECT 1 AS scope, NULL::bigint AS tenant_id, NULL::bigint AS plan_id,
-               NULL::bigint AS domain_id, ''::text AS owner, w.word_id, w.service, w.verb,
+        SELECT u.n, a.*
+        FROM unnest(p_tenants, p_accounts) WITH ORDINALITY AS u (tenant_id, account_id, n)
+        CROSS JOIN LATERAL (SELECT x.tenant_id, x.domain_id, x.account_id, x.local, x.plan_id,
+                                   x.state FROM account x
+                            WHERE x.tenant_id = u.tenant_id AND x.account_id = u.account_id
+                            OFFSET 0) a
+        UNION ALL
+        SELECT 0, p_tenant, p_domain, 0, NULL, NULL, NULL WHERE p_accounts IS NULL),
+    -- tenants, plans, domains: each once, with its words' numbers
+    t AS MATERIALIZED (
+        SELECT x.tenant_id, l.name, l.pool, l.state, l.plan_id,
+               coalesce(l.quota_reply, (SELECT y.quota_reply FROM platform y), 1)::integer AS reply,
+               coalesce(q.bytes, pq.bytes, 0) AS bytes,
+               coalesce(q.messages, pq.messages, 0) AS messages,
+               coalesce(q.message_bytes, pq.message_bytes, 0) AS message_bytes,
+               ARRAY(SELECT y.word_id FROM tenant_word y
+                     WHERE y.tenant_id = x.tenant_id AND coalesce(y.domain_id, 0) = 0
+                       AND coalesce(y.account_id, 0) = 0 ORDER BY y.service) AS words
+        FROM (SELECT DISTINCT k.tenant_id FROM k WHERE k.tenant_id <> 0) x
+        CROSS JOIN LATERAL (SELECT y.* FROM tenant y WHERE y.tenant_id = x.tenant_id OFFSET 0) l
+        LEFT JOIN LATERAL (SELECT y.* FROM tenant_quota y
+                           WHERE y.tenant_id = x.tenant_id OFFSET 0) q ON true
+        LEFT JOIN LATERAL (SELECT y.* FROM plan_quota y
+                           WHERE y.plan_id = l.plan_id OFFSET 0) pq ON true),
+    p AS MATERIALIZED (
+        SELECT x.plan_id, l.name, q.bytes, q.messages, q.message_bytes,
+               ARRAY(SELECT y.word_id FROM platform_word y WHERE coalesce(y.plan_id, 0) = x.plan_id
+                     ORDER BY y.service) AS words
+        FROM (SELECT k.plan_id FROM k WHERE k.plan_id IS NOT NULL
+              UNION SELECT t.plan_id FROM t WHERE t.plan_id IS NOT NULL) x
+        CROSS JOIN LATERAL (SELECT y.name FROM plan y WHERE y.plan_id = x.plan_id OFFSET 0) l
+        LEFT JOIN LATERAL (SELECT y.* FROM plan_quota y WHERE y.plan_id = x.plan_id OFFSET 0) q
+            ON true),
+    d AS MATERIALIZED (
+        SELECT x.tenant_id, x.domain_id, l.name, l.state,
+               ARRAY(SELECT y.word_id FROM tenant_word y
+                     WHERE y.tenant_id = x.tenant_id AND y.domain_id = x.domain_id
+                     ORDER BY y.service) AS words
+        FROM (SELECT DISTINCT k.tenant_id, k.domain_id FROM k WHERE k.domain_id <> 0) x
+        CROSS JOIN LATERAL (SELECT y.name, y.state FROM domain y
+                            WHERE y.tenant_id = x.tenant_id AND y.domain_id = x.domain_id
+                            OFFSET 0) l),
+    -- accounts' own words
+    s AS MATERIALIZED (
+        SELECT k.n, w.*
+        FROM k CROSS JOIN LATERAL (SELECT y.* FROM tenant_word y
+                                   WHERE y.tenant_id = k.tenant_id AND y.account_id = k.account_id
+                                   OFFSET 0) w
+        WHERE k.account_id <> 0),
+    o AS (
+        SELECT x.n, array_agg(x.word_id) AS words
+        FROM (SELECT s.n, s.word_id FROM s ORDER BY s.n, s.service) x GROUP BY x.n),
+    -- whom it concerns
+    f AS MATERIALIZED (
+        SELECT k.n, k.tenant_id, k.local || '@' || d.name AS address,
+               CASE WHEN k.account_id <> 0 THEN
+                   ROW(k.tenant_id, k.account_id, t.name, coalesce(p.name, ''),
+                       k.local || '@' || d.name, t.pool,
+                       greatest(t.state, d.state, k.state)::integer, t.reply,
+                       coalesce(q.bytes, CASE WHEN k.plan_id IS NOT NULL THEN p.bytes END,
+                                t.bytes),
+                       coalesce(q.messages, CASE WHEN k.plan_id IS NOT NULL THEN p.messages END,
+                                t.messages),
+                       coalesce(q.message_bytes,
+                                CASE WHEN k.plan_id IS NOT NULL THEN p.message_bytes END,
+                                t.message_bytes))::account_facts END AS facts,
+               v_platform || p.words || t.words || d.words || o.words AS words
+        FROM k
+        LEFT JOIN t ON t.tenant_id = k.tenant_id
+        LEFT JOIN p ON p.plan_id = coalesce(k.plan_id, t.plan_id)
+        LEFT JOIN d ON d.tenant_id = k.tenant_id AND d.domain_id = k.domain_id
+        LEFT JOIN o ON o.n = k.n
+        LEFT JOIN LATERAL (SELECT y.* FROM account_quota y
+                           WHERE y.tenant_id = k.tenant_id AND y.account_id = k.account_id
+                           OFFSET 0) q ON true),
+    w AS MATERIALIZED (
+        SELECT 1 AS scope, 0::bigint AS tenant_id, ''::text AS owner, w.word_id, w.service, w.verb,
                w.is_locked, w.networks, w.tls, w.mechanisms, w.credentials, w.hours, w.zone
         FROM platform_word w WHERE coalesce(w.plan_id, 0) = 0
         UNION ALL
-        SELECT 2, NULL, w.plan_id, NULL, p.name, w.word_id, w.service, w.verb, w.is_locked,
-               w.networks, w.tls, w.mechanisms, w.credentials, w.hours, w.zone
-        FROM (SELECT DISTINCT k.plan_id FROM k WHERE k.plan_id <> 0) x
-        JOIN platform_word w ON coalesce(w.plan_id, 0) = x.plan_id
-        JOIN plan p ON p.plan_id = w.plan_id
+        SELECT 2, 0, p.name, w.word_id, w.service, w.verb, w.is_locked, w.networks, w.tls,
+               w.mechanisms, w.credentials, w.hours, w.zone
+        FROM p CROSS JOIN LATERAL (SELECT y.* FROM platform_word y
+                                   WHERE coalesce(y.plan_id, 0) = p.plan_id OFFSET 0) w
         UNION ALL
-        SELECT 3, w.tenant_id, NULL, NULL, t.name, w.word_id, w.service, w.verb, w.is_locked,
-               w.networks, w.tls, w.mechanisms, w.credentials, w.hours, w.zone
-        FROM (SELECT DISTINCT k.tenant_id FROM k WHERE k.tenant_id <> 0) x
-        JOIN tenant_word w ON w.tenant_id = x.tenant_id AND coalesce(w.domain_id, 0) = 0
-                          AND coalesce(w.account_id, 0) = 0
-        JOIN tenant t ON t.tenant_id = w.tenant_id
+        SELECT 3, w.tenant_id, t.name, w.word_id, w.service, w.verb, w.is_locked, w.networks,
+               w.tls, w.mechanisms, w.credentials, w.hours, w.zone
+        FROM t CROSS JOIN LATERAL (SELECT y.* FROM tenant_word y
+                                   WHERE y.tenant_id = t.tenant_id
+                                     AND coalesce(y.domain_id, 0) = 0
+                                     AND coalesce(y.account_id, 0) = 0 OFFSET 0) w
         UNION ALL
-        SELECT 4, w.tenant_id, NULL, w.domain_id, d.name, w.word_id, w.service, w.verb,
-               w.is_locked, w.networks, w.tls, w.mechanisms, w.credentials, w.hours, w.zone
-        FROM (SELECT DISTINCT k.tenant_id, k.domain_id FROM k WHERE k.domain_id <> 0) x
-        JOIN tenant_word w ON w.tenant_id = x.tenant_id AND w.domain_id = x.domain_id
-        JOIN domain d ON d.tenant_id = w.tenant_id AND d.domain_id = w.domain_id),
-    s AS MATERIALIZED (
-        SELECT w.*, a.local || '@' || d.name AS owner
-        FROM (SELECT DISTINCT k.tenant_id, k.account_id FROM k WHERE k.account_id <> 0) x
-        JOIN tenant_word w ON w.tenant_id = x.tenant_id AND w.account_id = x.account_id
-        JOIN account a ON a.tenant_id = w.tenant_id AND a.account_id = w.account_id
-        JOIN domain d ON d.tenant_id = a.tenant_id AND d.domain_id = a.domain_id),
-    w AS (
-        SELECT g.scope, g.tenant_id, g.owner, g.word_id, g.service, g.verb, g.is_locked,
-               g.networks, g.tls, g.mechanisms, g.credentials, g.hours, g.zone FROM g
+        SELECT 4, w.tenant_id, d.name, w.word_id, w.service, w.verb, w.is_locked, w.networks,
+               w.tls, w.mechanisms, w.credentials, w.hours, w.zone
+        FROM d CROSS JOIN LATERAL (SELECT y.* FROM tenant_word y
+                                   WHERE y.tenant_id = d.tenant_id AND y.domain_id = d.domain_id
+                                   OFFSET 0) w
         UNION ALL
-        SELECT 5, s.tenant_id, s.owner, s.word_id, s.service, s.verb, s.is_locked,
-               s.networks, s.tls, s.mechanisms, s.credentials, s.hours, s.zone FROM s)
+        SELECT 5, s.tenant_id, f.address, s.word_id, s.service, s.verb, s.is_locked, s.networks,
+               s.tls, s.mechanisms, s.credentials, s.hours, s.zone
+        FROM s JOIN f ON f.n = s.n),
+    -- Networks as words say them, names resolved: a tenant's words know its own names first, the
+    -- platform's and plans' (tenant 0) the platform's alone, or a tenant could open its lock.
+    m AS (
+        SELECT x.tenant_id, x.networks, r.meant
+        FROM (SELECT DISTINCT w.tenant_id, w.networks FROM w WHERE w.networks IS NOT NULL) x
+        CROSS JOIN LATERAL (
+            SELECT coalesce(array_agg(DISTINCT e.network), '{}') AS meant
+            FROM unnest(x.networks) AS said (network)
+            CROSS JOIN LATERAL (
+                SELECT unnest(CASE WHEN network_is_name(said.network) THEN
+                    coalesce((SELECT y.networks FROM tenant_network y
+                              WHERE y.tenant_id = x.tenant_id AND y.name = said.network),
+                             (SELECT y.networks FROM platform_network y
+                              WHERE y.name = said.network))
+                    ELSE ARRAY[said.network] END)) AS e (network)) r)
     SELECT r.* FROM (
         SELECT 0, 0::bigint, NULL::account_facts, NULL::bigint[], NULL::bigint[], NULL::bigint[],
                NULL::integer[], NULL::bigint[], NULL::text[], NULL::integer,
@@ -132,64 +205,32 @@ BEGIN
                NULL::integer[], NULL::boolean
         UNION ALL
         SELECT 1, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-               NULL, NULL, NULL, NULL, NULL, z.zone, o.instants, o.offsets, NULL
+               NULL, NULL, NULL, NULL, NULL, z.zone, h.instants, h.offsets, NULL
         FROM (SELECT DISTINCT w.zone FROM w WHERE w.zone IS NOT NULL) z,
-             LATERAL zone_offsets(z.zone, v_from, v_until) o
+             LATERAL zone_offsets(z.zone, v_from, v_until) h
         UNION ALL
         SELECT 2, w.word_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, w.scope, w.verb,
-               w.is_locked, w.tls, w.credentials, w.service, w.owner,
-               CASE WHEN w.networks IS NOT NULL THEN networks_meant(w.tenant_id, w.networks) END,
+               w.is_locked, w.tls, w.credentials, w.service, w.owner, m.meant,
                w.networks IS NOT NULL, w.mechanisms, w.hours, w.zone, NULL, NULL, NULL
-        FROM w
+        FROM w LEFT JOIN m ON m.tenant_id = w.tenant_id AND m.networks = w.networks
         UNION ALL
-        SELECT 3, k.n, CASE WHEN k.account_id <> 0
-                            THEN account_facts_of(k.tenant_id, k.account_id) END,
-               v_platform
-               || ARRAY(SELECT x.word_id FROM platform_word x
-                        WHERE k.plan_id <> 0 AND coalesce(x.plan_id, 0) = k.plan_id
-                        ORDER BY x.service)
-               || ARRAY(SELECT x.word_id FROM tenant_word x
-                        WHERE x.tenant_id = k.tenant_id AND coalesce(x.domain_id, 0) = 0
-                          AND coalesce(x.account_id, 0) = 0 ORDER BY x.service)
-               || ARRAY(SELECT x.word_id FROM tenant_word x
-                        WHERE x.tenant_id = k.tenant_id AND x.domain_id = k.domain_id
-                        ORDER BY x.service)
-               || ARRAY(SELECT x.word_id FROM tenant_word x
-                        WHERE x.tenant_id = k.tenant_id AND x.account_id = k.account_id
-                        ORDER BY x.service),
-               c.ids, c.versions, c.kinds, c.expires, c.services, NULL, NULL, NULL, NULL, NULL,
-               NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, k.tenant_id <> 0
-        FROM k, LATERAL (
-            SELECT array_agg(x.credential_id ORDER BY x.label, x.credential_id) AS ids,
-                   array_agg(x.version ORDER BY x.label, x.credential_id) AS versions,
-                   array_agg(CASE x.label WHEN '' THEN 1 ELSE 2 END
-                             ORDER BY x.label, x.credential_id) AS kinds,
-                   array_agg(coalesce((extract(epoch FROM x.expires) * 1000000)::bigint, 0)
-                             ORDER BY x.label, x.credential_id) AS expires,
-                   array_agg(coalesce(array_to_string(x.services, ' '), '')
-                             ORDER BY x.label, x.credential_id) AS services
-            FROM credential x
-            WHERE x.tenant_id = k.tenant_id AND x.account_id = k.account_id) c) r
+        SELECT 3, 0, NULL, array_agg(x.n), array_agg(x.credential_id), array_agg(x.version),
+               array_agg(CASE x.label WHEN '' THEN 1 ELSE 2 END),
+               array_agg(coalesce((extract(epoch FROM x.expires) * 1000000)::bigint, 0)),
+               array_agg(coalesce(array_to_string(x.services, ' '), '')), NULL, NULL, NULL, NULL,
+               NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+        FROM (SELECT k.n, y.*
+              FROM k CROSS JOIN LATERAL (
+                  SELECT z.credential_id, z.version, z.label, z.expires, z.services
+                  FROM credential z
+                  WHERE z.tenant_id = k.tenant_id AND z.account_id = k.account_id OFFSET 0) y
+              WHERE k.account_id <> 0
+              ORDER BY k.n, y.label, y.credential_id) x
+        UNION ALL
+        SELECT 4, f.n, f.facts, f.words, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+               NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, f.tenant_id <> 0
+        FROM f) r
     ORDER BY 1, 2;
-END
-$$;
-
--- Of accounts: one row 3 for each that there is.
-CREATE FUNCTION standings_read(p_tenants bigint[], p_accounts bigint[], p_at timestamptz)
-RETURNS SETOF standing_row LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    k record;
-BEGIN
-    SELECT array_agg(u.n) AS numbers, array_agg(a.tenant_id) AS tenants,
-           array_agg(coalesce(a.plan_id, t.plan_id, 0)) AS plans,
-           array_agg(a.domain_id) AS domains, array_agg(a.account_id) AS accounts
-    INTO k
-    FROM unnest(p_tenants, p_accounts) WITH ORDINALITY AS u (tenant_id, account_id, n),
-         LATERAL (SELECT x.* FROM account x
-                  WHERE x.tenant_id = u.tenant_id AND x.account_id = u.account_id OFFSET 0) a
-    JOIN tenant t ON t.tenant_id = a.tenant_id;
-    RETURN QUERY SELECT r.* FROM standing_rows(k.numbers, k.tenants, k.plans, k.domains,
-                                               k.accounts, p_at) r;
 END
 $$;
 
@@ -197,24 +238,22 @@ $$;
 CREATE FUNCTION standings(p_tenants bigint[], p_accounts bigint[]) RETURNS SETOF standing_row
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = mansio, pg_temp AS $$
 BEGIN
-    RETURN QUERY SELECT r.* FROM standings_read(p_tenants, p_accounts, NULL) r;
+    RETURN QUERY SELECT r.* FROM standing_rows(p_tenants, p_accounts, NULL, NULL, NULL) r;
 END
 $$;
 
--- Of who names no account of a domain: its row 3 has number 0, its own name as owner.
+-- Of who names no account of a domain: its row 4 has number 0, its own name as owner.
 CREATE FUNCTION domain_standing(p_domain text) RETURNS SETOF standing_row
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = mansio, pg_temp AS $$
 DECLARE
     d record;
     r standing_row;
 BEGIN
-    SELECT m.tenant_id, m.domain_id, m.name, m.state, t.plan_id INTO d
-    FROM domain_meant(p_domain) m JOIN tenant t ON t.tenant_id = m.tenant_id;
-    FOR r IN SELECT * FROM standing_rows(ARRAY[0::bigint], ARRAY[coalesce(d.tenant_id, 0)],
-                                         ARRAY[coalesce(d.plan_id, 0)],
-                                         ARRAY[coalesce(d.domain_id, 0)], ARRAY[0::bigint], NULL)
+    SELECT m.tenant_id, m.domain_id, m.name, m.state INTO d FROM domain_meant(p_domain) m;
+    FOR r IN SELECT * FROM standing_rows(NULL, NULL, coalesce(d.tenant_id, 0),
+                                         coalesce(d.domain_id, 0), NULL)
     LOOP
-        IF r.what = 3 THEN
+        IF r.what = 4 THEN
             r.owner := coalesce(d.name, '');
             r.is_ours := coalesce(d.state = 1, false);
         END IF;
@@ -276,8 +315,7 @@ BEGIN
 END
 $$;
 
-GRANT EXECUTE ON FUNCTION zone_offsets, networks_meant, standing_rows,
-    standings_read, account_facts_of TO mansio_door, mansio_admin;
+GRANT EXECUTE ON FUNCTION zone_offsets, standing_rows TO mansio_door, mansio_admin;
 GRANT CREATE ON SCHEMA mansio TO mansio_door;
 RESET ROLE;
 ALTER FUNCTION standings OWNER TO mansio_door;
