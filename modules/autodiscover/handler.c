@@ -160,8 +160,10 @@ static struct mansio_str charset_of(const struct asking *a)
 static int redirect(const struct asking *a)
 {
     struct mansio_str asked = a->http->host(a->request), to = setting(a, "redirect"), url;
+    int is_made = mansio_str_find(to, MANSIO_STR("%d")) >= 0; /* of the domain, which is a name */
 
-    if (!autodiscover_host_is_plain(asked)) {
+    if ((to.len == 0 || is_made) && (!autodiscover_host_is_plain(asked) ||
+                                     (is_made && mansio_str_starts(asked, MANSIO_STR("["))))) {
         count(a, AUTODISCOVER_METRIC_INVALID);
         return put_text(a, 400, MANSIO_STR("A Host is needed.\n"));
     }

@@ -2,6 +2,7 @@
 the programs ask, and what policy and listeners leave in the answers."""
 
 import contextlib
+import socket
 import subprocess
 import time
 import urllib.parse
@@ -28,7 +29,7 @@ from mansio_test.discovery import (
     pox_request,
     thunderbird,
 )
-from mansio_test.lab import PASSWORD
+from mansio_test.lab import HOST, PASSWORD
 from mansio_test.wait import until
 
 USER = "user1@alpha.test"
@@ -141,6 +142,33 @@ def test_outlook_without_tls(lab, world):
     # A proxy may do TLS for us.
     answer = pox_ask(world, "http://autodiscover.alpha.test" + POX_PATH, USER)
     assert set(pox_read(answer)) == set(KINDS)
+
+
+def test_outlook_is_sent_to_places_that_there_can_be(lab, world):
+    """A place that is configured needs no Host; one that is made of the domain needs a name in it."""
+
+    def answer(line):
+        with socket.create_connection((HOST, lab.port("http")), timeout=60) as end:
+            end.sendall(f"GET {POX_PATH} {line}\r\nConnection: close\r\n\r\n".encode())
+            head = end.makefile("rb").read().decode().split("\r\n\r\n")[0]
+        found = [field for field in head.split("\r\n") if field.startswith("Location: ")]
+        return head.split(" ")[1], "".join(found).removeprefix("Location: ").removesuffix(POX_PATH)
+
+    place = f"localhost:{lab.port('https')}"
+    for line in ("HTTP/1.0", "HTTP/1.1\r\nHost: [::1]"):
+        assert answer(line) == ("302", f"https://{place}")
+    text = lab.node.config_path.read_text()
+    assert text.count(f'redirect: "{place}"') == 1
+    try:
+        lab.node.config_path.write_text(text.replace(place, "autodiscover.%d"))
+        lab.node.mansioctl("reload")
+        named = "HTTP/1.1\r\nHost: autodiscover.alpha.test"
+        assert [answer(named) for _ in range(4)] == [("302", "https://autodiscover.alpha.test")] * 4
+        for line in ("HTTP/1.0", "HTTP/1.1\r\nHost: [::1]"):
+            assert answer(line) == ("400", "")
+    finally:
+        lab.node.config_path.write_text(text)
+        lab.node.mansioctl("reload")
 
 
 def test_outlook_errors(world):
