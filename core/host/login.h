@@ -29,7 +29,11 @@ struct core_login {
     const char *why;   /* static: why it is denied, for the log */
     const char *scope; /* static: whose word of policy it was; NULL: nobody's */
     int is_refused;    /* right, but it may not come in */
-    int64_t judged_us; /* when it was found out whether it is right */
+    int64_t begun_us;
+    /* What the answer to a failure waits from: a password's from when the attempt began; that of an
+     * exchange from when it was found out, or a client could sit out the wait in the midst of it.
+     * 0: not known yet. */
+    int64_t waits_from_us;
 };
 
 /* Take the settings (login_settings.c); replaces those before. Keeps no pointer into @p config. */

@@ -524,6 +524,27 @@ static void test_failures_wait(void **state)
     assert_int_equal(rc, MANSIO_E_DENIED);
 }
 
+/* Who waits is answered so long after the attempt began, right or wrong: what was to do for it
+ * doesn't show. */
+static void test_what_judging_took_is_part_of_the_wait(void **state)
+{
+    (void)state;
+    int quick = 0, wrong = 0, refused = 0, rc = 0;
+    node.config.login.delay_us = 2000;
+    node.config.login.delay_max_us = 2000;
+    assert_int_equal(attempt("user@alpha.test", "pencil"), 0); /* what is kept is kept now */
+    judges.slow_us = 2000; /* who runs so long is made to pause, whatever he does then */
+    quick = count_suspensions("user@alpha.test", "wrong", &rc);
+    assert_int_equal(core_login_configure(&node.config), 0);
+    assert_int_equal(attempt("user@alpha.test", "pencil"), 0);
+    wrong = count_suspensions("user@alpha.test", "wrong", &rc);
+    assert_int_equal(rc, MANSIO_E_DENIED);
+    refused = count_suspensions("held@alpha.test", "secret", &rc);
+    assert_int_equal(rc, MANSIO_E_DENIED);
+    assert_int_equal(wrong, quick);
+    assert_int_equal(refused, quick);
+}
+
 /* ---- cancellation ---- */
 
 static void cancel_everywhere(const char *name, const char *password)
@@ -651,6 +672,7 @@ int main(void)
         TEST(test_throttled_by_account),
         TEST(test_throttled_in_parallel),
         TEST(test_failures_wait),
+        TEST(test_what_judging_took_is_part_of_the_wait),
         TEST(test_cancelled_at_each_suspension),
         TEST(test_upgrades),
         TEST(test_registry),

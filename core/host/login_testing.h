@@ -263,6 +263,7 @@ static struct {
     int keys;           /* how often for keys */
     int result;         /* of the first, if not 0 */
     int lets_nobody_in; /* a broken module */
+    int64_t slow_us;    /* how long the first takes */
     int others_fail;    /* so many tries with user's name that end while one is judged */
 } judges;
 
@@ -302,6 +303,8 @@ static int judge_one(struct mansio_instance *instance, const struct mansio_login
     int rc = mansio_fiber_yield();
     if (rc < 0 || judges.result < 0) {
         return rc < 0 ? rc : judges.result;
+    }
+    for (int64_t from_us = mansio_now_us(); mansio_now_us() - from_us < judges.slow_us;) {
     }
     for (int i = 0; i < judges.others_fail; i++) {
         const struct core_throttle_who who = {.address = mansio_str_from_cstr(channel.network),
