@@ -1,6 +1,6 @@
 /*
- * Commands about passwords: set, new, make. Their stored form is made by an auth module, in this
- * process; what is typed or piped in is wiped and never leaves it.
+ * Commands about passwords: set, new, change, make. Their stored form is made by an auth module, in
+ * this process; what is typed or piped in is wiped and never leaves it.
  */
 #include "core/ctl/admin.h"
 #include "core/ctl/app_password.h"
@@ -350,6 +350,18 @@ static int ask_and_make(struct core_ctl *ctl, const struct core_ctl_args *args,
     return rc == 0 ? make_stored(ctl, mansio_secret_bytes(password), making) : rc;
 }
 
+static int show_changed(struct core_ctl *ctl, const struct core_ctl_args *args)
+{
+    if (!ctl->is_json) {
+        return CORE_CTL_OK;
+    }
+    json_t *done =
+        json_pack("{s:s, s:s, s:s}", "done", "changed", "kind", "credential", "key", args->operand);
+    int exit_code = done != NULL ? core_ctl_show_json(ctl, done) : CORE_CTL_OK;
+    json_decref(done);
+    return exit_code;
+}
+
 int core_ctl_cmd_password_set(struct core_ctl *ctl, const struct core_ctl_args *args)
 {
     const char *stored = core_ctl_option(args, "--stored");
@@ -373,17 +385,59 @@ int core_ctl_cmd_password_set(struct core_ctl *ctl, const struct core_ctl_args *
     if (rc == 0) {
         rc = store(ctl, args, &making);
     }
-    if (rc < 0) {
-        return core_ctl_failed(ctl, rc);
+    return rc < 0 ? core_ctl_failed(ctl, rc) : show_changed(ctl, args);
+}
+
+/* ---- what it is good for, alone -----------------------------------------------------------------
+ */
+
+/* An option that gives a value, and the switch that takes it away. */
+static int read_limit(struct core_ctl *ctl, const struct core_ctl_args *args, const char *option,
+                      const char *away,
+                      int (*read)(struct mansio_arena *arena, const char *text,
+                                  struct mansio_field *out),
+                      struct making *making)
+{
+    const char *text = core_ctl_option(args, option);
+    if (core_ctl_option(args, away) != NULL) {
+        if (text != NULL) {
+            return mansio_fail(MANSIO_E_INVALID, "%s and %s exclude each other", option, away);
+        }
+        text = "";
     }
-    if (!ctl->is_json) {
-        return CORE_CTL_OK;
+    return text == NULL ? 0 : read(ctl->arena, text, &making->limits[making->limit_count++]);
+}
+
+int core_ctl_cmd_password_change(struct core_ctl *ctl, const struct core_ctl_args *args)
+{
+    struct core_ctl_admin *admin = ctl->admin;
+    struct whose whose = take_apart(mansio_str_from_cstr(args->operand));
+    struct mansio_actor actor = core_ctl_actor(ctl, args);
+    struct making making = {.limit_count = 0};
+    int rc = whose.label.len > 0
+                 ? 0
+                 : mansio_fail(MANSIO_E_INVALID,
+                               "%s: app passwords alone can be changed so: USER@DOMAIN#LABEL",
+                               args->operand);
+    if (rc == 0) {
+        rc = read_limit(ctl, args, "--services", "--all-services", read_services, &making);
     }
-    json_t *done =
-        json_pack("{s:s, s:s, s:s}", "done", "changed", "kind", "credential", "key", args->operand);
-    int exit_code = done != NULL ? core_ctl_show_json(ctl, done) : CORE_CTL_OK;
-    json_decref(done);
-    return exit_code;
+    if (rc == 0) {
+        rc = read_limit(ctl, args, "--expires", "--no-expires", read_expiry, &making);
+    }
+    if (rc == 0 && making.limit_count == 0) {
+        rc = mansio_fail(MANSIO_E_INVALID, "what is to change: --services NAME,..., "
+                                           "--all-services, --expires TIME or --no-expires");
+    }
+    if (rc == 0) {
+        rc = CORE_CTL_OFFERED(ctl, object_set);
+    }
+    if (rc == 0) {
+        rc = admin->directory.object_set(
+            admin->instance, &actor, MANSIO_OBJECT_CREDENTIAL, mansio_str_from_cstr(args->operand),
+            making.limits, making.limit_count, core_ctl_deadline(ctl, CORE_CTL_STEP_US));
+    }
+    return rc < 0 ? core_ctl_failed(ctl, rc) : show_changed(ctl, args);
 }
 
 /* ---- an app password made here ------------------------------------------------------------------

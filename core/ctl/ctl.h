@@ -102,6 +102,7 @@ int core_ctl_cmd_object_show(struct core_ctl *ctl, const struct core_ctl_args *a
 int core_ctl_cmd_object_remove(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_audit_verify(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_password_make(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_password_change(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_password_new(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_password_set(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_policy_allow(struct core_ctl *ctl, const struct core_ctl_args *args);

@@ -463,6 +463,45 @@ def test_limits_of_app_passwords_alone(ctl):
     ctl("password", "remove", f"{account}#x")
 
 
+def test_limits_of_app_passwords_change_without_their_secret(lab, ctl):
+    account = "user3@alpha.test"
+    key = f"{account}#changed"
+    password = ctl.json("password", "new", key, "--services", "imap")["password"]
+    with pytest.raises(poplib.error_proto):
+        lab.pop3(account, password)
+    change = ("password", "change", key)
+    assert ctl.json(*change, "--services", "pop3", "--expires", "1w")["done"] == "changed"
+    row = ctl.json("password", "show", key)
+    assert row["services"] == ["pop3"] and row["expires"]
+    lab.pop3(account, password).quit()
+    ctl(*change, "--all-services")
+    after = ctl.json("password", "show", key)
+    assert not after.get("services") and after["expires"] == row["expires"]
+    ctl(*change, "--services", "imap,pop3", "--no-expires")
+    after = ctl.json("password", "show", key)
+    assert after["services"] == ["imap", "pop3"] and not after.get("expires")
+    # Sessions that it is no longer good for end; the secret is the same all the time.
+    box = lab.imap(account, password)
+    ctl(*change, "--services", "pop3", "--reason", "too much")
+    with pytest.raises((box.abort, box.error, OSError)):
+        for _ in range(100):
+            box.noop()
+            time.sleep(0.05)
+    lab.pop3(account, password).quit()
+    for words in (
+        change,
+        (*change, "--services", "imap", "--all-services"),
+        (*change, "--expires", "1d", "--no-expires"),
+        (*change, "--expires", "2020-01-01T00:00:00Z"),
+        (*change, "--services", "POP3"),
+        ("password", "change", account, "--all-services"),
+    ):
+        ctl(*words, exit=USAGE)
+    ctl("password", "change", f"{account}#none", "--all-services", exit=NOT_FOUND)
+    assert ctl.json("password", "show", key)["services"] == ["pop3"]
+    ctl("password", "remove", key)
+
+
 def test_audit_verify_finds_what_was_tampered_with(lab, ctl):
     ctl("policy", "deny", "pop3", "--tenant", "beta", "--reason", "for the log")
     result = ctl.json("audit", "verify")
