@@ -7,6 +7,7 @@ be told apart can be told apart each time.
 """
 
 import base64
+import http.client
 import os
 import random
 import socket
@@ -14,6 +15,7 @@ import time
 
 import pytest
 from mansio_test.box import HOST
+from mansio_test.discovery import CONFIG_PATH, POX_PATH, pox_request
 from mansio_test.lab import PASSWORD
 from mansio_test.ranks import told_apart
 
@@ -72,7 +74,7 @@ def slow(make_lab):
         lines.append(f"password set {user} --password {PASSWORD}")
     for label in ("phone", "tablet"):
         lines.append(f"password set {MANY}#{label} --password app-{label}")
-    lab.node.batch(lines + ["policy allow imap pop3 submission --platform"])
+    lab.node.batch(lines + ["policy allow imap pop3 submission autodiscover --platform"])
     return lab
 
 
@@ -161,6 +163,39 @@ def smtp_scram(lab, user, _):
 WAYS = {"imap": imap, "pop3": pop3, "smtp-plain": smtp_plain, "smtp-scram": smtp_scram}
 
 
+def discovered(lab, host, method, target, body=None):
+    """Who asks what servers there are, and says not who he is. The answer's length must not tell
+    either: names are all of one."""
+    fields = {"Host": host, "Content-Type": "text/xml; charset=utf-8"} if body else {"Host": host}
+    connection = http.client.HTTPConnection(HOST, lab.port("http"), timeout=60)
+    try:
+        connection.connect()
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        begun = time.perf_counter()
+        connection.request(method, target, body=body, headers=fields)
+        answer = connection.getresponse()
+        text = answer.read()
+        taken = time.perf_counter() - begun
+    finally:
+        connection.close()
+    assert answer.status == 200 and b"imap" in text.lower(), (answer.status, text)
+    return taken
+
+
+def pox(lab, user, _):
+    host = "autodiscover." + user.partition("@")[2]
+    return discovered(lab, host, "POST", POX_PATH, pox_request(user))
+
+
+def autoconfig(lab, user, _):
+    host = "autoconfig." + user.partition("@")[2]
+    query = "?emailaddress=" + user.replace("@", "%40")
+    return discovered(lab, host, "GET", CONFIG_PATH + query)
+
+
+DISCOVERY = {"pox": pox, "autoconfig": autoconfig}
+
+
 def measure(lab, way, user, tries):
     """Seconds of missing and of existing accounts, interleaved, who comes first by lot."""
     rng = random.Random()
@@ -213,6 +248,17 @@ def test_missing_accounts_take_no_other_time(slow, long, way, user):
     if user != IDLE:
         known(slow, user)
     apart = check(lambda: measure(slow, WAYS[way], user, 1000 if long else 120))
+    assert not apart, f"{way}, {user}: {apart}"
+
+
+@pytest.mark.parametrize("user", (MEMBER, IDLE))
+@pytest.mark.parametrize("way", DISCOVERY)
+def test_discovery_takes_no_other_time(slow, long, way, user):
+    if not long and user != MEMBER:
+        pytest.skip("the others with --long")
+    if user != IDLE:
+        known(slow, user)
+    apart = check(lambda: measure(slow, DISCOVERY[way], user, 1000 if long else 120))
     assert not apart, f"{way}, {user}: {apart}"
 
 
