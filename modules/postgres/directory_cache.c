@@ -131,6 +131,8 @@ struct pg_cache *pg_cache_new(struct pg *pg)
     cache->answers = mansio_map_new(arena, ENTRIES_MAX);
     cache->pool = pg_pool_new(pg, PG_ROLE_SERVING, "epoch", 1);
     cache->standings = pg_pool_new(pg, PG_ROLE_SERVING, "standings", STANDINGS_CONNS);
+    pg_pool_be_eager(cache->pool);
+    pg_pool_be_eager(cache->standings);
     cache->read_us = INT64_MIN / 2;
     cache->told_us = INT64_MIN / 2;
     int rc = mansio_bus_subscribe(arena, MANSIO_STR("directory"), HINTS_MAX, &cache->hints);

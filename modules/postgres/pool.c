@@ -22,6 +22,7 @@
 #define DRAIN_US       (5 * MANSIO_SECOND)
 #define BACKOFF_MIN_US (100 * MANSIO_MS)
 #define BACKOFF_MAX_US (5 * MANSIO_SECOND)
+#define EAGER_MAX_US   (200 * MANSIO_MS)
 #define KEEPER_US      (10 * MANSIO_SECOND)
 #define CLOSE_US       (5 * MANSIO_SECOND)
 #define CLOSE_LOOK_US  (5 * MANSIO_MS)
@@ -156,7 +157,7 @@ static int opener(void *arg)
             break; /* somebody else is trying already */
         }
         rc = mansio_fiber_sleep_until(mansio_deadline_in(jittered(pause_us)));
-        pause_us = pause_us * 2 > BACKOFF_MAX_US ? BACKOFF_MAX_US : pause_us * 2;
+        pause_us = pause_us * 2 > pool->pause_max_us ? pool->pause_max_us : pause_us * 2;
         if (rc < 0) {
             break;
         }
@@ -232,11 +233,17 @@ struct pg_pool *pg_pool_new(struct pg *pg, enum pg_role role, const char *name, 
     pool->role = role;
     pool->name = name;
     pool->size = size;
+    pool->pause_max_us = BACKOFF_MAX_US;
     pool->group = mansio_group_new(name);
     pool->parked = mansio_event_new(arena);
     /* Without the keeper idle connections stay: no harm that anybody would notice. */
     (void)!mansio_group_spawn(pool->group, "postgres keeper", keeper, pool, NULL);
     return pool;
+}
+
+void pg_pool_be_eager(struct pg_pool *pool)
+{
+    pool->pause_max_us = EAGER_MAX_US;
 }
 
 void pg_pool_resize(struct pg_pool *pool, size_t size)

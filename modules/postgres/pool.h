@@ -32,6 +32,10 @@ struct pg_pool *pg_pool_new(struct pg *pg, enum pg_role role, const char *name, 
  * NULL does nothing. @yields yes */
 void pg_pool_close(struct pg_pool *pool);
 
+/* From now on, have a server that was away back within a fraction of a second, not of its pauses:
+ * for the few connections that changes are seen on. @yields no */
+void pg_pool_be_eager(struct pg_pool *pool);
+
 /* Another size, from now on; what is too many goes as it is given back. @yields no */
 void pg_pool_resize(struct pg_pool *pool, size_t size);
 

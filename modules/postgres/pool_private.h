@@ -24,7 +24,8 @@ struct pg_pool {
     size_t users;         /* fibers within pg_borrow() */
     struct pg_conn *idle; /* latest first */
     struct pg_waiter *first, *last;
-    int is_away; /* the last try failed: a fiber goes on trying */
+    int64_t pause_max_us; /* between tries */
+    int is_away;          /* the last try failed: a fiber goes on trying */
     int is_closing;
     int away_code;
     char away[256]; /* why */
