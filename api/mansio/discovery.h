@@ -44,7 +44,8 @@ struct mansio_offers {
  * there: conditions that depend on how somebody will log in count as met if there is a way to meet
  * them.
  *
- * @param arena        owns what @p out points to
+ * @param arena        owns what @p out points to, but for texts of the configuration, which live as
+ * long as the process
  * @param domain       of the address asked about, as written
  * @param deadline_us  monotonic time
  * @param out          its size set

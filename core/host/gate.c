@@ -66,6 +66,13 @@ static int has_credential(const struct core_standing *standing, struct mansio_st
     return 0;
 }
 
+int core_gate_credential_serves(const struct core_standing *standing, struct mansio_str service,
+                                const struct core_session_way *way, int64_t now_us)
+{
+    int64_t until_us = INT64_MAX;
+    return has_credential(standing, service, way, now_us, &until_us);
+}
+
 static void judge_words(const struct core_standing *standing, struct mansio_str service,
                         const struct core_session_way *way, int64_t now_us,
                         struct core_gate_verdict *out)

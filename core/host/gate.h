@@ -41,6 +41,11 @@ void core_gate_verdict(const struct core_standing *standing, struct mansio_str s
                        const struct core_session_way *way, int64_t now_us,
                        struct core_gate_verdict *out);
 
+/* 1 if the credential that let a session in is still worth something, and good for a service: an
+ * app password may be for some alone. Pure. */
+int core_gate_credential_serves(const struct core_standing *standing, struct mansio_str service,
+                                const struct core_session_way *way, int64_t now_us);
+
 /* Judge the sessions of an account again, those that were let in; end who no longer passes. How
  * many. */
 size_t core_gate_judge_again(struct core_standing *standing);

@@ -187,7 +187,8 @@ void core_offers_fini(void)
 struct asking {
     struct mansio_session *session;
     struct mansio_arena *arena;
-    const struct core_policy *policy; /* NULL: nobody tells words; all is allowed */
+    const struct core_policy *policy;     /* NULL: nobody tells words; all is allowed */
+    const struct core_standing *standing; /* of who asks; NULL: nobody's, or nobody tells it */
     struct core_network peer;
     uint32_t is_scram_ready;
 };
@@ -251,6 +252,14 @@ static int print_mechanisms(const struct asking *asking, const struct way *way,
     return mansio_buf_status(text);
 }
 
+/* Whoever asks with an app password is set up with it: what that isn't for is of no use to him. */
+static int is_served(const struct asking *asking, const struct way *way)
+{
+    return asking->standing == NULL ||
+           core_gate_credential_serves(asking->standing, way->service,
+                                       core_session_way(asking->session), mansio_wall_us());
+}
+
 static int list_offers(const struct asking *asking, struct mansio_offers *out)
 {
     struct mansio_offer *offers =
@@ -265,6 +274,9 @@ static int list_offers(const struct asking *asking, struct mansio_offers *out)
     for (size_t i = 0; i < table.count; i++) {
         const struct way *way = &table.ways[i];
         struct mansio_str mechanisms;
+        if (!is_served(asking, way)) {
+            continue;
+        }
         int rc = print_mechanisms(asking, way, &mechanisms);
         if (rc < 0) {
             return rc;
@@ -319,6 +331,7 @@ static int offer_to_somebody(struct asking *asking, int64_t deadline_us, struct 
         return rc < 0 ? rc
                       : mansio_fail(MANSIO_E_DENIED, "an account that isn't active (any more)");
     }
+    asking->standing = standing;
     asking->policy = standing->rules->policy;
     return list_offers(asking, out);
 }

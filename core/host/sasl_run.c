@@ -16,7 +16,7 @@
 enum { ARENA_CAP = 128 * 1024 };
 
 struct run {
-    const struct mansio_sasl_carrier *carrier;
+    const struct mansio_sasl_carrier *carrier; /* a copy, as large as we know it */
     struct mansio_sasl *sasl;
     struct mansio_arena *arena;
     int is_early; /* the answer to the first challenge is there already */
@@ -122,16 +122,22 @@ static int exchange(struct run *run)
     return rc;
 }
 
+/* What the first release's carriers hold: a module built for it gives no less. */
+static const size_t carrier_size_min =
+    offsetof(struct mansio_sasl_carrier, step_us) + sizeof(int64_t);
+
 int mansio_sasl_run(struct mansio_session *session, struct mansio_str mechanism,
-                    const struct mansio_sasl_carrier *carrier)
+                    const struct mansio_sasl_carrier *given)
 {
-    if (carrier->size < sizeof *carrier) {
+    struct mansio_sasl_carrier carrier = {0};
+    if (given->size < carrier_size_min) {
         return mansio_fail(MANSIO_E_BUG, "a carrier of %zu bytes: its size is not set",
-                           carrier->size);
+                           given->size);
     }
+    memcpy(&carrier, given, given->size < sizeof carrier ? given->size : sizeof carrier);
     struct mansio_arena *arena =
         mansio_arena_new(mansio_session_arena(session), "sasl.run", ARENA_CAP);
-    struct run run = {.carrier = carrier, .arena = arena};
+    struct run run = {.carrier = &carrier, .arena = arena};
     int rc = mansio_sasl_begin(session, mechanism, arena, &run.sasl);
     if (rc == 0) {
         rc = exchange(&run);

@@ -392,6 +392,17 @@ def test_who_logs_in_is_told_his_own(world):
         assert answer.status == 401
 
 
+def test_an_app_password_is_told_what_it_is_for(lab, world):
+    """A program that is set up with it should find nothing that would then refuse it."""
+    key = f"{OTHER}#phone"
+    lab.node.batch([f"password set {key} --services imap,autodiscover --password only-for-reading"])
+    try:
+        soon(world, (OTHER, "only-for-reading"), ("imap",), OTHER)
+        assert kinds(world, (OTHER, PASSWORD), OTHER) == set(KINDS)
+    finally:
+        lab.node.mansioctl("password", "remove", key)
+
+
 def test_policy_of_a_tenant(lab, world):
     assert kinds(world) == kinds(world, LOGIN) == set(KINDS)
     with word(lab, "deny", "pop3", "--tenant", "alpha"):
