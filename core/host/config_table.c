@@ -190,6 +190,11 @@ static const struct mansio_setting login_table[] = {
     MANSIO_SETTING(.name = "delay_max", .type = MANSIO_SETTING_DURATION,
                    .flags = MANSIO_SETTING_LIVE, .default_text = "5s", .min = 0,
                    .max = INT64_C(60000000), .help = "The longest that it waits"),
+    MANSIO_SETTING(.name = "beat", .type = MANSIO_SETTING_DURATION, .flags = MANSIO_SETTING_LIVE,
+                   .default_text = "20ms", .min = 0, .max = MANSIO_SECOND,
+                   .help = "Answers to failed logins leave at multiples of this after they began, "
+                           "so that small differences of what there was to do for them don't show; "
+                           "0: as soon as may be"),
     MANSIO_SETTING(.name = "use_every", .type = MANSIO_SETTING_DURATION,
                    .flags = MANSIO_SETTING_LIVE, .default_text = "5m", .min = 0,
                    .max = 86400 * MANSIO_SECOND,

@@ -126,8 +126,12 @@ int core_limit_enter(enum core_limit_id id, struct mansio_str key, uint64_t max,
     if (most == 0) {
         return 0;
     }
-    int rc = mansio_limit_acquire(names[id], key, most > UINT32_MAX ? UINT32_MAX : (uint32_t)most);
+    uint32_t cap = most > UINT32_MAX ? UINT32_MAX : (uint32_t)most;
+    int rc = mansio_limit_acquire(names[id], key, cap);
     *out_is_counted = rc == 0;
+    if (rc == MANSIO_E_LIMIT && mansio_limit_count(names[id], key) < cap) {
+        return 0; /* our table is full, which is not the peer's doing: it is let in uncounted */
+    }
     if (rc < 0) {
         core_count_limit(id);
     }

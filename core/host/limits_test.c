@@ -18,6 +18,7 @@
 #include "core/host/limit.h"
 #include "core/host/log.h"
 #include "core/host/session.h"
+#include "core/host/shm.h"
 #include "core/host/tarpit.h"
 #include "core/net/conn.h"
 
@@ -373,6 +374,34 @@ static void test_sessions(void **state)
     run_fiber(count_sessions, NULL);
 }
 
+/* A table that is full of what is open turns nobody away: it is ours, and too small. */
+static void test_a_full_table_refuses_nobody(void **state)
+{
+    (void)state;
+    uint64_t number = 0;
+    int is_counted = 1;
+    limits->max[CORE_LIMIT_SESSIONS_ACCOUNT] = 2;
+    configure();
+    /* Until the last key of a long row has found no room, and so its bucket has none. */
+    int rc = 0;
+    for (; rc == 0 && number < 4 * CORE_SHM_LIMITS_MAX; number++) {
+        rc = mansio_limit_acquire(core_limit_name(CORE_LIMIT_SESSIONS_ACCOUNT),
+                                  (struct mansio_str){(const char *)&number, sizeof number}, 2);
+    }
+    assert_int_equal(rc, MANSIO_E_LIMIT);
+    number--;
+    const struct mansio_str key = {(const char *)&number, sizeof number};
+    assert_int_equal(core_limit_enter(CORE_LIMIT_SESSIONS_ACCOUNT, key, 0, &is_counted), 0);
+    assert_int_equal(is_counted, 0);
+    /* Who has a place is counted as ever. */
+    const uint64_t first = 0;
+    const struct mansio_str known = {(const char *)&first, sizeof first};
+    assert_int_equal(core_limit_enter(CORE_LIMIT_SESSIONS_ACCOUNT, known, 0, &is_counted), 0);
+    assert_int_equal(is_counted, 1);
+    assert_int_equal(core_limit_enter(CORE_LIMIT_SESSIONS_ACCOUNT, known, 0, &is_counted),
+                     MANSIO_E_LIMIT);
+}
+
 /* ---- guesses ---- */
 
 static int miss(struct mansio_session *session)
@@ -480,10 +509,15 @@ static void test_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_peers),           TEST(test_counts_peers),
-        TEST(test_counts_accounts), TEST(test_windows),
-        TEST(test_sessions),        TEST(test_misses),
-        TEST(test_delays),          TEST(test_places_in_the_tarpit),
+        TEST(test_peers),
+        TEST(test_counts_peers),
+        TEST(test_counts_accounts),
+        TEST(test_windows),
+        TEST(test_sessions),
+        TEST(test_a_full_table_refuses_nobody),
+        TEST(test_misses),
+        TEST(test_delays),
+        TEST(test_places_in_the_tarpit),
         TEST(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

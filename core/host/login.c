@@ -427,7 +427,10 @@ static int punish(const struct core_login *login, int64_t deadline_us)
                                          : core_throttle_count(core_login_throttle(), &who);
     core_count_login(CORE_LOGIN_DENIED);
     log_failure(login, login->why, MANSIO_E_DENIED);
-    int rc = core_tarpit_wait(delay_us - (mansio_now_us() - login->waits_from_us), deadline_us);
+    int64_t spent_us = mansio_now_us() - login->waits_from_us;
+    int64_t beat_us = core_login_throttle()->beat_us;
+    int rc =
+        core_tarpit_wait(core_throttle_wait(delay_us, spent_us, beat_us) - spent_us, deadline_us);
     /* The same words for all. */
     return rc < 0 ? rc : mansio_fail(MANSIO_E_DENIED, "login denied");
 }

@@ -82,6 +82,7 @@ void core_login_domain_forget(void);
 struct core_throttle {
     uint32_t per_address, per_network, per_account, per_tenant; /* 0: no limit */
     int64_t window_us, delay_us, delay_max_us;
+    int64_t beat_us; /* see core_config_login */
 };
 
 /* By what an attempt is counted; what is empty isn't. */
@@ -98,6 +99,11 @@ MANSIO_MUST_CHECK int core_throttle_check(const struct core_throttle *throttle,
 /* Count a failure; how long its answer must wait. */
 int64_t core_throttle_count(const struct core_throttle *throttle,
                             const struct core_throttle_who *who);
+
+/* When the answer to a failure leaves, of an attempt on which so much was spent: after its delay,
+ * at the next beat. So what there was to do for a name shows only where it takes a beat more. From
+ * the attempt's beginning. Pure. */
+int64_t core_throttle_wait(int64_t delay_us, int64_t spent_us, int64_t beat_us);
 
 /* The same of who was right, but may not come in: counted against this account from this address,
  * not against all others there. To him all looks as if it were a failure. */

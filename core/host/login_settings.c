@@ -64,6 +64,7 @@ int core_login_configure(const struct core_config *config)
         .window_us = config->login.window_us,
         .delay_us = config->login.delay_us,
         .delay_max_us = config->login.delay_max_us,
+        .beat_us = config->login.beat_us,
     };
     core_login_domain_forget();
     return 0;

@@ -545,6 +545,46 @@ static void test_what_judging_took_is_part_of_the_wait(void **state)
     assert_int_equal(refused, quick);
 }
 
+static void test_answers_leave_at_beats(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t delay_us, spent_us, beat_us, wanted_us;
+    } rows[] = {
+        {0, 0, 0, 0},
+        {0, 700, 0, 700},
+        {250, 700, 0, 700},
+        {250, 70, 0, 250},
+        {0, 1, 20, 20},
+        {0, 20, 20, 20},
+        {0, 21, 20, 40},
+        {250000, 6000, 20000, 260000},
+        {5000, 6000, 20000, 20000},
+        {0, 6100, 20000, 20000},
+        {0, 19999, 20000, 20000},
+    };
+    for (size_t i = 0; i < MANSIO_COUNT(rows); i++) {
+        assert_int_equal(core_throttle_wait(rows[i].delay_us, rows[i].spent_us, rows[i].beat_us),
+                         rows[i].wanted_us);
+    }
+}
+
+/* A failure waits for its beat even where nothing else makes it wait. */
+static void test_a_failure_waits_for_its_beat(void **state)
+{
+    (void)state;
+    int rc = 0;
+    assert_int_equal(attempt("user@alpha.test", "pencil"), 0); /* what is kept is kept now */
+    int quick = count_suspensions("user@alpha.test", "wrong", &rc);
+    node.config.login.beat_us = 1000;
+    assert_int_equal(core_login_configure(&node.config), 0);
+    assert_int_equal(attempt("user@alpha.test", "pencil"), 0);
+    assert_int_equal(count_suspensions("user@alpha.test", "wrong", &rc), quick + 1);
+    assert_int_equal(rc, MANSIO_E_DENIED);
+    assert_int_equal(count_suspensions("nobody@alpha.test", "wrong", &rc), quick + 1);
+    assert_int_equal(rc, MANSIO_E_DENIED);
+}
+
 /* ---- cancellation ---- */
 
 static void cancel_everywhere(const char *name, const char *password)
@@ -673,6 +713,8 @@ int main(void)
         TEST(test_throttled_in_parallel),
         TEST(test_failures_wait),
         TEST(test_what_judging_took_is_part_of_the_wait),
+        TEST(test_answers_leave_at_beats),
+        TEST(test_a_failure_waits_for_its_beat),
         TEST(test_cancelled_at_each_suspension),
         TEST(test_upgrades),
         TEST(test_registry),

@@ -149,3 +149,9 @@ int64_t core_throttle_refuse(const struct core_throttle *throttle,
                window_us);
     return has_room ? delay_of(throttle, who) : throttle->delay_max_us;
 }
+
+int64_t core_throttle_wait(int64_t delay_us, int64_t spent_us, int64_t beat_us)
+{
+    int64_t least_us = spent_us > delay_us ? spent_us : delay_us;
+    return beat_us > 0 ? (least_us + beat_us - 1) / beat_us * beat_us : least_us;
+}
