@@ -1,8 +1,4 @@
-/*
- * hello: greets, lets in whoever may come, says back what it hears, and leaves when asked to. A
- * whole Mansio module.
- */
-#include <mansio/account.h>
+/* hello: greets, lets in who may, says back what it hears, and leaves. A whole Mansio module. */
 #include <mansio/error.h>
 #include <mansio/interface.h>
 #include <mansio/login.h>
@@ -14,31 +10,20 @@ static const struct mansio_setting hello_settings[] = {
                    .default_text = "Salve, viator", .max = 200, .help = "The first line we say."),
 };
 
-enum { HELLO_LINES };
+enum { LINES }; /* of the metrics */
 static const struct mansio_metric hello_metrics[] = {
-    [HELLO_LINES] =
-        MANSIO_METRIC(.name = "lines", .type = MANSIO_METRIC_COUNTER, .help = "Lines said back."),
+    MANSIO_METRIC(.name = "lines", .type = MANSIO_METRIC_COUNTER, .help = "Lines said back."),
 };
 
-/* "login NAME PASSWORD". Who that is, what guessing costs and whether policy lets them in here,
- * now, this way is the core's; so is ending the session once it no longer does. */
+/* "login NAME PASSWORD": who that is, what guessing costs, and policy, are the core's. */
 static int hello_login(struct mansio_session *session, struct mansio_str words)
 {
     struct mansio_stream *stream = mansio_session_stream(session);
     struct mansio_str name = MANSIO_STR_NONE;
-    if (mansio_session_account(session) != NULL) {
-        return mansio_stream_printf(stream, "Iam intus es\r\n");
-    }
     (void)mansio_str_split(&words, ' ', &name);
     int err = mansio_session_login(session, name, words, mansio_deadline_in(60 * MANSIO_SECOND));
-    if (err == 0) {
-        name = mansio_account_facts(mansio_session_account(session))->address;
-        return mansio_stream_printf(stream, "Intra, %.*s\r\n", MANSIO_STR_ARG(name));
-    }
-    return err == MANSIO_E_CANCELLED     ? err
-           : err == MANSIO_E_DENIED      ? mansio_stream_printf(stream, "Non licet\r\n")
-           : err == MANSIO_E_UNSUPPORTED ? mansio_stream_printf(stream, "Non sine TLS\r\n")
-                                         : mansio_stream_printf(stream, "Serius reveni\r\n");
+    const char *said = err == 0 ? "Intra" : err == MANSIO_E_DENIED ? "Non licet" : "Serius reveni";
+    return mansio_stream_printf(stream, "%s, %.*s\r\n", said, MANSIO_STR_ARG(name));
 }
 
 /* Runs in a fiber: reads top to bottom, as if it had the machine to itself, and blocks nobody. */
@@ -53,12 +38,11 @@ static int hello_serve(struct mansio_instance *instance, struct mansio_session *
         err = mansio_stream_read_line(stream, 1000, MANSIO_READ_IDLE | MANSIO_READ_BARE_LF, &line);
         if (err >= 0 && mansio_str_ieq(line, MANSIO_STR("quit"))) {
             return mansio_stream_printf(stream, "Vale\r\n");
-        }
-        if (err >= 0 && mansio_str_istarts(line, MANSIO_STR("login "))) {
+        } else if (err >= 0 && mansio_str_istarts(line, MANSIO_STR("login "))) {
             err = hello_login(session, mansio_str_sub(line, 6, SIZE_MAX));
         } else if (err >= 0 && (err = mansio_stream_write(stream, line)) >= 0) {
             err = mansio_stream_write(stream, MANSIO_STR("\r\n"));
-            mansio_metric_add(instance, HELLO_LINES, 1);
+            mansio_metric_add(instance, LINES, 1);
         }
     }
     return err; /* if somebody else ended it, the core says our goodbye */
@@ -71,13 +55,11 @@ static void hello_goodbye(struct mansio_instance *instance, struct mansio_sessio
     mansio_buf_printf(out, reason == MANSIO_REASON_DRAIN ? "Vale, come back\r\n" : "Vale\r\n");
 }
 
-static const struct mansio_protocol hello_protocol = {
-    .size = sizeof hello_protocol, "hello", hello_serve, hello_goodbye};
+static const struct mansio_protocol hello = {sizeof hello, "hello", hello_serve, hello_goodbye};
 
 static int hello_load(struct mansio_instance *instance)
 {
-    return mansio_interface_provide(instance, MANSIO_PROTOCOL, MANSIO_PROTOCOL_VERSION,
-                                    &hello_protocol);
+    return mansio_interface_provide(instance, MANSIO_PROTOCOL, MANSIO_PROTOCOL_VERSION, &hello);
 }
 
 MANSIO_MODULE("hello", "1.0", "", .summary = "Greets, lets in, and says back what it hears.",

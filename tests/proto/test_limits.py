@@ -237,7 +237,7 @@ def test_failed_logins_of_a_network(node):
 
 def test_a_tenant_whose_names_are_tried_is_slow_and_not_deaf(node):
     """The order of answers is what shows who waits."""
-    node.daemon.config["login"].update(failures_per_tenant=3, delay_max="30s")
+    node.daemon.config["login"].update(failures_per_tenant=3, delay="1ms", delay_max="30s")
     node.start()
     assert [failed(node, f"127.0.{n}.1") for n in (1, 2)] == ["denied"] * 2
     with From(node.porter, "127.0.3.1") as slow:
