@@ -74,8 +74,8 @@ struct core_limit_peer {
 CORE_EXPORT void core_limit_peer_of(const struct mansio_conn *conn, struct core_limit_peer *out);
 CORE_EXPORT struct mansio_str core_limit_network_key(const struct core_network *network);
 
-/* Count one in or out. Counts nothing, and says so in @p out_is_counted, where there is no limit, and
- * where the table has no room: that isn't the fault of whoever comes.
+/* Count one in or out. Counts nothing, and says so in @p out_is_counted, where there is no limit,
+ * and where the table has no room: that isn't the fault of whoever comes.
  * @p max  0: what the settings say. 0 or MANSIO_E_LIMIT. */
 CORE_EXPORT MANSIO_MUST_CHECK int core_limit_enter(enum core_limit_id id, struct mansio_str key,
                                                    uint64_t max, int *out_is_counted);

@@ -509,15 +509,9 @@ static void test_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_peers),
-        TEST(test_counts_peers),
-        TEST(test_counts_accounts),
-        TEST(test_windows),
-        TEST(test_sessions),
-        TEST(test_a_full_table_refuses_nobody),
-        TEST(test_misses),
-        TEST(test_delays),
-        TEST(test_places_in_the_tarpit),
+        TEST(test_peers),   TEST(test_counts_peers), TEST(test_counts_accounts),
+        TEST(test_windows), TEST(test_sessions),     TEST(test_a_full_table_refuses_nobody),
+        TEST(test_misses),  TEST(test_delays),       TEST(test_places_in_the_tarpit),
         TEST(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
