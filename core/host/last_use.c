@@ -17,6 +17,7 @@
 #include <mansio/time.h>
 
 #include "core/base/alloc.h"
+#include "core/base/list.h"
 #include "core/host/account.h"
 #include "core/host/log.h"
 #include "core/host/metrics_core.h"
@@ -38,17 +39,12 @@ enum place {
 
 struct record {
     uint64_t key[3]; /* tenant, account, credential */
-    struct record *next, *before;
+    struct core_list queue;
     enum place place;
     int64_t written_us; /* monotonic */
     int64_t at_us;      /* wall clock */
     uint8_t service_len, network_len;
     char service[SERVICE_MAX], network[NETWORK_MAX];
-};
-
-struct queue {
-    struct record *first, *last;
-    size_t count;
 };
 
 /* One a process. */
@@ -57,37 +53,22 @@ static struct {
     struct mansio_map *records;
     struct mansio_event *noted;
     int64_t every_us;
-    struct queue pending, written;
+    struct core_list pending, written; /* first come, first */
+    size_t pending_count;
 } state;
 
 /* ---- queues --------------------------------------------------------------------------------- */
 
-static void append(struct queue *queue, struct record *record)
+/* The first of a queue; NULL if it is empty. */
+static struct record *first_of(struct core_list *queue)
 {
-    record->next = NULL;
-    record->before = queue->last;
-    if (queue->last != NULL) {
-        queue->last->next = record;
-    } else {
-        queue->first = record;
-    }
-    queue->last = record;
-    queue->count++;
+    return core_list_is_empty(queue) ? NULL : CORE_CONTAINER(queue->next, struct record, queue);
 }
 
-static void take_out(struct queue *queue, struct record *record)
+static void take_out(struct record *record)
 {
-    if (record->before != NULL) {
-        record->before->next = record->next;
-    } else {
-        queue->first = record->next;
-    }
-    if (record->next != NULL) {
-        record->next->before = record->before;
-    } else {
-        queue->last = record->before;
-    }
-    queue->count--;
+    core_list_remove(&record->queue);
+    state.pending_count -= record->place == PLACE_PENDING;
 }
 
 static struct mansio_str key_of(const uint64_t key[3])
@@ -95,9 +76,9 @@ static struct mansio_str key_of(const uint64_t key[3])
     return (struct mansio_str){(const char *)key, 3 * sizeof key[0]};
 }
 
-static void drop(struct queue *queue, struct record *record)
+static void drop(struct record *record)
 {
-    take_out(queue, record);
+    take_out(record);
     (void)mansio_map_remove(state.records, key_of(record->key));
     core_free(record);
 }
@@ -105,7 +86,8 @@ static void drop(struct queue *queue, struct record *record)
 static void queue_up(struct record *record)
 {
     record->place = PLACE_PENDING;
-    append(&state.pending, record);
+    core_list_push_back(&state.pending, &record->queue);
+    state.pending_count++;
     mansio_event_set(state.noted);
 }
 
@@ -117,6 +99,8 @@ void core_last_use_configure(int64_t every_us)
         state.arena = mansio_arena_new(NULL, "last-use", 0);
         state.records = mansio_map_new(state.arena, CORE_LAST_USES_MAX);
         state.noted = mansio_event_new(state.arena);
+        core_list_init(&state.pending);
+        core_list_init(&state.written);
     }
     state.every_us = every_us;
 }
@@ -133,10 +117,11 @@ static uint8_t keep(char *out, size_t room, struct mansio_str text)
 /* Those that say nothing any more make room. NULL if there is none. */
 static struct record *add(const uint64_t key[3])
 {
-    while (state.written.first != NULL &&
+    struct record *oldest;
+    while ((oldest = first_of(&state.written)) != NULL &&
            (mansio_map_count(state.records) >= CORE_LAST_USES_MAX ||
-            mansio_now_us() - state.written.first->written_us >= state.every_us)) {
-        drop(&state.written, state.written.first);
+            mansio_now_us() - oldest->written_us >= state.every_us)) {
+        drop(oldest);
     }
     if (mansio_map_count(state.records) >= CORE_LAST_USES_MAX) {
         return NULL;
@@ -173,7 +158,7 @@ void core_last_use_note(const struct mansio_account_facts *facts, uint64_t crede
                 mansio_now_us() - record->written_us < state.every_us)) {
         return;
     } else if (record->place == PLACE_WRITTEN) {
-        take_out(&state.written, record);
+        take_out(record);
         queue_up(record);
     }
     record->at_us = mansio_wall_us();
@@ -183,7 +168,7 @@ void core_last_use_note(const struct mansio_account_facts *facts, uint64_t crede
 
 size_t core_last_use_pending(void)
 {
-    return state.pending.count;
+    return state.pending_count;
 }
 
 /* ---- writing -------------------------------------------------------------------------------- */
@@ -193,9 +178,9 @@ size_t core_last_use_pending(void)
 static size_t take_batch(struct record **records, struct mansio_credential_use *uses)
 {
     size_t count = 0;
-    while (count < BATCH_MAX && state.pending.first != NULL) {
-        struct record *record = state.pending.first;
-        take_out(&state.pending, record);
+    struct record *record;
+    while (count < BATCH_MAX && (record = first_of(&state.pending)) != NULL) {
+        take_out(record);
         record->place = PLACE_WRITING;
         records[count] = record;
         uses[count++] = (struct mansio_credential_use){
@@ -221,7 +206,7 @@ static void give_back(struct record **records, size_t count, int rc)
         } else {
             records[i]->place = PLACE_WRITTEN;
             records[i]->written_us = mansio_now_us();
-            append(&state.written, records[i]);
+            core_list_push_back(&state.written, &records[i]->queue);
         }
     }
     if (!is_kept) {
@@ -235,7 +220,7 @@ static void tell_failure(int rc)
     uint64_t held_back = 0;
     if (rc != MANSIO_E_CANCELLED && core_log_pass(&gate, &held_back)) {
         mansio_log(MANSIO_LOG_WARNING, "last-use-unwritten", MANSIO_KV_CODE("error", rc),
-                   MANSIO_KV_INT("waiting", state.pending.count),
+                   MANSIO_KV_INT("waiting", state.pending_count),
                    MANSIO_KV_INT("held_back", held_back), MANSIO_KV_END);
     }
 }
@@ -246,7 +231,7 @@ int core_last_use_flush(int64_t deadline_us)
     struct record **records = mansio_arena_alloc(arena, BATCH_MAX * sizeof *records);
     struct mansio_credential_use *uses = mansio_arena_alloc(arena, BATCH_MAX * sizeof *uses);
     int rc = 0;
-    while (rc == 0 && state.pending.first != NULL) {
+    while (rc == 0 && state.pending_count > 0) {
         const struct core_directory *directory = core_directory_current();
         size_t count = take_batch(records, uses);
         rc = directory == NULL || directory->table.credentials_used == NULL
@@ -283,17 +268,16 @@ int core_last_use_run(void *arg)
 void core_last_use_end(int64_t deadline_us)
 {
     int rc = core_last_use_flush(deadline_us);
-    if (rc < 0 && state.pending.count > 0) {
-        mansio_log(MANSIO_LOG_WARNING, "last-use-lost", MANSIO_KV_INT("count", state.pending.count),
+    if (rc < 0 && state.pending_count > 0) {
+        mansio_log(MANSIO_LOG_WARNING, "last-use-lost", MANSIO_KV_INT("count", state.pending_count),
                    MANSIO_KV_END);
     }
-    core_count(CORE_METRIC_USES_LOST, (int64_t)state.pending.count);
+    core_count(CORE_METRIC_USES_LOST, (int64_t)state.pending_count);
     if (state.arena != NULL) {
-        while (state.pending.first != NULL) {
-            drop(&state.pending, state.pending.first);
-        }
-        while (state.written.first != NULL) {
-            drop(&state.written, state.written.first);
+        struct record *record;
+        while ((record = first_of(&state.pending)) != NULL ||
+               (record = first_of(&state.written)) != NULL) {
+            drop(record);
         }
         mansio_arena_free(state.arena);
     }
