@@ -37,11 +37,6 @@ void core_channel_limit_peer(const struct mansio_conn *conn, struct core_limit_p
     core_limit_peer_of(conn, out);
 }
 
-struct mansio_str core_channel_network(const struct mansio_conn *conn)
-{
-    return core_conn_peer_network(conn);
-}
-
 int core_channel_peer_addresses(const struct mansio_conn *conn, uint32_t from,
                                 struct mansio_arena *arena, const struct mansio_str **out,
                                 size_t *out_count)

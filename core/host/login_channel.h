@@ -36,7 +36,4 @@ MANSIO_MUST_CHECK int core_channel_peer(const struct mansio_conn *conn, struct c
 /* Whom the peer counts as, in limits. */
 void core_channel_limit_peer(const struct mansio_conn *conn, struct core_limit_peer *out);
 
-/* The peer's address, IPv6 as its /64, for limits. */
-struct mansio_str core_channel_network(const struct mansio_conn *conn);
-
 #endif

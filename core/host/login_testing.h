@@ -55,12 +55,6 @@ struct mansio_str core_channel_server_name(const struct mansio_conn *conn)
     return mansio_str_from_cstr(channel.server_name);
 }
 
-struct mansio_str core_channel_network(const struct mansio_conn *conn)
-{
-    (void)conn;
-    return mansio_str_from_cstr(channel.network);
-}
-
 int core_channel_peer(const struct mansio_conn *conn, struct core_network *out)
 {
     (void)conn;
