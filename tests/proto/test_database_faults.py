@@ -49,6 +49,7 @@ def same_daemon(lab):
     workers = children(lab)
     yield
     wait_until_taken(lab)
+    lab.wait_until_back()
     assert children(lab) == workers, "a worker died or was started anew"
 
 
@@ -171,8 +172,7 @@ def test_each_command_of_imap_says_later(lab, same_daemon):
             assert imap.finish(idle)[0].startswith(b"OK ")
         finally:
             lab.cluster.start()
-        asking = "STATUS INBOX (MESSAGES)"
-        until("IMAP works", lambda: imap.ask(asking)[0].startswith(b"OK "))
+        lab.wait_until_back()
         for command in commands:
             imap.ok(command)
         assert b"0 EXISTS" in imap.ok("SELECT INBOX")

@@ -4,6 +4,7 @@ import imaplib
 import os
 import pathlib
 import poplib
+import re
 import smtplib
 import ssl
 import tempfile
@@ -14,9 +15,11 @@ from mansio_local.node import HOST, Node, names_of
 from mansio_local.ports import free_port
 
 from . import invariants
+from .wait import until
 
 PASSWORD = "correct-horse"
 TENANTS = (("alpha", "alpha.test"), ("beta", "beta.test"))
+POOL_EVENT = re.compile(r"\bevent=database-(away|back) .*?\bpid=(\d+) .*?\bpool=(\S+)")
 
 
 class Lab:
@@ -79,6 +82,18 @@ class Lab:
     def log(self):
         path = self.node.log
         return path.read_text(errors="replace") if path.exists() else ""
+
+    def pools_away(self):
+        """Pools of connections, by process, that last said of the database that it is away: each
+        tries again after a pause of its own, seconds long after a long outage."""
+        away = set()
+        for event, pid, pool in POOL_EVENT.findall(self.log()):
+            (away.add if event == "away" else away.discard)((int(pid), pool))
+        return {(pid, pool) for pid, pool in away if pathlib.Path(f"/proc/{pid}").exists()}
+
+    def wait_until_back(self):
+        """Every pool of every process has the database back: no answer now says "later" for it."""
+        until("every pool has the database back", lambda: not self.pools_away(), 60)
 
     # ---- talking to it
 
