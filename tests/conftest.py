@@ -10,13 +10,6 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "lib"))
 
-# Processes of pytest-xdist look for free ports beside each other: each has a range of its own, below
-# what the system gives to clients. Before anything of ours is imported, which reads it once.
-WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
-if WORKER:
-    FIRST_PORT = 12000 + 2000 * (int(WORKER.removeprefix("gw")) % 10)
-    os.environ["MANSIO_PORTS"] = f"{FIRST_PORT}-{FIRST_PORT + 1999}"
-
 from mansio_test.daemon import Daemon  # noqa: E402
 from mansio_test.install import Install  # noqa: E402
 from mansio_test.smtp import Post  # noqa: E402
@@ -37,7 +30,7 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(items):
-    if WORKER:
+    if os.environ.get("PYTEST_XDIST_WORKER"):
         places = {name: place for place, name in enumerate(LONGEST)}
         items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 

@@ -7,8 +7,11 @@ import poplib
 import signal
 import smtplib
 import subprocess
+import sys
 
+import mansio_local
 import pytest
+from mansio_local import ports
 from mansio_local.cluster import Cluster
 from mansio_local.node import Node
 from mansio_test.wait import until
@@ -146,3 +149,32 @@ def test_what_was_stopped_starts_again(make_lab, install):
     again.start()
     assert again.is_running()
     assert again.variables() == lab.node.variables()
+
+
+SEEKER = """
+import sys
+from mansio_local import ports
+print(*{port for _ in range(3) for port in ports.free_ports(ports.BLOCK // 2)}, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_no_two_processes_find_the_same_port():
+    """Though none of them binds what it found, and each looks more often than it has ports."""
+    place = pathlib.Path(mansio_local.__file__).parents[1]
+    seekers = [
+        subprocess.Popen(
+            [sys.executable, "-B", "-c", SEEKER],
+            env={**os.environ, "PYTHONPATH": str(place)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    found = [set(ports.free_port() for _ in range(2 * ports.BLOCK))]
+    for seeker in seekers:
+        found.append(set(map(int, seeker.stdout.readline().split())))
+    for seeker in seekers:
+        seeker.communicate()
+    assert len(set().union(*found)) == sum(map(len, found))

@@ -1,23 +1,45 @@
 """Free loopback ports.
 
-Those that the system gives, or, with $MANSIO_PORTS=FIRST-LAST, those of that range in turn: programs
-that look for ports beside each other then never find the same one, nor one that the system has
-given to a client's connection since.
+Between finding a port free and a server's binding it, nobody else may find it. So each process takes
+ports, in turn, from a block that it claims by the name of an abstract socket: the kernel gives such
+a name once in a network namespace, whose the ports are too, and takes it back when the process ends.
+Blocks lie outside the range that the system gives clients' connections ports of.
 """
 
 import itertools
-import os
+import pathlib
 import random
 import socket
 
+BLOCK = 400
+BLOCKS = range(12000, 60000, BLOCK)
+EPHEMERAL = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+CLAIMS = []  # sockets that stay open
+
+
+def claim(first):
+    """Whether the block that begins with this port is ours from now on."""
+    name = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        name.bind(f"\0mansio-ports-{first}")
+    except OSError:
+        name.close()
+        return False
+    CLAIMS.append(name)
+    return True
+
 
 def candidates():
-    text = os.environ.get("MANSIO_PORTS")
-    if not text:
-        return itertools.repeat(0)
-    first, last = map(int, text.split("-"))
-    start = random.randrange(first, last + 1)
-    return itertools.cycle([*range(start, last + 1), *range(first, start)])
+    """Ports to try, for ever; 0, where all blocks are taken, lets the system choose."""
+    low, high = map(int, EPHEMERAL.read_text().split())
+    outside = [first for first in BLOCKS if first + BLOCK <= low or first > high]
+    blocks = outside or list(BLOCKS)
+    random.shuffle(blocks)
+    for first in blocks:
+        if claim(first):
+            return itertools.cycle(range(first, first + BLOCK))
+    return itertools.repeat(0)
 
 
 CANDIDATES = candidates()
