@@ -73,20 +73,28 @@ int core_gate_credential_serves(const struct core_standing *standing, struct man
     return has_credential(standing, service, way, now_us, &until_us);
 }
 
+/* Spans of hours reach only so far: what held last holds until they are read again. */
+static int64_t time_known(const struct core_policy *policy, int64_t now_us)
+{
+    int64_t known_us = policy->hours_known_us;
+    return known_us != 0 && known_us <= now_us ? known_us - 1 : now_us;
+}
+
 static void judge_words(const struct core_standing *standing, struct mansio_str service,
                         const struct core_session_way *way, int64_t now_us,
                         struct core_gate_verdict *out)
 {
+    const struct core_policy *policy = standing->rules->policy;
     const struct core_policy_facts facts = {
         .service = service,
         .peer = way->peer,
         .is_protected = way->is_protected,
         .mechanism = mansio_str_from_cstr(way->mechanism),
         .credential_kind = way->credential_kind,
-        .now_us = now_us,
+        .now_us = time_known(policy, now_us),
     };
     struct core_policy_verdict verdict;
-    core_policy_judge(standing->rules->policy, &facts, &verdict);
+    core_policy_judge(policy, &facts, &verdict);
     out->is_allowed = verdict.is_allowed;
     out->why = why_policy;
     out->scope = verdict.scope;

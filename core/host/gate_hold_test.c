@@ -170,6 +170,43 @@ static void outlive_what_is_known(struct mansio_session *session)
     CHECK(world.loads - loads >= 1 && world.loads - loads <= 3);
 }
 
+/* The directory says no more than that it is open until then: nobody knows what comes after. */
+static void stay_beyond_what_is_known(struct mansio_session *session)
+{
+    (void)session;
+    look_and_reload();
+    later_us += 10 * MANSIO_SECOND;
+    world.load_result = MANSIO_E_UNAVAILABLE;
+    CHECK(core_gate_tick() == 0);
+    CHECK(core_gate_reload() == MANSIO_E_UNAVAILABLE);
+    CHECK(strstr(node_log_text(), "session-forbidden") == NULL);
+    world.load_result = 0;
+    office[0].until_us = world.hours_known_us = mansio_wall_us() + 20 * MANSIO_SECOND;
+    CHECK(core_gate_reload() == 0);
+    CHECK(strstr(node_log_text(), "session-forbidden") == NULL);
+    /* What doesn't hang on hours ends all the same. */
+    later_us += 20 * MANSIO_SECOND;
+    world.load_result = MANSIO_E_UNAVAILABLE;
+    CHECK(core_gate_tick() == 0);
+    CHECK(strstr(node_log_text(), "session-forbidden") == NULL);
+    later_us += 10 * MANSIO_SECOND;
+    CHECK(core_gate_tick() == 0);
+    CHECK(strstr(node_log_text(), "reason=credential") != NULL);
+}
+
+static void open_hours_end_nobody_where_knowledge_of_them_ends(void **state)
+{
+    (void)state;
+    struct mansio_policy_word *word = add_word(MANSIO_POLICY_DOMAIN, MANSIO_POLICY_ALLOW);
+    office[0] = (struct mansio_time_span){mansio_wall_us(), mansio_wall_us() + 10 * MANSIO_SECOND};
+    world.hours_known_us = office[0].until_us;
+    world.expires_us = mansio_wall_us() + 40 * MANSIO_SECOND;
+    word->has_hours = 1;
+    word->hours = office;
+    word->hour_count = 1;
+    assert_int_equal(stay_while(stay_beyond_what_is_known), MANSIO_E_CANCELLED);
+}
+
 static void hours_are_asked_for_again_before_they_are_used_up(void **state)
 {
     (void)state;
@@ -270,6 +307,7 @@ int main(void)
         TEST(one_that_cannot_be_read_is_held_as_long),
         TEST(hours_end_sessions),
         TEST(a_credential_expires),
+        TEST(open_hours_end_nobody_where_knowledge_of_them_ends),
         TEST(hours_are_asked_for_again_before_they_are_used_up),
         TEST(judges_states_alone_where_nothing_else_is_told),
         TEST(reads_many_at_once),
