@@ -137,6 +137,27 @@ static void hours_end_sessions(void **state)
     assert_int_equal(attempt("user@alpha.test", "pencil"), MANSIO_E_DENIED);
 }
 
+static void let_clock_be_put_back(struct mansio_session *session)
+{
+    (void)session;
+    look_and_reload();
+    CHECK(core_gate_tick() == 0);
+    later_us += MANSIO_SECOND;
+    put_back_us = 2 * MANSIO_SECOND;
+    CHECK(core_gate_tick() == 0);
+}
+
+static void hours_end_sessions_too_when_the_clock_is_put_back(void **state)
+{
+    (void)state;
+    struct mansio_policy_word *word = add_word(MANSIO_POLICY_DOMAIN, MANSIO_POLICY_ALLOW);
+    office[0] = (struct mansio_time_span){mansio_wall_us(), mansio_wall_us() + 10 * MANSIO_SECOND};
+    word->has_hours = 1;
+    word->hours = office;
+    word->hour_count = 1;
+    assert_int_equal(stay_while(let_clock_be_put_back), MANSIO_E_CANCELLED);
+}
+
 static void a_credential_expires(void **state)
 {
     (void)state;
@@ -306,6 +327,7 @@ int main(void)
         TEST(or_goes_on_holding),
         TEST(one_that_cannot_be_read_is_held_as_long),
         TEST(hours_end_sessions),
+        TEST(hours_end_sessions_too_when_the_clock_is_put_back),
         TEST(a_credential_expires),
         TEST(open_hours_end_nobody_where_knowledge_of_them_ends),
         TEST(hours_are_asked_for_again_before_they_are_used_up),

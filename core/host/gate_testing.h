@@ -148,7 +148,8 @@ static inline int fake_standings(struct mansio_instance *instance,
 
 /* ---- the clock ---- */
 
-static int64_t later_us; /* than the system's */
+static int64_t later_us;    /* than the system's */
+static int64_t put_back_us; /* the wall clock, by so much */
 
 static inline int64_t read_now(void *arg)
 {
@@ -161,7 +162,8 @@ static inline int64_t read_now(void *arg)
 static inline int64_t read_wall(void *arg)
 {
     (void)arg;
-    return 1000 * MANSIO_SECOND + later_us; /* stands still, but for what a test adds */
+    return 1000 * MANSIO_SECOND + later_us -
+           put_back_us; /* stands still, but for what a test adds */
 }
 
 static const struct core_time_source test_clock = {.now_us = read_now, .wall_us = read_wall};
@@ -179,6 +181,7 @@ static inline int gate_setup(void **state)
     fake_directory.standing_changes = fake_changes;
     fake_directory.standings = fake_standings;
     later_us = 0;
+    put_back_us = 0;
     core_time_set_source(&test_clock);
     int rc = node_setup(state);
     people.version = 5;

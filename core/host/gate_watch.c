@@ -45,6 +45,7 @@ static struct {
     int64_t read_us;     /* monotonic: when the last reading that succeeded began */
     int64_t changed_us;  /* monotonic: the oldest change seen that isn't dealt with; 0: none */
     int64_t next_end_us; /* wall clock: a verdict ends then */
+    int64_t ticked_us;   /* wall clock: when that was last looked at */
     int64_t hold_us;
     int is_open; /* after that */
     int was_closed;
@@ -161,6 +162,13 @@ static void judge_ended(void *arg, struct core_standing *standing)
     core_gate_note_end(standing->until_us);
 }
 
+/* The clock was put back: verdicts end at times that may have been those of another hour. */
+static void judge_anew(void *arg, struct core_standing *standing)
+{
+    (void)arg;
+    (void)core_gate_judge_again(standing);
+}
+
 static void end_unreadable(void *arg, struct mansio_session *session)
 {
     size_t *count = arg;
@@ -194,6 +202,10 @@ int core_gate_tick(void)
         mansio_log(MANSIO_LOG_WARNING, "policy-read-again", MANSIO_KV_END);
     }
     watch.was_closed = is_closed;
+    if (rc == 0 && now_us < watch.ticked_us) {
+        rc = core_standings_visit(judge_anew, NULL);
+    }
+    watch.ticked_us = rc == 0 ? now_us : watch.ticked_us;
     if (rc == 0 && watch.next_end_us <= now_us) {
         watch.next_end_us = INT64_MAX;
         rc = core_standings_visit(judge_ended, &now_us);
@@ -350,6 +362,7 @@ void core_gate_begin(void)
     watch.read_us = mansio_now_us();
     watch.changed_us = 0;
     watch.next_end_us = INT64_MAX;
+    watch.ticked_us = 0;
     watch.was_closed = 0;
 }
 
