@@ -44,10 +44,16 @@ static int is_good_for(const struct core_standing_credential *credential, struct
     return is_good;
 }
 
-/* Is what was shown at login still worth something? A certificate is stored nowhere. */
+/* Is what was shown at login still worth something? A certificate is stored nowhere, but ends. */
 static int has_credential(const struct core_standing *standing, struct mansio_str service,
                           const struct core_session_way *way, int64_t now_us, int64_t *until_us)
 {
+    if (way->until_us != 0) {
+        *until_us = way->until_us < *until_us ? way->until_us : *until_us;
+        if (now_us >= way->until_us) {
+            return 0;
+        }
+    }
     if (way->credential_id == 0 || way->credential_kind == MANSIO_CREDENTIAL_CERTIFICATE) {
         return 1;
     }

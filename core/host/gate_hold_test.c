@@ -165,6 +165,34 @@ static void a_credential_expires(void **state)
     assert_int_equal(stay_while(let_hours_pass), MANSIO_E_CANCELLED);
 }
 
+/* What isn't stored ends too: a certificate, with whatever vouches for it. A password that is shown
+ * on the same conn has another end. */
+static int log_in_by_certificate(struct mansio_session *session)
+{
+    struct mansio_sasl *sasl = NULL;
+    struct mansio_str challenge;
+    int rc =
+        mansio_sasl_begin(session, MANSIO_STR("EXTERNAL"), mansio_session_arena(session), &sasl);
+    return rc < 0 ? rc : mansio_sasl_step(sasl, MANSIO_STR_NONE, MANSIO_NEVER, &challenge);
+}
+
+static void a_certificate_ends(void **state)
+{
+    static const struct mansio_str address = MANSIO_STR("user@alpha.test");
+    (void)state;
+    channel.addresses = &address;
+    channel.address_count = 1;
+    channel.until_us = mansio_wall_us() + 10 * MANSIO_SECOND;
+    stay_log_in = log_in_by_certificate;
+    assert_int_equal(stay_while(let_hours_pass), MANSIO_E_CANCELLED);
+    assert_non_null(strstr(node_log_text(), "event=session-forbidden"));
+    assert_int_equal(run_session(log_in_by_certificate), MANSIO_E_DENIED);
+    assert_non_null(strstr(node_log_text(), "reason=credential"));
+    stay_log_in = log_in;
+    channel.until_us = mansio_wall_us() + 10 * MANSIO_SECOND;
+    assert_int_equal(stay_while(let_hours_pass), 0);
+}
+
 static void outlive_what_is_known(struct mansio_session *session)
 {
     (void)session;
@@ -329,6 +357,7 @@ int main(void)
         TEST(hours_end_sessions),
         TEST(hours_end_sessions_too_when_the_clock_is_put_back),
         TEST(a_credential_expires),
+        TEST(a_certificate_ends),
         TEST(open_hours_end_nobody_where_knowledge_of_them_ends),
         TEST(hours_are_asked_for_again_before_they_are_used_up),
         TEST(judges_states_alone_where_nothing_else_is_told),

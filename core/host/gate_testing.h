@@ -228,10 +228,12 @@ static inline int meanwhile_run(void *arg)
     return 0;
 }
 
+static int (*stay_log_in)(struct mansio_session *session) = log_in;
+
 static inline int stay(struct mansio_session *session)
 {
     struct mansio_fiber *fiber = NULL;
-    int rc = log_in(session);
+    int rc = stay_log_in(session);
     if (rc < 0) {
         return rc;
     }

@@ -355,6 +355,7 @@ static int find_way(const struct core_login *login, struct core_session_way *out
     const struct mansio_conn *conn = mansio_session_conn(login->session);
     *out = (struct core_session_way){
         .credential_id = login->result.credential_id,
+        .until_us = login->until_us,
         .mechanism = login->mechanism,
         .is_protected = core_channel_is_tls(conn) || core_channel_is_unix(conn),
         .credential_kind = (uint8_t)(credential != NULL ? credential->kind : login->result.kind),

@@ -26,6 +26,7 @@ struct core_login {
     const char *mechanism;       /* static: for log and gate */
     struct mansio_login found;   /* what the directory knows */
     struct mansio_auth_result result;
+    int64_t until_us;  /* wall clock: what was shown ends then; 0: as the directory says */
     const char *why;   /* static: why it is denied, for the log */
     const char *scope; /* static: whose word of policy it was; NULL: nobody's */
     int is_refused;    /* right, but it may not come in */

@@ -44,6 +44,11 @@ int core_channel_peer_addresses(const struct mansio_conn *conn, uint32_t from,
     return core_conn_peer_addresses(conn, from, arena, out, out_count);
 }
 
+int64_t core_channel_peer_until_us(const struct mansio_conn *conn)
+{
+    return core_conn_peer_until_us(conn);
+}
+
 int core_channel_peer(const struct mansio_conn *conn, struct core_network *out)
 {
     return core_network_of_ip(mansio_conn_peer_ip(conn), out);

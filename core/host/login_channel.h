@@ -30,6 +30,9 @@ MANSIO_MUST_CHECK int core_channel_peer_addresses(const struct mansio_conn *conn
                                                   struct mansio_arena *arena,
                                                   const struct mansio_str **out, size_t *out_count);
 
+/* As core_conn_peer_until_us(). */
+int64_t core_channel_peer_until_us(const struct mansio_conn *conn);
+
 /* Where the peer is, for policy: its address, or "unix". */
 MANSIO_MUST_CHECK int core_channel_peer(const struct mansio_conn *conn, struct core_network *out);
 

@@ -35,6 +35,7 @@ static struct {
     size_t address_count;
     int address_result;  /* of asking for them */
     uint32_t asked_from; /* where they were looked for */
+    int64_t until_us;    /* when the certificate ends */
 } channel;
 
 int core_channel_is_tls(const struct mansio_conn *conn)
@@ -93,6 +94,12 @@ int core_channel_peer_addresses(const struct mansio_conn *conn, uint32_t from,
     *out = channel.addresses;
     *out_count = channel.address_count;
     return channel.address_result;
+}
+
+int64_t core_channel_peer_until_us(const struct mansio_conn *conn)
+{
+    (void)conn;
+    return channel.until_us;
 }
 
 /* ---- the directory ---- */

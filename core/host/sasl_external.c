@@ -73,6 +73,7 @@ int core_sasl_external_step(struct mansio_sasl *sasl, struct mansio_str response
     }
     login->result = (struct mansio_auth_result){.size = sizeof login->result,
                                                 .kind = MANSIO_CREDENTIAL_CERTIFICATE};
+    login->until_us = core_channel_peer_until_us(conn);
     rc = core_login_finish(login, 0, deadline_us); /* who isn't there is denied there */
     return rc < 0 ? rc : MANSIO_SASL_DONE;
 }

@@ -50,6 +50,7 @@ struct core_standing;
 struct core_session_way {
     uint64_t credential_id;      /* 0: none that the directory stores */
     uint64_t credential_version; /* 0: not known */
+    int64_t until_us;            /* wall clock: what was shown ends by itself; 0: never */
     const char *mechanism;       /* static text */
     struct core_network peer;
     uint8_t is_protected; /* TLS, or a unix socket */

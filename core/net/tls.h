@@ -109,6 +109,10 @@ CORE_EXPORT MANSIO_MUST_CHECK int core_conn_peer_addresses(const struct mansio_c
                                                            const struct mansio_str **out,
                                                            size_t *out_count);
 
+/* When that certificate ends, or one that vouches for it, in wall microseconds; 0 if it has none.
+ */
+CORE_EXPORT int64_t core_conn_peer_until_us(const struct mansio_conn *conn);
+
 /* How a handshake ended. */
 enum core_tls_end {
     CORE_TLS_END_FULL = 0,

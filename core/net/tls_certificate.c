@@ -18,6 +18,7 @@
 
 #include <mansio/error.h>
 #include <mansio/str.h>
+#include <mansio/time.h>
 
 #include "core/base/alloc.h"
 
@@ -193,13 +194,13 @@ static int check_usable(const struct core_tls_certificate *certificate)
     return 0;
 }
 
-static int64_t wall_of(const ASN1_TIME *time)
+int64_t core_tls_wall_us(const ASN1_TIME *time)
 {
     struct tm parts = {0};
     if (ASN1_TIME_to_tm(time, &parts) != 1) {
         return 0;
     }
-    return (int64_t)timegm(&parts) * 1000000;
+    return (int64_t)timegm(&parts) * MANSIO_SECOND;
 }
 
 static int keep_name(struct core_tls_certificate *certificate, const ASN1_IA5STRING *name)
@@ -244,8 +245,8 @@ static int take_names(struct core_tls_certificate *certificate)
 static int take_facts(struct core_tls_certificate *certificate)
 {
     unsigned int len = 0;
-    certificate->not_before_us = wall_of(X509_get0_notBefore(certificate->leaf));
-    certificate->not_after_us = wall_of(X509_get0_notAfter(certificate->leaf));
+    certificate->not_before_us = core_tls_wall_us(X509_get0_notBefore(certificate->leaf));
+    certificate->not_after_us = core_tls_wall_us(X509_get0_notAfter(certificate->leaf));
     if (X509_digest(certificate->leaf, EVP_sha256(), certificate->fingerprint, &len) != 1) {
         return mansio_fail(MANSIO_E_IO, "TLS: %s", core_tls_reason());
     }

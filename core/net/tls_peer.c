@@ -1,7 +1,7 @@
 /*
  * Whose a peer's certificate is, as mail sees it: the addresses that it was made out to. Of a
  * certificate that our CAs vouch for alone, and while it is valid: a connection, or a session of
- * TLS that was taken up again, may be older than its end.
+ * TLS that was taken up again, may be older than its end. And when that is, for who came in by it.
  *
  * Says nothing of whether there is such an account.
  */
@@ -93,6 +93,43 @@ int core_tls_is_valid_now(const X509 *peer)
            X509_cmp_time(X509_get0_notAfter(peer), &now) > 0;
 }
 
+/* An authority that ends takes with it what it has signed. */
+static int64_t chain_until_us(const STACK_OF(X509) * chain)
+{
+    int64_t until_us = INT64_MAX;
+    for (int i = 0; i < sk_X509_num(chain); i++) {
+        int64_t end_us = core_tls_wall_us(X509_get0_notAfter(sk_X509_value(chain, i)));
+        until_us = end_us < until_us ? end_us : until_us;
+    }
+    return until_us;
+}
+
+int64_t core_tls_peer_until_us(SSL *ssl)
+{
+    const STACK_OF(X509) *chain = SSL_get0_verified_chain(ssl);
+    const X509 *peer = SSL_get0_peer_certificate(ssl);
+    SSL_SESSION *session = SSL_get_session(ssl);
+    int64_t until_us = 0;
+    void *kept = NULL;
+    size_t len = 0;
+    if (sk_X509_num(chain) > 0) {
+        return chain_until_us(chain);
+    }
+    if (session != NULL && SSL_SESSION_get0_ticket_appdata(session, &kept, &len) == 1 &&
+        len == sizeof until_us) {
+        memcpy(&until_us, kept, sizeof until_us);
+        return until_us;
+    }
+    return peer != NULL ? core_tls_wall_us(X509_get0_notAfter(peer)) : 0;
+}
+
+int core_tls_on_ticket_made(SSL *ssl, void *arg)
+{
+    int64_t until_us = core_tls_peer_until_us(ssl);
+    (void)arg;
+    return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), &until_us, sizeof until_us);
+}
+
 int core_tls_is_peer_verified(const struct core_tls *tls)
 {
     return SSL_get0_peer_certificate(tls->ssl) != NULL &&
@@ -130,7 +167,7 @@ int core_tls_peer_addresses(struct core_tls *tls, uint32_t from, struct mansio_a
         return 0;
     }
     X509 *peer = SSL_get0_peer_certificate(tls->ssl);
-    return core_tls_is_valid_now(peer)
+    return core_tls_is_valid_now(peer) && mansio_wall_us() < core_tls_peer_until_us(tls->ssl)
                ? core_tls_certificate_addresses(peer, from, arena, out, out_count)
                : 0;
 }
@@ -141,4 +178,12 @@ int core_conn_peer_addresses(const struct mansio_conn *conn, uint32_t from,
 {
     return core_tls_peer_addresses(core_tls_of_stream(core_conn_stream(conn)), from, arena, out,
                                    out_count);
+}
+
+int64_t core_conn_peer_until_us(const struct mansio_conn *conn)
+{
+    const struct core_tls *tls = core_tls_of_stream(core_conn_stream(conn));
+    return tls != NULL && tls->is_open && core_tls_is_peer_verified(tls)
+               ? core_tls_peer_until_us(tls->ssl)
+               : 0;
 }

@@ -170,12 +170,103 @@ static void ends_with_the_certificate(void **state)
     EVP_PKEY_free(key);
 }
 
+/* ---- the end of a chain ---- */
+
+/* Signed by @p issuer's key, good until @p end_s from now. */
+static X509 *signed_until(EVP_PKEY *key, const char *name, X509 *issuer, EVP_PKEY *issuer_key,
+                          long end_s)
+{
+    X509 *x509 = testing_x509(key, name, NULL);
+    if (issuer == NULL) {
+        X509_EXTENSION *ca = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "CA:TRUE");
+        assert_int_equal(X509_add_ext(x509, ca, -1), 1);
+        X509_EXTENSION_free(ca);
+    } else {
+        X509_set_issuer_name(x509, X509_get_subject_name(issuer));
+    }
+    X509_gmtime_adj(X509_getm_notAfter(x509), end_s);
+    assert_true(X509_sign(x509, issuer_key, EVP_sha256()) > 0);
+    return x509;
+}
+
+/* Shake hands in memory; the server's side. The client has read what came behind the handshake. */
+static SSL *shake_hands(SSL_CTX *server_ctx, SSL_CTX *client_ctx, SSL_SESSION **kept)
+{
+    SSL *server = SSL_new(server_ctx);
+    SSL *client = SSL_new(client_ctx);
+    BIO *ends[2];
+    char byte;
+    assert_int_equal(BIO_new_bio_pair(&ends[0], 1 << 16, &ends[1], 1 << 16), 1);
+    SSL_set_bio(server, ends[0], ends[0]);
+    SSL_set_bio(client, ends[1], ends[1]);
+    SSL_set_accept_state(server);
+    SSL_set_connect_state(client);
+    if (*kept != NULL) {
+        assert_int_equal(SSL_set_session(client, *kept), 1);
+    }
+    int is_done = 0;
+    for (int turn = 0; !is_done && turn < 10; turn++) {
+        is_done = SSL_do_handshake(client) + SSL_do_handshake(server) == 2;
+    }
+    assert_true(is_done);
+    (void)SSL_read(client, &byte, 1);
+    SSL_SESSION_free(*kept);
+    *kept = SSL_get1_session(client);
+    SSL_set_shutdown(client, SSL_SENT_SHUTDOWN); /* else it is none to take up again */
+    SSL_free(client);
+    return server;
+}
+
+/* The authority's end, where it comes before the certificate's; also of a session that is taken up
+ * again, and again, where no chain is shown. */
+static void ends_with_what_vouches_for_it(void **state)
+{
+    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    EVP_PKEY *ca_key = EVP_EC_gen("P-256");
+    X509 *ca = signed_until(ca_key, "ca", NULL, ca_key, 1000);
+    X509 *leaf = signed_until(key, "user", ca, ca_key, 3000);
+    int64_t wanted_us = core_tls_wall_us(X509_get0_notAfter(ca));
+    (void)state;
+    for (size_t i = 0; i < MANSIO_COUNT(versions); i++) {
+        SSL_CTX *server_ctx = SSL_CTX_new(TLS_server_method());
+        SSL_CTX *client_ctx = SSL_CTX_new(TLS_client_method());
+        SSL_SESSION *kept = NULL;
+        SSL_CTX_use_certificate(server_ctx, leaf);
+        SSL_CTX_use_PrivateKey(server_ctx, key);
+        SSL_CTX_use_certificate(client_ctx, leaf);
+        SSL_CTX_use_PrivateKey(client_ctx, key);
+        SSL_CTX_set_max_proto_version(client_ctx, versions[i]);
+        X509_STORE_add_cert(SSL_CTX_get_cert_store(server_ctx), ca);
+        SSL_CTX_set_verify(server_ctx, SSL_VERIFY_PEER, NULL);
+        SSL_CTX_set_session_id_context(server_ctx, (const unsigned char *)"x", 1);
+        SSL_CTX_set_session_ticket_cb(server_ctx, core_tls_on_ticket_made, NULL, NULL);
+        for (int turn = 0; turn < 3; turn++) {
+            SSL *server = shake_hands(server_ctx, client_ctx, &kept);
+            assert_int_equal(SSL_session_reused(server), turn > 0);
+            assert_int_equal(SSL_get_verify_result(server), X509_V_OK);
+            assert_int_equal(core_tls_peer_until_us(server), wanted_us);
+            SSL_free(server);
+        }
+        SSL_SESSION_free(kept);
+        SSL_CTX_free(client_ctx);
+        SSL_CTX_free(server_ctx);
+    }
+    X509_free(leaf);
+    X509_free(ca);
+    EVP_PKEY_free(ca_key);
+    EVP_PKEY_free(key);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds_addresses),           cmocka_unit_test(leaves_out_what_has_a_nul),
-        cmocka_unit_test(finds_what_is_not_ascii),   cmocka_unit_test(is_bounded),
+        cmocka_unit_test(finds_addresses),
+        cmocka_unit_test(leaves_out_what_has_a_nul),
+        cmocka_unit_test(finds_what_is_not_ascii),
+        cmocka_unit_test(is_bounded),
         cmocka_unit_test(ends_with_the_certificate),
+        cmocka_unit_test(ends_with_what_vouches_for_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

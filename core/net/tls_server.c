@@ -219,6 +219,7 @@ static int demand_of_clients(struct core_tls_server *server)
                        SSL_VERIFY_PEER | (is_required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
                        is_required ? NULL : take_any);
     SSL_CTX_set_max_cert_list(server->ctx, CLIENT_CHAIN_MAX);
+    SSL_CTX_set_session_ticket_cb(server->ctx, core_tls_on_ticket_made, NULL, NULL);
     return read_client_cas(server);
 }
 

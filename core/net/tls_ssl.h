@@ -105,6 +105,9 @@ const struct core_tls_ticket_key *core_tls_tickets_open(struct core_tls_tickets 
 MANSIO_MUST_CHECK int core_tls_file_read(const char *path, struct mansio_str *out);
 void core_tls_file_free(struct mansio_str bytes);
 
+/* In wall microseconds; 0, long ago, if it is no time. */
+int64_t core_tls_wall_us(const ASN1_TIME *time);
+
 /* OpenSSL's last reason, never NULL, static; empties its queue. */
 const char *core_tls_reason(void);
 
@@ -125,6 +128,11 @@ MANSIO_MUST_CHECK int core_tls_certificate_addresses(X509 *peer, uint32_t from,
                                                      size_t *out_count);
 /* 1: neither before its time nor after it. */
 int core_tls_is_valid_now(const X509 *peer);
+/* When what vouches for the peer's certificate ends, in wall microseconds: the certificate's end,
+ * or that of an authority above it if it is earlier. */
+int64_t core_tls_peer_until_us(SSL *ssl);
+/* For SSL_CTX_set_session_ticket_cb(): a ticket remembers it, as the chain isn't shown again. */
+int core_tls_on_ticket_made(SSL *ssl, void *arg);
 /* 1: it showed a certificate that our CAs vouch for. @p tls is open. */
 int core_tls_is_peer_verified(const struct core_tls *tls);
 MANSIO_MUST_CHECK int core_tls_channel_binding(struct core_tls *tls, struct mansio_str type,

@@ -318,3 +318,33 @@ def until_it_ends(box):
     for _ in range(600):
         assert box.noop()[0] == "OK"
         time.sleep(0.05)
+
+
+def test_a_session_ends_with_its_certificate(lab):
+    """The gate ends it, in the protocol's words, and lets nobody in by it any more; on the same
+    connection a password does."""
+    for life in (3, 6, 12, 24):
+        end = int(time.time() + life)
+        shown = certificate(lab, f"brief-{life}", [USER], end=end)
+        if imap_until_it_ends(lab, shown):
+            break
+        assert time.time() >= end  # this machine is slower than that
+    assert time.time() >= end
+    said, is_offered, words = imap(lab, shown)
+    assert (said, is_offered) == ("NO", False)
+    with imaplib.IMAP4_SSL(HOST, lab.port("imaps"), ssl_context=context(lab, shown)) as box:
+        assert box.login(USER, PASSWORD)[0] == "OK"
+
+
+def imap_until_it_ends(lab, shown):
+    """False if it couldn't begin."""
+    box = imaplib.IMAP4_SSL(HOST, lab.port("imaps"), ssl_context=context(lab, shown))
+    try:
+        box.authenticate("EXTERNAL", lambda _: b"")
+        assert box.readline().startswith(b"* BYE [ALERT]")
+        assert box.readline() == b""
+        return True
+    except imaplib.IMAP4.error:
+        return False
+    finally:
+        box.shutdown()

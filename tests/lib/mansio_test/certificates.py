@@ -1,6 +1,8 @@
-"""Certificates for tests: a CA of the test's own, and what it signs. Made with openssl(1)."""
+"""Certificates for tests: a CA of the test's own, what it signs, and lists of what it revoked. Made
+with openssl(1)."""
 
 import pathlib
+import time
 
 from .install import run
 
@@ -29,9 +31,10 @@ class Authority:
         days=30,
         kind="ec",
         usage="serverAuth,clientAuth",
+        end=None,
     ):
         """A certificate for these DNS names and mail addresses; returns (chain, key). @p days may be
-        negative: expired."""
+        negative: expired. @p end: when it ends, in seconds since the epoch, instead."""
         key, request = self.directory / f"{name}.key", self.directory / f"{name}.csr"
         chain, more = self.directory / f"{name}.pem", self.directory / f"{name}.ext"
         how = {
@@ -49,8 +52,33 @@ class Authority:
         if names:
             lines.append("subjectAltName=" + ",".join(names))
         more.write_text("\n".join(lines) + "\n")
+        if end is not None:
+            run(
+                *[*self.ca(), "-in", request, "-extfile", more, "-rand_serial", "-notext"],
+                *["-startdate", stamp(end - 3600), "-enddate", stamp(end), "-out", chain],
+            )
+            return chain, key
         run(
             *["openssl", "x509", "-req", "-in", request, "-CA", self.path, "-CAkey", self.key],
             *["-CAcreateserial", "-days", str(days), "-extfile", more, "-out", chain],
         )
         return chain, key
+
+    def ca(self):
+        """openssl ca(1) with what it wants to have beside a CA."""
+        config, index = self.directory / "ca.cnf", self.directory / "index.txt"
+        if not config.exists():
+            index.write_text("")
+            config.write_text(
+                f"[ca]\ndefault_ca=ours\n[ours]\ndatabase={index}\nnew_certs_dir={self.directory}\n"
+                f"serial={self.directory}/serial\n"
+                "default_md=sha256\nunique_subject=no\npolicy=any\nemail_in_dn=yes\n[any]\n"
+                "commonName=optional\nemailAddress=optional\n"
+            )
+        how = ["openssl", "ca", "-batch", "-config", config, "-cert", self.path]
+        return [*how, "-keyfile", self.key]
+
+
+def stamp(seconds):
+    """As openssl ca(1) has it."""
+    return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(seconds))
