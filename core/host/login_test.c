@@ -673,15 +673,13 @@ static int look_around(struct mansio_session *session)
     CHECK(mansio_session_login(second, name, password, MANSIO_NEVER) == 0);
     core_session_leave(session);
     CHECK(mansio_session_account(session) == NULL);
-    CHECK(core_sessions_kill_account(7, 2, MANSIO_REASON_POLICY) == 0);
-    CHECK(core_sessions_kill_account(8, 1, MANSIO_REASON_POLICY) == 0);
     CHECK(core_sessions_kill_address(MANSIO_STR("apps@alpha.test"), MANSIO_REASON_KILLED) == 0);
     CHECK(!mansio_fiber_is_cancelled());
-    CHECK(core_sessions_kill_account(7, 1, MANSIO_REASON_POLICY) == 1);
+    CHECK(core_sessions_kill_address(name, MANSIO_REASON_POLICY) == 1);
     CHECK(mansio_fiber_is_cancelled());
     CHECK(core_sessions_kill_address(name, MANSIO_REASON_KILLED) == 0); /* it is told already */
     mansio_session_close(second);
-    CHECK(core_sessions_kill_account(7, 1, MANSIO_REASON_POLICY) == 0);
+    CHECK(core_sessions_kill_address(name, MANSIO_REASON_KILLED) == 0);
     return mansio_fiber_yield();
 }
 

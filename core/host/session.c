@@ -555,24 +555,6 @@ void core_sessions_of_account(uint64_t tenant_id, uint64_t account_id, core_sess
     }
 }
 
-struct ending {
-    uint32_t reason;
-    size_t count;
-};
-
-static void end_one(void *arg, struct mansio_session *session)
-{
-    struct ending *ending = arg;
-    ending->count += (size_t)core_session_end(session, ending->reason);
-}
-
-size_t core_sessions_kill_account(uint64_t tenant_id, uint64_t account_id, uint32_t reason)
-{
-    struct ending ending = {.reason = reason};
-    core_sessions_of_account(tenant_id, account_id, end_one, &ending);
-    return ending.count;
-}
-
 size_t core_sessions_kill_address(struct mansio_str address, uint32_t reason)
 {
     size_t cursor = 0;

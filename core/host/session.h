@@ -84,11 +84,8 @@ struct mansio_conn *core_session_conn(const struct mansio_session *session);
 /* Make it nameless again; its account handle is gone. */
 void core_session_leave(struct mansio_session *session);
 
-/* End all sessions of an account, as core_sessions_kill(). How many conns were told to end. */
-CORE_EXPORT size_t core_sessions_kill_account(uint64_t tenant_id, uint64_t account_id,
-                                              uint32_t reason);
-
-/* The same by the account's own address. Walks all sessions. */
+/* End all sessions of an account, by its own address, as core_sessions_kill(). How many conns were
+ * told to end. Walks all sessions. */
 CORE_EXPORT size_t core_sessions_kill_address(struct mansio_str address, uint32_t reason);
 
 #endif
