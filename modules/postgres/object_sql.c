@@ -396,7 +396,8 @@ const struct pg_statement pg_object_statements[] = {
         " FROM audit o WHERE ($1 IS NULL OR o.audit_id = $1::bigint)" MATCHES("actor", "o.actor")
             MATCHES("kind", "o.kind") MATCHES("object", "o.object") MATCHES("tenant", "o.tenant")),
     /* A page from behind row $1, whose hash is $2: how many, the last and its hash, the first that
-     * is bad or 0; and what the head says is the last of all. */
+     * is bad or 0; and what the head says is the last of all. Numbers begin at 1: where there is a
+     * row before it, the first one doesn't fit. */
     AT(PG_SQL_AUDIT_CHECK) =
         {"audit_check",
          "WITH p AS (SELECT o.audit_id, o.hash, o.previous, audit_hash(o) AS made,"
@@ -404,8 +405,9 @@ const struct pg_statement pg_object_statements[] = {
          "  FROM audit o WHERE o.audit_id > $1 ORDER BY o.audit_id LIMIT $3)"
          " SELECT count(*), coalesce(max(p.audit_id), $1),"
          " (SELECT l.hash FROM p l ORDER BY l.audit_id DESC LIMIT 1),"
+         " CASE WHEN EXISTS (SELECT FROM audit x WHERE x.audit_id < 1) THEN 1 ELSE"
          " coalesce(min(p.audit_id) FILTER (WHERE p.previous IS DISTINCT FROM p.wanted"
-         "  OR p.hash IS DISTINCT FROM p.made), 0),"
+         "  OR p.hash IS DISTINCT FROM p.made), 0) END,"
          " (SELECT h.audit_id FROM audit_head h), (SELECT h.hash FROM audit_head h) FROM p",
          "lbl", "llbllb", PG_SCOPE_ADMIN, NULL},
 

@@ -93,6 +93,20 @@ static int chained(void)
     CHECK(bad_row() == (long long)rows + 1);
     tamper("INSERT INTO audit_head SELECT * FROM head");
     CHECK(bad_row() == 0);
+    /* Planted before the first, hash and all. */
+    static const char *const early[] = {"0", "-5", "-9223372036854775808"};
+    for (size_t i = 0; i < MANSIO_COUNT(early); i++) {
+        char text[512];
+        snprintf(text, sizeof text,
+                 "INSERT INTO audit OVERRIDING SYSTEM VALUE SELECT %s, at, 'x', action, kind,"
+                 " object, tenant, before, after, reason, previous, hash FROM kept"
+                 " WHERE audit_id = 1; UPDATE audit a SET hash = audit_hash(a) WHERE audit_id < 1",
+                 early[i]);
+        tamper(text);
+        CHECK(bad_row() == 1);
+        tamper("DELETE FROM audit WHERE audit_id < 1");
+        CHECK(bad_row() == 0);
+    }
     (void)sql("DROP TABLE kept, head");
     for (int i = 0; i < 21; i++) {
         (void)sql("INSERT INTO audit (actor, action, kind, object) SELECT 'a', 'b', 'c', g::text"
