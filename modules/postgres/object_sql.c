@@ -423,8 +423,12 @@ const struct pg_statement pg_object_statements[] = {
     AT(PG_SQL_POLICY_REMOVE) =
         ADMIN("policy_remove", "i",
               "SELECT n FROM policy_remove($1, $2, $3) n WHERE n = 1"),
-    AT(PG_SQL_POLICY_TRYING) = {"policy_trying", "SELECT set_config('mansio.trying', 'on', true)",
-                                "", "t", PG_SCOPE_ADMIN, NULL},
+    /* Whoever is stopped in the middle of it lets go of the word all the same. */
+    AT(PG_SQL_POLICY_TRYING) =
+        {"policy_trying",
+         "SELECT set_config('mansio.trying', 'on', true) FROM"
+         " set_config('idle_in_transaction_session_timeout', '5000', true)",
+         "", "t", PG_SCOPE_ADMIN, NULL},
     AT(PG_SQL_POLICY_ACCOUNTS) =
         {"policy_accounts",
          "SELECT sort, tenant_id, account_id FROM policy_accounts($1, $2, $3, $4)", "tttl", "tll",

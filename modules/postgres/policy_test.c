@@ -511,11 +511,67 @@ static int tried(void)
     return 0;
 }
 
+/* Changes in earnest, once, the word that is being tried. */
+static int change_meanwhile(void *arg, const struct mansio_standing *standing)
+{
+    int *left = arg;
+    if (--*left == 0) {
+        OK(word("tenant:alpha/imap", "verb=deny tls=required")); /* else lock_timeout ends it */
+    }
+    say_standing(standing);
+    return 0;
+}
+
+/* What is tried keeps nobody from changing the same word. */
+static int tried_meanwhile(void)
+{
+    struct mansio_field fields[4];
+    int left = 1;
+    /* Before what is tried ends by itself, were it kept. */
+    pg->config.lock_timeout_us = MANSIO_SECOND;
+    OK(word("tenant:alpha/imap", "verb=deny"));
+    size_t count = fields_of("verb=allow", fields);
+    listed[0] = '\0';
+    OK(pg_policy_try(pg->instance, S("tenant:alpha/imap"), fields, count, change_meanwhile, &left,
+                     DEADLINE));
+    CHECK(left < 0 && strstr(listed, "cid@second.test silver 1: platform/imap=allow"
+                                     " tenant:alpha/imap=allow else deny;") != NULL);
+    CHECK(is(list(MANSIO_OBJECT_POLICY, "key=tenant:alpha/imap"),
+             "tenant:alpha/imap verb=deny locked=false tls=required;"));
+    /* Taken away, and said for a service that has words on both sides. */
+    OK(word("tenant:alpha/aaa", "verb=deny"));
+    OK(word("tenant:alpha/zzz", "verb=deny"));
+    listed[0] = '\0';
+    OK(pg_policy_try(pg->instance, S("tenant:alpha/imap"), fields, count, visit_say, NULL,
+                     DEADLINE));
+    CHECK(strstr(listed, "ann@alpha.test gold 1: platform/imap=allow tenant:alpha/aaa=deny"
+                         " tenant:alpha/imap=allow tenant:alpha/zzz=deny else deny;") == listed);
+    left = 1;
+    listed[0] = '\0';
+    OK(pg_policy_try(pg->instance, S("tenant:alpha/imap"), NULL, 0, change_meanwhile, &left,
+                     DEADLINE));
+    CHECK(strstr(listed, "ann@alpha.test gold 1: platform/imap=allow tenant:alpha/aaa=deny"
+                         " tenant:alpha/zzz=deny else deny;") == listed);
+    /* A scope without accounts: only whether it can be said. */
+    listed[0] = '\0';
+    OK(add(MANSIO_OBJECT_PLAN, "empty", ""));
+    OK(pg_policy_try(pg->instance, S("plan:empty/imap"), fields, count, visit_say, NULL, DEADLINE));
+    CHECK(is(listed, ""));
+    CHECK(pg_policy_try(pg->instance, S("plan:empty/imap"), NULL, 0, visit_say, NULL, DEADLINE) ==
+          MANSIO_E_NOT_FOUND);
+    OK(removed(MANSIO_OBJECT_PLAN, "empty", 0));
+    OK(removed(MANSIO_OBJECT_POLICY, "tenant:alpha/aaa", 0));
+    OK(removed(MANSIO_OBJECT_POLICY, "tenant:alpha/imap", 0));
+    OK(removed(MANSIO_OBJECT_POLICY, "tenant:alpha/zzz", 0));
+    return 0;
+}
+
 static void test_lists_and_tries(void **state)
 {
     (void)state;
     run(lists);
     run(tried);
+    run(tried_meanwhile);
 }
 
 /* ---- hours ---- */

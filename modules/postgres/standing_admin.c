@@ -2,8 +2,10 @@
  * Standings for administration: of all accounts of a scope, as they are or as they would be; and
  * the check of the audit log.
  *
- * What is tried is done, looked at and rolled back, in a transaction that says so: its triggers
- * neither raise the epoch nor wait for whoever does.
+ * What is tried is done, one account looked at, and all of it undone at once, in a transaction that
+ * says so: its triggers neither raise the epoch nor wait for whoever does. So the word's row is
+ * locked for two answers, and who changes it in earnest doesn't wait while the accounts of a large
+ * scope are listed: they are read as they are, with the one word put in its place in each.
  */
 #include "standing.h"
 
@@ -20,9 +22,16 @@
 
 enum {
     PAGE_BYTES_MAX = 64 * 1024 * 1024,
-    TRY_BYTES_MAX = 4 * 1024 * 1024,
     AUDIT_ROWS = 5000, /* checked by one statement */
     HASH_BYTES = 32,
+};
+
+#define HOLD_US (5 * MANSIO_SECOND) /* a tried word's row is locked no longer */
+
+static const char *const scope_names[] = {
+    [MANSIO_POLICY_PLATFORM] = "platform", [MANSIO_POLICY_PLAN] = "plan",
+    [MANSIO_POLICY_TENANT] = "tenant",     [MANSIO_POLICY_DOMAIN] = "domain",
+    [MANSIO_POLICY_ACCOUNT] = "account",
 };
 
 static int check_role(const struct pg *pg)
@@ -43,10 +52,18 @@ static int settle(struct pg_conn *conn, int rc)
 
 /* ---- lists ---------------------------------------------------------------------------------- */
 
+/* What is tried: one word of a scope. NULL: it is taken away. */
+struct trial {
+    uint32_t scope;
+    struct mansio_str service;
+    const struct mansio_policy_word *word;
+};
+
 struct look {
     struct pg_conn *conn;
     struct mansio_str scope, owner;
     int64_t at_us;
+    const struct trial *trial; /* NULL: as it is */
     mansio_standing_fn visit;
     void *arg;
     int result; /* what visit() said, if it wasn't 0 */
@@ -55,8 +72,8 @@ struct look {
 };
 
 /* Whom the next page is about. Gives how many; @p after moves on, in @p marks. */
-static int read_accounts(struct look *look, struct mansio_arena *marks, struct mansio_str *after,
-                         size_t *out_count)
+static int read_accounts(struct look *look, struct mansio_arena *marks, size_t max,
+                         struct mansio_str *after, size_t *out_count)
 {
     struct pg_params params;
     const struct pg_result *result = NULL;
@@ -64,7 +81,7 @@ static int read_accounts(struct look *look, struct mansio_arena *marks, struct m
     pg_add_text(&params, look->scope);
     pg_add_text(&params, look->owner);
     pg_add_text(&params, *after);
-    pg_add_int64(&params, PG_STANDINGS_MAX);
+    pg_add_int64(&params, (int64_t)max);
     int rc = pg_ask(look->conn, PG_SQL_POLICY_ACCOUNTS, &params, look->deadline_us, &result);
     *out_count = rc < 0 ? 0 : pg_rows(result);
     for (size_t i = 0; i < *out_count; i++) {
@@ -78,7 +95,9 @@ static int read_accounts(struct look *look, struct mansio_arena *marks, struct m
     return rc;
 }
 
-static int show_page(struct look *look, struct mansio_arena *arena, size_t count)
+/* Standings of the page's first @p count accounts. */
+static int read_page(struct look *look, struct mansio_arena *arena, size_t count,
+                     int64_t deadline_us, const struct mansio_standing ***out)
 {
     struct pg_params params;
     const struct pg_result *result = NULL;
@@ -93,12 +112,69 @@ static int show_page(struct look *look, struct mansio_arena *arena, size_t count
         pg_add_null(&params);
     }
     int rc = standings == NULL ? MANSIO_E_LIMIT : 0;
-    rc = rc < 0 ? rc
-                : pg_ask(look->conn, PG_SQL_STANDINGS_READ, &params, look->deadline_us, &result);
+    rc = rc < 0 ? rc : pg_ask(look->conn, PG_SQL_STANDINGS_READ, &params, deadline_us, &result);
     rc = rc < 0 ? rc : pg_standings_read(result, arena, standings, count);
+    *out = standings;
+    return rc;
+}
+
+static int is_tried(const struct trial *trial, const struct mansio_policy_word *word)
+{
+    return word->scope == trial->scope && mansio_str_eq(word->service, trial->service);
+}
+
+/* Words come scope by scope, in each by service. */
+static int stands_behind(const struct trial *trial, const struct mansio_policy_word *word)
+{
+    return word->scope > trial->scope ||
+           (word->scope == trial->scope && mansio_str_cmp(word->service, trial->service) > 0);
+}
+
+/* A standing as it would be: its words but one as they are. */
+static int with_trial(const struct trial *trial, struct mansio_arena *arena,
+                      const struct mansio_standing *from, const struct mansio_standing **out)
+{
+    struct mansio_standing *made = mansio_arena_try_alloc(arena, sizeof *made);
+    const struct mansio_policy_word **words =
+        mansio_arena_try_alloc(arena, (from->word_count + 1) * sizeof *words);
+    const struct mansio_policy_word *left = trial->word; /* to be put in */
+    size_t count = 0;
+    if (made == NULL || words == NULL) {
+        return MANSIO_E_LIMIT;
+    }
+    for (size_t i = 0; i < from->word_count; i++) {
+        if (left != NULL && stands_behind(trial, from->words[i])) {
+            words[count++] = left;
+            left = NULL;
+        }
+        if (!is_tried(trial, from->words[i])) {
+            words[count++] = from->words[i];
+        }
+    }
+    if (left != NULL) {
+        words[count++] = left;
+    }
+    *made = *from;
+    made->words = words;
+    made->word_count = count;
+    *out = made;
+    return 0;
+}
+
+static int show_page(struct look *look, struct mansio_arena *arena, size_t count)
+{
+    const struct mansio_standing **standings = NULL;
+    int rc = read_page(look, arena, count, look->deadline_us, &standings);
     for (size_t i = 0; rc == 0 && look->result == 0 && i < count; i++) {
-        if (standings[i]->account != NULL) { /* else it went meanwhile */
-            look->result = look->visit(look->arg, standings[i]);
+        const struct mansio_standing *standing = standings[i];
+        if (standing->account == NULL) { /* it went meanwhile */
+            continue;
+        }
+        if (look->trial != NULL) {
+            rc = with_trial(look->trial, arena, standing, &standing);
+        }
+        if (rc == 0) {
+            look->result = look->visit(look->arg, standing);
         }
     }
     return rc;
@@ -112,7 +188,7 @@ static int show_all(struct look *look)
     size_t count = PG_STANDINGS_MAX;
     int rc = 0;
     while (rc == 0 && look->result == 0 && count == PG_STANDINGS_MAX) {
-        rc = read_accounts(look, marks, &after, &count);
+        rc = read_accounts(look, marks, PG_STANDINGS_MAX, &after, &count);
         rc = rc < 0 || count == 0 ? rc : show_page(look, arena, count);
         mansio_arena_reset(arena);
     }
@@ -136,19 +212,14 @@ static struct look *look_new(struct mansio_arena *arena, int64_t at_us, mansio_s
 static int parse_scope(struct mansio_arena *arena, uint32_t scope, struct mansio_str owner,
                        struct pg_key *out)
 {
-    static const char *const names[] = {
-        [MANSIO_POLICY_PLAN] = "plan",
-        [MANSIO_POLICY_TENANT] = "tenant",
-        [MANSIO_POLICY_DOMAIN] = "domain",
-        [MANSIO_POLICY_ACCOUNT] = "account",
-    };
     struct mansio_str key = MANSIO_STR("platform/any");
     int rc = 0;
     if (scope < MANSIO_POLICY_PLATFORM || scope > MANSIO_POLICY_ACCOUNT) {
         return mansio_fail(MANSIO_E_INVALID, "no scope %u", scope);
     }
     if (scope != MANSIO_POLICY_PLATFORM) {
-        rc = mansio_arena_printf(arena, &key, "%s:%.*s/any", names[scope], MANSIO_STR_ARG(owner));
+        rc = mansio_arena_printf(arena, &key, "%s:%.*s/any", scope_names[scope],
+                                 MANSIO_STR_ARG(owner));
     }
     return rc < 0 ? rc : pg_key_parse(arena, MANSIO_OBJECT_POLICY, key, out);
 }
@@ -178,21 +249,69 @@ int pg_standing_list(struct mansio_instance *instance, uint32_t scope, struct ma
 
 /* ---- trying --------------------------------------------------------------------------------- */
 
-static int try_word(struct look *look, const struct pg_key *key, struct mansio_str json,
-                    unsigned statement)
+/* Of the one account that was looked at; NULL if nobody has such a word. */
+static const struct mansio_policy_word *find_tried(const struct trial *trial,
+                                                   const struct mansio_standing *standing)
+{
+    for (size_t i = 0; i < standing->word_count; i++) {
+        if (is_tried(trial, standing->words[i])) {
+            return standing->words[i];
+        }
+    }
+    return NULL;
+}
+
+/* Make the change, read what becomes of the word (in @p arena) by the page's first account, undo
+ * it.
+ * @p has_account 0: the scope has none. */
+static int try_word(struct look *look, struct mansio_arena *arena, const struct pg_key *key,
+                    struct mansio_str json, unsigned statement, int has_account,
+                    struct trial *trial)
 {
     struct pg_params params;
     const struct pg_result *result = NULL;
+    const struct mansio_standing **standings = NULL;
+    int64_t latest_us = mansio_deadline_in(HOLD_US);
+    latest_us = latest_us < look->deadline_us ? latest_us : look->deadline_us;
     int rc = pg_begin(look->conn);
-    rc = rc < 0 ? rc : pg_ask(look->conn, PG_SQL_POLICY_TRYING, NULL, look->deadline_us, NULL);
+    rc = rc < 0 ? rc : pg_ask(look->conn, PG_SQL_POLICY_TRYING, NULL, latest_us, NULL);
     pg_object_params(&params, key, json);
-    rc = rc < 0 ? rc : pg_ask(look->conn, statement, &params, look->deadline_us, &result);
+    rc = rc < 0 ? rc : pg_ask(look->conn, statement, &params, latest_us, &result);
     if (rc == 0 && pg_rows(result) == 0) {
         rc = mansio_fail(MANSIO_E_NOT_FOUND, "no policy %.*s", MANSIO_STR_ARG(key->text));
     }
-    rc = rc < 0 ? rc : show_all(look);
+    if (rc == 0 && has_account) {
+        rc = read_page(look, arena, 1, latest_us, &standings);
+    }
     pg_rollback(look->conn);
+    rc = rc < 0 ? rc : pg_finish(look->conn, latest_us);
+    if (rc == 0 && has_account && statement == PG_SQL_POLICY_SET) {
+        trial->word = find_tried(trial, standings[0]);
+        if (trial->word == NULL) {
+            rc = mansio_fail(MANSIO_E_BUSY, "%.*s: an account went meanwhile; try it again",
+                             MANSIO_STR_ARG(key->text));
+        }
+    }
     return rc;
+}
+
+static int try_and_show(struct look *look, struct mansio_arena *arena, const struct pg_key *key,
+                        struct mansio_str json, unsigned statement)
+{
+    struct trial trial = {.service = key->c};
+    struct mansio_str after = MANSIO_STR("");
+    size_t count = 0;
+    for (uint32_t i = MANSIO_POLICY_PLATFORM; i < MANSIO_COUNT(scope_names); i++) {
+        if (mansio_str_eq(key->a, mansio_str_from_cstr(scope_names[i]))) {
+            trial.scope = i;
+        }
+    }
+    struct mansio_arena *marks = mansio_arena_new(NULL, "standings", 0);
+    int rc = read_accounts(look, marks, 1, &after, &count);
+    mansio_arena_free(marks);
+    rc = rc < 0 ? rc : try_word(look, arena, key, json, statement, count > 0, &trial);
+    look->trial = &trial;
+    return rc < 0 || count == 0 ? rc : show_all(look);
 }
 
 int pg_policy_try(struct mansio_instance *instance, struct mansio_str key,
@@ -206,7 +325,7 @@ int pg_policy_try(struct mansio_instance *instance, struct mansio_str key,
     if (rc < 0) {
         return rc;
     }
-    struct mansio_arena *arena = mansio_arena_new(NULL, "policy try", TRY_BYTES_MAX);
+    struct mansio_arena *arena = mansio_arena_new(NULL, "policy try", PAGE_BYTES_MAX);
     struct look *look = look_new(arena, 0, visit, arg, deadline_us);
     rc = pg_key_parse(arena, MANSIO_OBJECT_POLICY, key, &parsed);
     if (rc == 0 && fields != NULL) {
@@ -217,8 +336,8 @@ int pg_policy_try(struct mansio_instance *instance, struct mansio_str key,
     if (rc == 0) {
         look->scope = parsed.a;
         look->owner = parsed.b;
-        rc = try_word(look, &parsed, json,
-                      fields != NULL ? PG_SQL_POLICY_SET : PG_SQL_POLICY_REMOVE);
+        rc = try_and_show(look, arena, &parsed, json,
+                          fields != NULL ? PG_SQL_POLICY_SET : PG_SQL_POLICY_REMOVE);
         rc = settle(look->conn, rc);
     }
     rc = rc < 0 ? rc : look->result;
