@@ -279,11 +279,15 @@ static void note_failure(struct pg_conn *conn, const PGresult *got, unsigned id)
     copy_text(conn->sqlstate, sizeof conn->sqlstate, PQresultErrorField(got, PG_DIAG_SQLSTATE));
     copy_text(conn->constraint, sizeof conn->constraint,
               PQresultErrorField(got, PG_DIAG_CONSTRAINT_NAME));
-    const char *message = pg_error_words(conn->sqlstate);
-    message = message != NULL ? message : PQresultErrorField(got, PG_DIAG_MESSAGE_PRIMARY);
-    snprintf(conn->detail, sizeof conn->detail, "%s: %s (%s)",
-             statement != NULL ? statement->name : "commit",
-             message != NULL ? message : PQresultErrorMessage(got), conn->sqlstate);
+    const char *message = PQresultErrorField(got, PG_DIAG_MESSAGE_PRIMARY);
+    message = message != NULL ? message : PQresultErrorMessage(got);
+    const char *words = pg_error_words(conn->sqlstate, message);
+    if (words != NULL) {
+        copy_text(conn->detail, sizeof conn->detail, words);
+    } else {
+        snprintf(conn->detail, sizeof conn->detail, "PostgreSQL: %s: %s (%s)",
+                 statement != NULL ? statement->name : "commit", message, conn->sqlstate);
+    }
     conn->code = pg_error_code(conn->sqlstate);
     conn->is_worn = conn->is_worn || wears(conn->sqlstate);
     count_failure(conn, conn->code);
@@ -291,7 +295,7 @@ static void note_failure(struct pg_conn *conn, const PGresult *got, unsigned id)
 
 static int failure(struct pg_conn *conn)
 {
-    return mansio_fail(conn->code, "PostgreSQL: %s", conn->detail);
+    return mansio_fail(conn->code, "%s", conn->detail);
 }
 
 /* Read the answer to the entry at the head, which isn't a Sync, into conn->got, and take the entry
@@ -330,7 +334,8 @@ static int read_entry(struct pg_conn *conn, int64_t deadline_us)
                strcmp(PQcmdStatus(conn->got), "COMMIT") != 0 && conn->code == 0) {
         /* COMMIT of a transaction in which something failed: it says ROLLBACK, and succeeds. */
         conn->code = MANSIO_E_UNAVAILABLE;
-        copy_text(conn->detail, sizeof conn->detail, "rolled back instead of committed");
+        copy_text(conn->detail, sizeof conn->detail,
+                  "PostgreSQL: rolled back instead of committed");
     }
     return 0;
 }

@@ -570,10 +570,24 @@ static void test_error_codes(void **state)
     }
 }
 
+static void test_error_words(void **state)
+{
+    (void)state;
+    assert_null(pg_error_words(NULL, "x"));
+    assert_null(pg_error_words("23505", "refused"));
+    assert_string_equal(pg_error_words("MN004", "no zone"), "no zone");
+    assert_string_equal(pg_error_words("MN099", "refused"), "refused");
+    for (char digit = '1'; digit <= '8'; digit++) { /* each of the codes has some */
+        const char sqlstate[] = {'M', 'N', '0', '0', digit, '\0'};
+        assert_string_not_equal(pg_error_words(sqlstate, "refused"), "refused");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_error_codes),
+        cmocka_unit_test(test_error_words),
         cmocka_unit_test(test_pipeline),
         cmocka_unit_test(test_failure_takes_all),
         cmocka_unit_test(test_explicit_transactions),

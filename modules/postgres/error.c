@@ -41,11 +41,30 @@ static const struct row rows[] = {
     {"MN007", MANSIO_E_EXISTS},      {"MN008", MANSIO_E_UNSUPPORTED},
 };
 
-const char *pg_error_words(const char *sqlstate)
+const char *pg_error_words(const char *sqlstate, const char *message)
 {
-    return sqlstate != NULL && strcmp(sqlstate, "MN008") == 0
-               ? "the collection has given out all its UIDs"
-               : NULL;
+    /* refuse() of the store: in the middle of a statement there is nobody to word it. */
+    static const struct {
+        const char *sqlstate, *words;
+    } refusals[] = {
+        {"MN001", "what it refers to isn't there any more"},
+        {"MN002", "a limit is reached"},
+        {"MN003", "somebody else is changing it; try again"},
+        {"MN004", "it can't be made so"},
+        {"MN005", "it belongs to somebody else"},
+        {"MN006", "what changed so long ago isn't known any more"},
+        {"MN007", "it exists already"},
+        {"MN008", "the collection has given out all its UIDs"},
+    };
+    if (sqlstate == NULL || strncmp(sqlstate, "MN", 2) != 0) {
+        return NULL;
+    }
+    for (size_t i = 0; strcmp(message, "refused") == 0 && i < MANSIO_COUNT(refusals); i++) {
+        if (strcmp(refusals[i].sqlstate, sqlstate) == 0) {
+            return refusals[i].words;
+        }
+    }
+    return message;
 }
 
 int pg_error_code(const char *sqlstate)

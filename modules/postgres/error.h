@@ -18,7 +18,10 @@
  */
 int pg_error_code(const char *sqlstate);
 
-/* Words for those of ours that say more than their code; NULL for all others. Static. */
-const char *pg_error_words(const char *sqlstate);
+/*
+ * What to tell people of one of ours (MN*), whose message the function or statement gave: that, for
+ * it is said for them; words for the code where it gave none ("refused"). NULL for all others.
+ */
+const char *pg_error_words(const char *sqlstate, const char *message);
 
 #endif

@@ -110,22 +110,30 @@ static int replaced(void)
     CHECK(word("platform/imap", "verb=maybe") == MANSIO_E_INVALID);
     CHECK(word("platform/imap", "verb=-") == MANSIO_E_INVALID && says("must have a value"));
     CHECK(word("platform/imap", "verb=allow hours=Mon_08:00-09:00") == MANSIO_E_INVALID &&
-          says("need a zone"));
+          says("hours without a zone: expected"));
     CHECK(word("platform/imap", "verb=allow zone=UTC") == MANSIO_E_INVALID &&
-          says("without hours"));
+          says("a zone without hours: expected"));
     static const char *const zones[] = {"Europe/Berlim", "Foo5", "Europe/Berlin5", "CESTX"};
     for (size_t i = 0; i < MANSIO_COUNT(zones); i++) {
         char text[128];
         snprintf(text, sizeof text, "verb=allow hours=Mon_08:00-09:00 zone=%s", zones[i]);
-        CHECK(word("platform/imap", text) == MANSIO_E_INVALID && says("no time zone"));
+        CHECK(word("platform/imap", text) == MANSIO_E_INVALID && says("no time zone "));
     }
     OK(word("platform/http", "verb=allow hours=Mon_08:00-09:00 zone=Etc/GMT+5"));
     OK(removed(MANSIO_OBJECT_POLICY, "platform/http", 0));
     CHECK(word("platform/imap", "verb=allow networks=192.0.2.1/24") == MANSIO_E_INVALID &&
           says("field networks: \"192.0.2.1/24\""));
     CHECK(word("platform/imap", "verb=allow networks=nowhere") == MANSIO_E_NOT_FOUND &&
-          says("no network nowhere"));
+          says("no network named nowhere: expected"));
     CHECK(add(MANSIO_OBJECT_POLICY, "platform/pop3", "verb=allow") == MANSIO_E_UNSUPPORTED);
+    CHECK(add(MANSIO_OBJECT_TENANT, "delta", "plan=lead") == MANSIO_E_NOT_FOUND &&
+          says("no plan lead"));
+    CHECK(add(MANSIO_OBJECT_ADDRESS, "x@alpha.test", "accounts=no@alpha.test") ==
+              MANSIO_E_NOT_FOUND &&
+          says("no account no@alpha.test in the address's tenant"));
+    CHECK(set(MANSIO_OBJECT_ADDRESS, "ann@alpha.test", "accounts=bob@alpha.test") ==
+              MANSIO_E_BUSY &&
+          says("expected the account whose own address it is"));
     return 0;
 }
 

@@ -421,14 +421,17 @@ BEGIN
     LEFT JOIN account a ON a.tenant_id = p_tenant AND a.domain_id = d.domain_id
                        AND a.local = regexp_replace(k.key, '@[^@]*$', '');
     IF v_missing IS NOT NULL THEN
-        RAISE EXCEPTION 'the tenant has no account %', v_missing USING ERRCODE = 'MN001';
+        RAISE EXCEPTION 'no account % in the address''s tenant', v_missing
+            USING ERRCODE = 'MN001';
     END IF;
     IF coalesce(cardinality(v_ids), 0) NOT BETWEEN 1 AND 1000 THEN
-        RAISE EXCEPTION 'an address leads to 1 to 1000 accounts' USING ERRCODE = 'MN004';
+        RAISE EXCEPTION 'field accounts: % of them: expected 1 to 1000',
+            coalesce(cardinality(v_ids), 0) USING ERRCODE = 'MN004';
     END IF;
     IF EXISTS (SELECT FROM account a WHERE a.tenant_id = p_tenant AND a.domain_id = p_domain
                  AND a.local = p_local AND a.account_id <> ALL (v_ids)) THEN
-        RAISE EXCEPTION 'an account''s own address leads to it' USING ERRCODE = 'MN003';
+        RAISE EXCEPTION 'field accounts: expected the account whose own address it is among them'
+            USING ERRCODE = 'MN003';
     END IF;
     DELETE FROM address_account aa WHERE aa.tenant_id = p_tenant AND aa.domain_id = p_domain
        AND aa.local = p_local AND aa.account_id <> ALL (v_ids);

@@ -274,7 +274,7 @@ BEGIN
         FROM domain d LEFT JOIN domain r ON r.tenant_id = d.tenant_id AND r.domain_id = d.alias_of
         WHERE d.name = p_owner;
         IF v_alias IS NOT NULL THEN
-            RAISE EXCEPTION 'domain % is another name for %: its words are said there',
+            RAISE EXCEPTION 'domain % is another name for %: expected that one, whose words hold',
                 p_owner, v_alias USING ERRCODE = 'MN004';
         END IF;
     WHEN 'account' THEN
@@ -283,7 +283,8 @@ BEGIN
         WHERE d.name = substring(p_owner from '@([^@]*)$')
           AND a.local = regexp_replace(p_owner, '@[^@]*$', '');
     ELSE
-        RAISE EXCEPTION 'no scope %', p_scope USING ERRCODE = 'MN004';
+        RAISE EXCEPTION 'no scope %: expected platform, plan, tenant, domain or account', p_scope
+            USING ERRCODE = 'MN004';
     END CASE;
     IF plan_id IS NULL AND tenant_id IS NULL THEN
         RAISE EXCEPTION 'no % %', p_scope, p_owner USING ERRCODE = 'MN001';
@@ -360,7 +361,8 @@ BEGIN
       AND NOT EXISTS (SELECT FROM tenant_network t WHERE t.tenant_id = p_tenant
                         AND t.name = n.name);
     IF v_missing IS NOT NULL THEN
-        RAISE EXCEPTION 'no network %', v_missing USING ERRCODE = 'MN001';
+        RAISE EXCEPTION 'no network named %: expected one of `network list`, an address, "unix", '
+            'or a network as "192.0.2.0/24"', v_missing USING ERRCODE = 'MN001';
     END IF;
 END
 $$;
@@ -420,11 +422,13 @@ BEGIN
     w.hours := CASE WHEN f ? 'hours' OR v_is_new THEN f->>'hours' ELSE w.hours END;
     w.zone := CASE WHEN f ? 'zone' OR v_is_new THEN f->>'zone' ELSE w.zone END;
     IF w.hours IS NOT NULL AND w.zone IS NULL THEN
-        RAISE EXCEPTION 'hours need a zone: "Europe/Berlin", "UTC"' USING ERRCODE = 'MN004';
+        RAISE EXCEPTION 'hours without a zone: expected one as "Europe/Berlin" or "UTC"'
+            USING ERRCODE = 'MN004';
     ELSIF w.zone IS NOT NULL AND w.hours IS NULL THEN
-        RAISE EXCEPTION 'a zone without hours' USING ERRCODE = 'MN004';
+        RAISE EXCEPTION 'a zone without hours: expected some as "Mon-Fri 08:00-18:00"'
+            USING ERRCODE = 'MN004';
     ELSIF f->>'zone' IS NOT NULL AND NOT zone_is_known(f->>'zone') THEN
-        RAISE EXCEPTION 'no time zone %: wanted a name as "Europe/Berlin"', f->>'zone'
+        RAISE EXCEPTION 'no time zone %: expected a name as "Europe/Berlin" or "UTC"', f->>'zone'
             USING ERRCODE = 'MN004';
     END IF;
     PERFORM networks_check(o.tenant_id, w.networks);
