@@ -8,7 +8,11 @@
 #include <mansio/error.h>
 #include <mansio/str.h>
 
-/* seq-number: a number from 1, or '*'. */
+#define UID_MAX (UINT32_MAX - 1) /* as UIDNEXT has 32 bits, too (RFC 3501 2.3.1.1) */
+
+/* seq-number: a number from 1, or '*'. What stands for '*' is no message's number or UID, for
+ * stores give out none above UID_MAX; nor does a client mean the last message who writes it in
+ * digits. */
 static int parse_seq_number(struct imap_cursor *cursor, uint32_t *out)
 {
     if (imap_parse_sees(cursor, '*')) {
@@ -16,7 +20,11 @@ static int parse_seq_number(struct imap_cursor *cursor, uint32_t *out)
         *out = UINT32_MAX;
         return 0;
     }
-    return imap_parse_nz_number(cursor, out);
+    int rc = imap_parse_nz_number(cursor, out);
+    if (rc == 0 && *out > UID_MAX) {
+        *out = UID_MAX;
+    }
+    return rc;
 }
 
 static int parse_range(struct imap_cursor *cursor, uint32_t *range)

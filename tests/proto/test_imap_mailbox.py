@@ -326,6 +326,17 @@ def test_uid_expunge_takes_what_is_named_and_deleted(box):
     assert box.status("UID EXPUNGE").startswith("BAD")
 
 
+def test_digits_never_mean_the_last_message(box):
+    """RFC 3501 9: that is "*" alone, though no UID is as high as 4294967295."""
+    for numbers in ("4294967295", "5:4294967295", "4294967295:4294967295"):
+        assert not box.ok(f"UID FETCH {numbers} FLAGS")
+        assert not box.ok(f"UID STORE {numbers} +FLAGS (\\Deleted)")
+        assert told(box.ok(f"UID SEARCH UID {numbers}"), "SEARCH$")
+    assert len(box.ok("UID FETCH 1:4294967295 FLAGS")) == 4
+    assert len(box.ok("UID FETCH 4294967295:* FLAGS")) == 1
+    assert box.status("FETCH 4294967295 FLAGS").startswith("BAD")
+
+
 def test_uids_are_never_used_again(box):
     """RFC 3501 2.3.1.1"""
     box.ok("STORE 3:4 +FLAGS.SILENT (\\Deleted)")
