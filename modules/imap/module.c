@@ -30,7 +30,8 @@ static const struct mansio_setting imap_settings[] = {
                    .help = "Failed logins after which a connection is closed"),
     MANSIO_SETTING(.name = "bad_commands", .type = MANSIO_SETTING_INT, .unit = "commands",
                    .flags = MANSIO_SETTING_LIVE, .default_text = "20", .min = 1, .max = 1000000,
-                   .help = "Commands that make no sense after which a connection is closed"),
+                   .help = "Commands that make no sense after which a connection is closed; after "
+                           "login, so many in a row"),
     MANSIO_SETTING(.name = "literal_size", .type = MANSIO_SETTING_SIZE,
                    .flags = MANSIO_SETTING_LIVE, .default_text = "64K", .min = 1024, .max = 1 << 20,
                    .help = "Most that the literals of a command may have in all, the message of "

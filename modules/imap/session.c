@@ -273,6 +273,9 @@ static int finish(struct imap_session *session)
     if (rc < 0) {
         return rc;
     }
+    if (session->status == IMAP_OK && session->state != IMAP_NOT_AUTHENTICATED) {
+        session->bad_commands = 0; /* a program that errs now and then may stay for days */
+    }
     if (session->status != 0) {
         imap_end_now(session);
     }

@@ -457,8 +457,24 @@ def test_closed_after_three_failures(imap):
 
 
 def test_closed_after_too_many_bad_commands(make_box):
+    """In a row after login, in all before it: programs that err now and then may stay for days."""
     box = make_box()
     with box.dialogue() as imap:
+        for _ in range(19):
+            imap.bad("FROB")
+        imap.ok("NOOP")
+        imap.bad("FROB")
+        assert imap.reply() == b"* BYE Too many bad commands"
+        assert imap.is_closed()
+    with box.dialogue() as imap:
+        imap.login(box.user())
+        imap.ok("SELECT INBOX")
+        for _ in range(3):
+            for _ in range(18):
+                imap.bad("FETCH 1:* FLAGS")
+            imap.no("SELECT nowhere")
+            imap.bad("FROB")
+            imap.ok("SELECT INBOX")
         for _ in range(20):
             imap.bad("FROB")
         assert imap.reply() == b"* BYE Too many bad commands"
