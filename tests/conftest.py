@@ -1,8 +1,11 @@
 """Fixtures of the end-to-end tests; tests/README.md says how to run them."""
 
+import contextlib
+import faulthandler
 import os
 import pathlib
 import shutil
+import signal
 import sys
 
 import pytest
@@ -137,6 +140,56 @@ def lab(make_lab):
 def post(make_daemon, install):
     """A daemon that takes mail over SMTP and LMTP into files, not started yet."""
     return Post(make_daemon(workers=1), install)
+
+
+# ---- a test that hangs fails by its name, and the others go on
+
+HANG_SECONDS = 240  # of patience for a step of a test; ten times what the slowest takes, loaded
+HANG_SECONDS_LONG = 3600
+STDERR = []  # as it was before pytest took it
+
+
+def pytest_configure():
+    STDERR.append(os.fdopen(os.dup(2), "w"))
+
+
+def hangs(number, frame):
+    """In the main thread, wherever it waits."""
+    faulthandler.dump_traceback(STDERR[0])  # the other threads, too
+    pytest.fail("it hangs: see where it was when its time was up", pytrace=True)
+
+
+@contextlib.contextmanager
+def bounded(item):
+    """Who waits in C code that signals don't reach ends the process, and where it was is told."""
+    seconds = HANG_SECONDS_LONG if item.config.getoption("--long") else HANG_SECONDS
+    seconds = float(os.environ.get("MANSIO_HANG_SECONDS") or seconds)
+    signal.signal(signal.SIGALRM, hangs)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    faulthandler.dump_traceback_later(1.5 * seconds, exit=True, file=STDERR[0])
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_setup(item):
+    with bounded(item):
+        yield
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    with bounded(item):
+        yield
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown(item):
+    with bounded(item):
+        yield
 
 
 @pytest.hookimpl(hookwrapper=True)

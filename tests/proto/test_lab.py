@@ -178,3 +178,55 @@ def test_no_two_processes_find_the_same_port():
     for seeker in seekers:
         seeker.communicate()
     assert len(set().union(*found)) == sum(map(len, found))
+
+
+HANGING = """
+import signal, threading
+
+def test_waits():
+    threading.Event().wait()
+
+def test_goes_on():
+    pass
+
+def test_hears_no_signal():
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+    threading.Event().wait()
+"""
+
+
+def test_what_hangs_fails_by_its_name(tmp_path):
+    """And says where it was; what comes behind it is tested, too."""
+    (tmp_path / "test_hanging.py").write_text(HANGING)
+    tests = pathlib.Path(__file__).resolve().parents[1]
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-B",
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "conftest",
+            "-n",
+            "1",
+        ]
+        + ["-c", os.devnull, "--rootdir", tmp_path, tmp_path],
+        env={**os.environ, "PYTHONPATH": str(tests), "MANSIO_HANG_SECONDS": "1", "COLUMNS": "200"},
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    for words in (
+        "FAILED test_hanging.py::test_waits - Failed: it hangs",
+        "crashed while running 'test_hanging.py::test_hears_no_signal'",
+        'test_hanging.py", line 5 in test_waits',
+        'test_hanging.py", line 12 in test_hears_no_signal',
+        "2 failed, 1 passed",
+    ):
+        assert words in said, (words, said)
