@@ -274,7 +274,7 @@ def test_control_socket_bounds_its_clients(hello):
 
     def talk(data):
         with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(20)
+            s.settimeout(60)
             s.connect(str(hello.socket))
             try:
                 s.sendall(data)

@@ -129,7 +129,7 @@ def test_listens_on_every_kind_of_address(hello):
     with Client(port, host="::1") as client:
         assert client.ask("x") == "x"
     with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(20)
+        s.settimeout(60)
         s.connect(str(path))
         assert s.recv(100) == b"Salve, viator\r\n"
     assert hello.stop() == 0

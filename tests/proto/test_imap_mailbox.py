@@ -32,7 +32,7 @@ def connect(imap_lab, user):
     made = []
 
     def make(who=user, port="imap"):
-        made.append(Client(imap_lab.port(port), timeout=20).login(who))
+        made.append(Client(imap_lab.port(port), timeout=60).login(who))
         return made[-1]
 
     yield make

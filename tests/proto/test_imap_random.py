@@ -79,7 +79,7 @@ class Player:
         self.random = random.Random(f"{seed} {number}")
         self.judge = judge
         self.number = number
-        self.client = Client(port, timeout=20).login(USER)
+        self.client = Client(port, timeout=60).login(USER)
         self.error = None
         self.appended = 0
         self.select()
@@ -145,7 +145,7 @@ class Player:
                 self.client.next()
             except TimeoutError:
                 pass
-        self.client.socket.settimeout(20)
+        self.client.socket.settimeout(60)
         status, _ = self.client.done()
         assert status.startswith("OK"), status
 

@@ -22,7 +22,7 @@ class From:
     """A client of any line protocol that comes from an address; `lines` it has read so far."""
 
     def __init__(self, port, source="127.0.0.1"):
-        self.socket = socket.create_connection(("127.0.0.1", port), 20, (source, 0))
+        self.socket = socket.create_connection(("127.0.0.1", port), 60, (source, 0))
         self.file = self.socket.makefile("rb")
         self.greeting = self.line()  # empty: it was refused
 
@@ -58,7 +58,7 @@ class Smtp(Client):
     """SMTP from an address."""
 
     def __init__(self, port, source="127.0.0.1", greeting=True):
-        self.socket = socket.create_connection(("127.0.0.1", port), 20, (source, 0))
+        self.socket = socket.create_connection(("127.0.0.1", port), 60, (source, 0))
         self.file = self.socket.makefile("rb")
         self.greeting = self.reply() if greeting else None
         self.hello()

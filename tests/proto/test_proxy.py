@@ -29,10 +29,10 @@ class Client:
 
     def __init__(self, where, header=b""):
         if isinstance(where, int):
-            self.socket = socket.create_connection(("127.0.0.1", where), 20)
+            self.socket = socket.create_connection(("127.0.0.1", where), 60)
         else:
             self.socket = socket.socket(socket.AF_UNIX)
-            self.socket.settimeout(20)
+            self.socket.settimeout(60)
             self.socket.connect(str(where))
         self.file = None
         for part in header if isinstance(header, list) else [header]:
@@ -177,7 +177,7 @@ def test_tls_behind_the_header(node, tmp_path):
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         tls = context.wrap_bio(incoming, outgoing, server_hostname="mail.test")
         pending = v1()
-        with socket.create_connection(("127.0.0.1", port), 20) as client:
+        with socket.create_connection(("127.0.0.1", port), 60) as client:
 
             def step(function, *words):
                 nonlocal pending

@@ -67,7 +67,7 @@ def test_takes_sockets_of_systemd(hello):
         wait=False,
     )
     # systemd-socket-activate listens, and starts us in its place with the first connection.
-    waiting = until("it listens", lambda: socket.create_connection(("127.0.0.1", hello.port), 20))
+    waiting = until("it listens", lambda: socket.create_connection(("127.0.0.1", hello.port), 60))
     with waiting:
         waiting.settimeout(60)
         assert waiting.recv(100) == b"Salve, viator\r\n"
@@ -90,7 +90,7 @@ def test_says_which_socket_of_systemd_nobody_serves(hello):
         ],
         wait=False,
     )
-    with until("it listens", lambda: socket.create_connection(("127.0.0.1", hello.port), 20)):
+    with until("it listens", lambda: socket.create_connection(("127.0.0.1", hello.port), 60)):
         hello.wait_ready()
     lines = [line for line in hello.log().splitlines() if "event=socket-not-served" in line]
     assert len(lines) == 1 and f"127.0.0.1:{spare}" in lines[0], lines

@@ -28,7 +28,7 @@ def digest(path):
 class Client:
     """A line client; TLS from the start, later, or never."""
 
-    def __init__(self, port, context=None, name=None, session=None, timeout=20):
+    def __init__(self, port, context=None, name=None, session=None, timeout=60):
         self.plain = socket.create_connection(("127.0.0.1", port), timeout)
         self.socket = self.plain
         self.pending = b""

@@ -197,13 +197,13 @@ class Daemon:
     def tail(self, lines=60):
         return "\n".join(self.log().splitlines()[-lines:])
 
-    def wait_log(self, text, seconds=30):
+    def wait_log(self, text, seconds=60):
         until(f"{text!r} in the log", lambda: text in self.log(), seconds)
 
     def metrics(self):
         """The Prometheus end point's text."""
-        with socket.create_connection(("127.0.0.1", self.metrics_port), 10) as s:
-            s.settimeout(10)
+        with socket.create_connection(("127.0.0.1", self.metrics_port), 60) as s:
+            s.settimeout(60)
             s.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             answer = b""
             while chunk := s.recv(65536):

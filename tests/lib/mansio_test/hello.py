@@ -11,7 +11,7 @@ import time
 class Client:
     """A blocking client with a deadline on every step."""
 
-    def __init__(self, port, host="127.0.0.1", timeout=20):
+    def __init__(self, port, host="127.0.0.1", timeout=60):
         self.socket = socket.create_connection((host, port), timeout)
         self.file = self.socket.makefile("rb")
         self.greeting = self.line()
@@ -55,7 +55,7 @@ class Crowd:
     `resets`, each with its time.
     """
 
-    STEP_SECONDS = 30  # of patience for one answer: a hang, not slowness, is what is looked for
+    STEP_SECONDS = 60  # of patience for one answer: a hang, not slowness, is what is looked for
 
     def __init__(self, port, count, pause=0.15, answer=None):
         self.port = port

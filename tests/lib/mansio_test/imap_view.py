@@ -300,7 +300,7 @@ class Client:
         while not self.next().startswith(b"+"):
             pass
 
-    def wait_for(self, condition, seconds=10):
+    def wait_for(self, condition, seconds=60):
         """In IDLE: take responses until @condition(view)."""
         deadline = time.monotonic() + seconds
         while not condition(self.view):

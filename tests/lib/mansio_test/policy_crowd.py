@@ -12,7 +12,7 @@ import time
 
 from .policy_history import Visit
 
-STEP_SECONDS = 30  # of patience: a hang is looked for, not slowness
+STEP_SECONDS = 60  # of patience: a hang is looked for, not slowness
 GOODBYES = {
     "pop3": "-ERR [SYS/PERM]",
     "imap": "* BYE [ALERT]",

@@ -118,7 +118,7 @@ class Screen:
             self._take(data)
         return True
 
-    def until(self, condition, seconds=15):
+    def until(self, condition, seconds=60):
         """Read until @condition() holds; the screen's lines."""
         end = time.monotonic() + seconds
         while not condition():
@@ -127,7 +127,7 @@ class Screen:
                 raise AssertionError(f"it ended: {self.raw[-400:]!r}")
         return self.lines
 
-    def ended(self, seconds=15):
+    def ended(self, seconds=60):
         """Its exit status as waitpid() has it, once it has ended."""
         end = time.monotonic() + seconds
         while self.status is None:

@@ -32,7 +32,7 @@ class Reply:
 class Client:
     """A blocking client with a deadline on every step."""
 
-    def __init__(self, port, host="127.0.0.1", greeting=True, timeout=20):
+    def __init__(self, port, host="127.0.0.1", greeting=True, timeout=60):
         if isinstance(port, (str, pathlib.Path)):
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.settimeout(timeout)

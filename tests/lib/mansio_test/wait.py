@@ -7,7 +7,7 @@ class Late(AssertionError):
     """What was waited for did not come."""
 
 
-def until(what, condition, seconds=30.0, every=0.02):
+def until(what, condition, seconds=60.0, every=0.02):
     """Call condition() until it gives something true, and return that.
 
     what: for the message. An AssertionError or OSError within counts as "not yet", and the last
