@@ -198,6 +198,11 @@ static int parse_option(struct parser *parser, const char *word)
     if (is_global) {
         return set_global(parser, name, value);
     }
+    if (value != NULL && parser->out->args.options[index] != NULL) {
+        /* Of two, one would be passed over, and a word of policy say less than was asked. */
+        return mansio_fail(MANSIO_E_INVALID, "%s twice: expected it once, with %s", option->name,
+                           option->argument);
+    }
     if (option->choices != NULL && value != NULL) {
         int rc = check_choice(option, value);
         if (rc < 0) {
