@@ -366,6 +366,11 @@ HOLD(mansio_spool_item, message_id, 192);
 HOLD(mansio_spool_item, prefix_no, 200);
 HOLD(mansio_spool_item, reserved, 204);
 
+HOLD_SIZE(mansio_delivery, 24);
+HOLD(mansio_delivery, size, 0);
+HOLD(mansio_delivery, plan, 8);
+HOLD(mansio_delivery, content, 16);
+
 HOLD_SIZE(mansio_spool_outcome, 48);
 HOLD(mansio_spool_outcome, size, 0);
 HOLD(mansio_spool_outcome, item, 8);
@@ -374,7 +379,7 @@ HOLD(mansio_spool_outcome, reserved, 20);
 HOLD(mansio_spool_outcome, next_us, 24);
 HOLD(mansio_spool_outcome, reply, 32);
 
-HOLD_SIZE(mansio_store, 256);
+HOLD_SIZE(mansio_store, 264);
 HOLD(mansio_store, size, 0);
 HOLD(mansio_store, collection_list, 8);
 HOLD(mansio_store, collection_find, 16);
@@ -407,6 +412,7 @@ HOLD(mansio_store, message_read_many, 224);
 HOLD(mansio_store, message_search, 232);
 HOLD(mansio_store, spool_look, 240);
 HOLD(mansio_store, message_read_slices, 248);
+HOLD(mansio_store, deliver_together, 256);
 
 HOLD_SIZE(mansio_slice, 40);
 HOLD(mansio_slice, size, 0);

@@ -233,6 +233,18 @@ struct mansio_spool_outcome {
     struct mansio_str reply; /* of the attempt, for people */
 };
 
+/* ---- deliveries ------------------------------------------------------------------------------ */
+
+/** A message and what shall become of it, among others that are committed with it. */
+struct mansio_delivery {
+    size_t size;                    /* sizeof(struct mansio_delivery): also the array's stride */
+    struct mansio_plan *plan;       /* without MANSIO_PLAN_EACH */
+    struct mansio_content *content; /* finished; another plan may have the same */
+};
+
+/** Most deliveries of one deliver_together(). @since 1.0 */
+#define MANSIO_DELIVERIES_MAX 16
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 struct mansio_store {
@@ -466,6 +478,17 @@ struct mansio_store {
     int (*message_read_slices)(struct mansio_instance *pool, struct mansio_account *account,
                                uint64_t collection_id, struct mansio_slice *slices, size_t count,
                                struct mansio_arena *arena, int64_t deadline_us);
+
+    /** Commit several plans, each with a message of its own, in one transaction: a delivery, and
+     * the report that tells of it. Says what became of each entry, as deliver(). NULL in a table:
+     * no store of this provider can.
+     * @param deliveries  1 to MANSIO_DELIVERIES_MAX
+     * @return 0 once all of it is committed and flushed; else as deliver() without
+     *         MANSIO_PLAN_EACH: what one entry can't, none of any plan does. MANSIO_E_INVALID: too
+     *         many; or a plan with MANSIO_PLAN_EACH, as what one plan says of another's entries
+     * must be so once it stands @yields yes @since 1.0 */
+    int (*deliver_together)(struct mansio_instance *pool, const struct mansio_delivery *deliveries,
+                            size_t count, int64_t deadline_us);
 };
 
 #endif

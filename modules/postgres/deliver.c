@@ -69,15 +69,13 @@ static size_t take(struct pg_store *store, struct pg_post *out[PG_GROUP_MAX])
     int64_t bytes = 0;
     while (store->first != NULL && count < PG_GROUP_MAX) {
         struct pg_post *post = store->first;
-        /* A body is sent once a tenant. */
-        int64_t more = post->size * (int64_t)post->part_count;
-        if (count > 0 && (bytes + more > PG_GROUP_BYTES ||
+        if (count > 0 && (bytes + post->bytes > PG_GROUP_BYTES ||
                           statements + post->statements > PG_GROUP_STATEMENTS)) {
             break;
         }
         store->first = post->next;
         store->last = store->first != NULL ? store->last : NULL;
-        bytes += more;
+        bytes += post->bytes;
         statements += post->statements;
         post->state = PG_POST_SENT;
         out[count++] = post;
@@ -342,10 +340,15 @@ static int share(struct pg_store *store, struct pg_post *post, int64_t deadline_
 static int send_bodies(struct pg_conn *conn, const struct pg_post *post, int64_t deadline_us)
 {
     int rc = 0;
-    for (size_t i = 0; rc == 0 && post->is_large && i < post->part_count; i++) {
-        rc = pg_tenant(conn, (uint64_t)post->parts[i].tenant);
+    for (size_t i = 0; rc == 0 && i < post->part_count; i++) {
+        const struct pg_part *part = &post->parts[i];
+        const struct pg_letter *letter = part->letter;
+        if (!letter->is_large) {
+            continue;
+        }
+        rc = pg_tenant(conn, (uint64_t)part->tenant);
         if (rc == 0) {
-            rc = pg_chunks_add(conn, post->parts[i].tenant, post->id, post->content, deadline_us);
+            rc = pg_chunks_add(conn, part->tenant, letter->id, letter->content, deadline_us);
         }
     }
     return rc;
@@ -424,20 +427,43 @@ static int deliver_post(struct pg_store *store, struct pg_post *post, int64_t de
         return 0;
     }
     rc = pg_post_explain(post, store, deadline_us);
-    return (post->facts->flags & MANSIO_PLAN_EACH) != 0 ? 0 : rc;
+    return post->is_each ? 0 : rc;
 }
 
-int pg_post_new(struct pg_store *store, struct mansio_instance *pool, struct mansio_plan *plan,
-                struct mansio_content *content, const struct pg_behalf *behalf, int64_t deadline_us,
-                struct pg_post **out)
+static const struct mansio_delivery *delivery_at(const struct mansio_delivery *deliveries, size_t i)
+{
+    return (const struct mansio_delivery *)(const void *)((const char *)deliveries +
+                                                          i * deliveries[0].size);
+}
+
+/* Letters, before anything is known of them. */
+static void take_letters(struct pg_post *post, const struct mansio_delivery *deliveries,
+                         size_t count)
+{
+    post->letters = mansio_arena_alloc(post->arena, count * sizeof *post->letters);
+    for (size_t i = 0; i < count; i++) {
+        const struct mansio_delivery *delivery = delivery_at(deliveries, i);
+        post->letters[i] = (struct pg_letter){
+            .post = post,
+            .plan = delivery->plan,
+            .facts = mansio_plan_facts(delivery->plan),
+            .content = delivery->content,
+        };
+    }
+    post->letter_count = count;
+    post->is_each = count == 1 && (post->letters[0].facts->flags & MANSIO_PLAN_EACH) != 0;
+}
+
+int pg_post_new(struct pg_store *store, struct mansio_instance *pool,
+                const struct mansio_delivery *deliveries, size_t count,
+                const struct pg_behalf *behalf, int64_t deadline_us, struct pg_post **out)
 {
     /* Texts of 10,000 entries are the plan's; here is what points to them. */
     struct mansio_arena *arena = mansio_arena_new(NULL, "delivery", 64 << 20);
     struct pg_post *post = mansio_arena_alloc(arena, sizeof *post);
     post->arena = arena;
     post->event = mansio_event_new(arena);
-    post->plan = plan;
-    post->content = content;
+    take_letters(post, deliveries, count);
     post->behalf = behalf != NULL ? *behalf : (struct pg_behalf){.tenant = 0};
     int rc = pg_post_prepare(post, store, pool, deadline_us);
     if (rc < 0) {
@@ -448,8 +474,23 @@ int pg_post_new(struct pg_store *store, struct mansio_instance *pool, struct man
     return 0;
 }
 
-int pg_deliver(struct mansio_instance *pool, struct mansio_plan *plan,
-               struct mansio_content *content, int64_t deadline_us)
+static int check_deliveries(const struct mansio_delivery *deliveries, size_t count)
+{
+    if (count == 0 || count > MANSIO_DELIVERIES_MAX) {
+        return mansio_fail(MANSIO_E_INVALID, "%zu deliveries at once: wanted 1 to %d", count,
+                           MANSIO_DELIVERIES_MAX);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct mansio_delivery *delivery = delivery_at(deliveries, i);
+        if ((mansio_plan_facts(delivery->plan)->flags & MANSIO_PLAN_EACH) != 0) {
+            return mansio_fail(MANSIO_E_INVALID, "recipients stand or fall together here");
+        }
+    }
+    return 0;
+}
+
+static int deliver_all(struct mansio_instance *pool, const struct mansio_delivery *deliveries,
+                       size_t count, int64_t deadline_us)
 {
     struct pg_store *store = pg_of(pool)->store;
     struct pg_post *post = NULL;
@@ -458,7 +499,7 @@ int pg_deliver(struct mansio_instance *pool, struct mansio_plan *plan,
     }
     store->delivering++;
     int64_t began_us = mansio_now_us();
-    int rc = pg_post_new(store, pool, plan, content, NULL, deadline_us, &post);
+    int rc = pg_post_new(store, pool, deliveries, count, NULL, deadline_us, &post);
     if (rc == 0) {
         rc = post->part_count > 0 ? deliver_post(store, post, deadline_us) : 0;
         mansio_metric_observe(store->pg->instance, PG_METRIC_DELIVERY_TIME,
@@ -467,4 +508,19 @@ int pg_deliver(struct mansio_instance *pool, struct mansio_plan *plan,
     }
     store->delivering--;
     return rc;
+}
+
+int pg_deliver(struct mansio_instance *pool, struct mansio_plan *plan,
+               struct mansio_content *content, int64_t deadline_us)
+{
+    const struct mansio_delivery delivery = {
+        .size = sizeof delivery, .plan = plan, .content = content};
+    return deliver_all(pool, &delivery, 1, deadline_us);
+}
+
+int pg_deliver_together(struct mansio_instance *pool, const struct mansio_delivery *deliveries,
+                        size_t count, int64_t deadline_us)
+{
+    int rc = check_deliveries(deliveries, count);
+    return rc < 0 ? rc : deliver_all(pool, deliveries, count, deadline_us);
 }

@@ -1,7 +1,10 @@
 /*
- * Deliveries from the inside: a plan taken apart by tenant, and groups of them.
+ * Deliveries from the inside: plans taken apart by tenant, and groups of them.
  *
- *     deliver_plan.c   plan to post: what is to be written, by tenant; outcomes back into the plan
+ * What one caller wants committed is a post. It has a letter for each of its messages, most often
+ * one, and a part for each tenant of each letter.
+ *
+ *     deliver_plan.c   plans to post: what is to be written, by tenant; outcomes back into the plans
  *     deliver_send.c   posts to statements, answers to posts
  *     deliver.c        who waits, who sends, what happens after a failure
  */
@@ -11,14 +14,25 @@
 #include "store_private.h"
 
 enum {
-    PG_GROUP_MAX = 64,                          /* messages in a transaction */
+    PG_GROUP_MAX = 64,                          /* posts in a transaction */
     PG_GROUP_BYTES = MANSIO_CONTENT_MEMORY_MAX, /* of bodies in a transaction */
     PG_GROUP_STATEMENTS = 1024,                 /* in flight: a connection takes twice as many */
 };
 
-/* What a tenant's accounts get of a message. Arrays have a place an entry. */
-struct pg_part {
+/* A message, and what shall become of it. */
+struct pg_letter {
     struct pg_post *post;
+    struct mansio_plan *plan;
+    const struct mansio_plan_facts *facts;
+    struct mansio_content *content;
+    struct mansio_str body, structure, text;
+    int64_t id, size;
+    int is_large; /* its body is not in memory: in rows */
+};
+
+/* What a tenant's accounts get of a letter. Arrays have a place an entry. */
+struct pg_part {
+    struct pg_letter *letter;
     int64_t tenant;
     int is_simple; /* one entry, into an INBOX that is there or is made: DELIVER_ONE */
     /* entries of mailboxes, sorted by account */
@@ -50,13 +64,13 @@ struct pg_part {
 
 enum pg_post_state { PG_POST_NEW, PG_POST_QUEUED, PG_POST_SENT, PG_POST_DONE };
 
-/* A plan on its way. */
 /* Whose an entry without account is. */
 struct pg_behalf {
     int64_t tenant; /* 0: nobody's */
     struct mansio_str name;
 };
 
+/* Letters on their way, committed together. */
 struct pg_post {
     struct pg_post *next; /* in the queue */
     struct mansio_arena *arena;
@@ -64,27 +78,26 @@ struct pg_post {
     enum pg_post_state state;
     int code;     /* DONE: what came of it */
     int is_alone; /* DONE, code BUSY: worth a transaction of its own, with patience */
-    struct mansio_plan *plan;
-    struct mansio_content *content;
-    const struct mansio_plan_facts *facts;
     struct pg_behalf behalf;
-    struct mansio_str body, structure, text;
-    int64_t id, size;
-    int is_large;      /* its body is not in memory: in rows, alone */
+    size_t letter_count;
+    struct pg_letter *letters;
+    int is_each;       /* entries stand or fall alone (MANSIO_PLAN_EACH): of a single letter */
+    int is_large;      /* one of its letters is: it goes alone */
+    int64_t bytes;     /* of bodies, as they are sent: once a part */
     size_t statements; /* that it may take, at most */
     size_t part_count;
-    struct pg_part *parts; /* by tenant */
+    struct pg_part *parts; /* by letter and tenant */
 };
 
-/* Read a plan: parts, ids. 0, then with part_count 0 there is nothing to do. @yields yes */
+/* Read plans: parts, ids. 0, then with part_count 0 there is nothing to do. @yields yes */
 MANSIO_MUST_CHECK int pg_post_prepare(struct pg_post *post, struct pg_store *store,
                                       struct mansio_instance *pool, int64_t deadline_us);
 
-/* It is committed: tell the plan, the bus, and what accounts hold. 1 if entries were refused, whose
+/* It is committed: tell the plans, the bus, and what accounts hold. 1 if entries were refused, whose
  * outcome pg_post_explain() finds. */
 int pg_post_done(struct pg_post *post, struct pg_store *store);
 
-/* Why entries were refused: asks, and tells the plan. The first code. @yields yes */
+/* Why entries were refused: asks, and tells the plans. The first code. @yields yes */
 int pg_post_explain(struct pg_post *post, struct pg_store *store, int64_t deadline_us);
 
 /* Set the outcome of all its entries. */
@@ -93,7 +106,7 @@ void pg_post_fail(struct pg_post *post, int code);
 /* pg_post_prepare() of a new post; then its arena is freed by the caller.
  * @param behalf  NULL: every entry has its account @yields yes */
 MANSIO_MUST_CHECK int pg_post_new(struct pg_store *store, struct mansio_instance *pool,
-                                  struct mansio_plan *plan, struct mansio_content *content,
+                                  const struct mansio_delivery *deliveries, size_t count,
                                   const struct pg_behalf *behalf, int64_t deadline_us,
                                   struct pg_post **out);
 

@@ -1,5 +1,5 @@
 /*
- * From a plan to what is written, and back.
+ * From plans to what is written, and back.
  *
  * Entries are sorted by tenant and account here, so that statements take locks in one order
  * whatever the order of recipients was. Prefixes that are the same are kept once. Nothing is sent.
@@ -39,18 +39,19 @@ static int is_ours(const struct mansio_plan_entry *entry)
     return is_mailbox(entry) || entry->action == MANSIO_PLAN_SEND;
 }
 
-/* The entries that are this store's, in order. */
-static int sort_entries(struct pg_post *post, struct mansio_instance *pool, struct sorted **out,
-                        size_t *out_count)
+/* The entries of a letter that are this store's, in order. */
+static int sort_entries(const struct pg_letter *letter, struct mansio_instance *pool,
+                        struct sorted **out, size_t *out_count)
 {
-    size_t all = mansio_plan_count(post->plan);
+    const struct pg_post *post = letter->post;
+    size_t all = mansio_plan_count(letter->plan);
     size_t count = 0;
     struct sorted *sorted = mansio_arena_try_alloc(post->arena, (all + 1) * sizeof *sorted);
     if (sorted == NULL) {
         return MANSIO_E_LIMIT;
     }
     for (size_t i = 0; i < all; i++) {
-        const struct mansio_plan_entry *entry = mansio_plan_entry(post->plan, i);
+        const struct mansio_plan_entry *entry = mansio_plan_entry(letter->plan, i);
         if (!is_ours(entry)) {
             continue;
         }
@@ -150,8 +151,8 @@ static int add_mailbox(struct pg_part *part, const struct mansio_plan_entry *ent
     const struct mansio_str *words = NULL;
     size_t word_count = 0;
     size_t n = part->count;
-    int is_accepted = (part->post->facts->flags & MANSIO_PLAN_ACCEPTED) != 0;
-    int rc = pg_keywords(part->post->arena, entry->keywords, &words, &word_count);
+    int is_accepted = (part->letter->facts->flags & MANSIO_PLAN_ACCEPTED) != 0;
+    int rc = pg_keywords(part->letter->post->arena, entry->keywords, &words, &word_count);
     if (rc < 0) {
         return rc;
     }
@@ -192,29 +193,31 @@ static void add_spool(struct pg_part *part, const struct mansio_plan_entry *entr
     part->notify[n] = solid(entry->notify);
     part->orcpt[n] = solid(entry->original_recipient);
     part->tenant_name = entry->account != NULL ? mansio_account_facts(entry->account)->tenant
-                                               : part->post->behalf.name;
+                                               : part->letter->post->behalf.name;
 }
 
 /* @param is_only  the post has no other part, or the parts needn't stand and fall together:
  *                 DELIVER_ONE passes over who is over quota, DELIVER_MANY can undo it all. */
-static int make_part(struct pg_post *post, struct pg_part *part, const struct sorted *sorted,
+static int make_part(struct pg_letter *letter, struct pg_part *part, const struct sorted *sorted,
                      size_t count, int is_only)
 {
-    *part = (struct pg_part){.post = post, .tenant = (int64_t)sorted[0].tenant};
+    struct pg_post *post = letter->post;
+    *part = (struct pg_part){.letter = letter, .tenant = (int64_t)sorted[0].tenant};
     int rc = part_alloc(part, post->arena, count);
     for (size_t i = 0; rc == 0 && i < count; i++) {
-        const struct mansio_plan_entry *entry = mansio_plan_entry(post->plan, sorted[i].index);
+        const struct mansio_plan_entry *entry = mansio_plan_entry(letter->plan, sorted[i].index);
         if (is_mailbox(entry)) {
             rc = add_mailbox(part, entry, sorted[i].index);
         } else {
             add_spool(part, entry, sorted[i].index);
         }
     }
-    part->is_simple = is_only && part->count == 1 && part->spool_count == 0 && !post->is_large &&
+    part->is_simple = is_only && part->count == 1 && part->spool_count == 0 && !letter->is_large &&
                       part->uses[0] == MANSIO_SPECIAL_INBOX;
     /* Tenant, delivery, spool; each account may be opened and locked, each entry's collection made;
      * and each of these statements prepared. */
     post->statements += 8 + 2 * part->account_count + part->count;
+    post->bytes += letter->size; /* a body is sent once a tenant */
     return rc;
 }
 
@@ -237,47 +240,59 @@ static int take_ids(struct pg_part *part, struct pg_store *store, int64_t deadli
     return rc == 0 ? pg_ids_take(store->ids, part->spool_count, deadline_us, part->spool_ids) : rc;
 }
 
-static void read_content(struct pg_post *post, const struct pg_store *store)
+static void read_content(struct pg_letter *letter, const struct pg_store *store)
 {
-    post->size = (int64_t)mansio_content_size(post->content);
-    post->body = mansio_content_memory(post->content);
-    post->is_large = post->body.ptr == NULL && post->size > 0;
-    post->structure = mansio_content_structure(post->content);
-    post->text = MANSIO_STR_NONE;
+    letter->size = (int64_t)mansio_content_size(letter->content);
+    letter->body = mansio_content_memory(letter->content);
+    letter->is_large = letter->body.ptr == NULL && letter->size > 0;
+    letter->structure = mansio_content_structure(letter->content);
+    letter->text = MANSIO_STR_NONE;
     if (pg_store_keeps_text(store->pg)) {
-        struct mansio_str text = mansio_content_search_text(post->content);
-        post->text = pg_is_text(text) ? text : MANSIO_STR_NONE;
+        struct mansio_str text = mansio_content_search_text(letter->content);
+        letter->text = pg_is_text(text) ? text : MANSIO_STR_NONE;
     }
 }
 
-int pg_post_prepare(struct pg_post *post, struct pg_store *store, struct mansio_instance *pool,
-                    int64_t deadline_us)
+/* A letter's entries by tenant. */
+struct sorting {
+    struct sorted *sorted;
+    size_t count, tenants;
+};
+
+static int sort_letters(struct pg_post *post, struct pg_store *store, struct mansio_instance *pool,
+                        struct sorting *sortings, size_t *out_parts)
 {
-    struct sorted *sorted = NULL;
-    size_t count = 0;
-    post->facts = mansio_plan_facts(post->plan);
-    read_content(post, store);
-    int rc = sort_entries(post, pool, &sorted, &count);
-    if (rc < 0 || count == 0) {
-        return rc;
+    for (size_t i = 0; i < post->letter_count; i++) {
+        struct sorting *sorting = &sortings[i];
+        struct pg_letter *letter = &post->letters[i];
+        read_content(letter, store);
+        int rc = sort_entries(letter, pool, &sorting->sorted, &sorting->count);
+        if (rc < 0) {
+            return rc;
+        }
+        for (size_t k = 0; k < sorting->count; k++) {
+            sorting->tenants +=
+                k == 0 || sorting->sorted[k].tenant != sorting->sorted[k - 1].tenant;
+        }
+        post->is_large |= letter->is_large && sorting->count > 0;
+        *out_parts += sorting->tenants;
     }
-    size_t tenants = 1;
-    for (size_t i = 1; i < count; i++) {
-        tenants += sorted[i].tenant != sorted[i - 1].tenant;
-    }
-    int is_only = tenants == 1 || (post->facts->flags & MANSIO_PLAN_EACH) != 0;
-    post->parts = mansio_arena_try_alloc(post->arena, tenants * sizeof *post->parts);
-    if (post->parts == NULL) {
-        return MANSIO_E_LIMIT;
-    }
-    rc = pg_ids_take(store->ids, 1, deadline_us, &post->id);
-    for (size_t first = 0; rc == 0 && first < count;) {
+    return 0;
+}
+
+static int make_parts(struct pg_letter *letter, const struct sorting *sorting, int is_only,
+                      struct pg_store *store, int64_t deadline_us)
+{
+    struct pg_post *post = letter->post;
+    const struct sorted *sorted = sorting->sorted;
+    int rc = sorting->count > 0 ? pg_ids_take(store->ids, 1, deadline_us, &letter->id) : 0;
+    for (size_t first = 0; rc == 0 && first < sorting->count;) {
         size_t end = first + 1;
-        while (end < count && sorted[end].tenant == sorted[first].tenant) {
+        while (end < sorting->count && sorted[end].tenant == sorted[first].tenant) {
             end++;
         }
         struct pg_part *part = &post->parts[post->part_count++];
-        rc = make_part(post, part, &sorted[first], end - first, is_only);
+        rc = make_part(letter, part, &sorted[first], end - first, is_only);
         if (rc == 0) {
             rc = take_ids(part, store, deadline_us);
         }
@@ -286,9 +301,30 @@ int pg_post_prepare(struct pg_post *post, struct pg_store *store, struct mansio_
     return rc;
 }
 
+int pg_post_prepare(struct pg_post *post, struct pg_store *store, struct mansio_instance *pool,
+                    int64_t deadline_us)
+{
+    struct sorting *sortings =
+        mansio_arena_alloc(post->arena, post->letter_count * sizeof *sortings);
+    size_t parts = 0;
+    int rc = sort_letters(post, store, pool, sortings, &parts);
+    if (rc < 0 || parts == 0) {
+        return rc;
+    }
+    int is_only = parts == 1 || post->is_each;
+    post->parts = mansio_arena_try_alloc(post->arena, parts * sizeof *post->parts);
+    if (post->parts == NULL) {
+        return MANSIO_E_LIMIT;
+    }
+    for (size_t i = 0; rc == 0 && i < post->letter_count; i++) {
+        rc = make_parts(&post->letters[i], &sortings[i], is_only, store, deadline_us);
+    }
+    return rc;
+}
+
 /* ---- what came of it ------------------------------------------------------------------------ */
 
-static void set_outcome(struct pg_post *post, size_t entry, int code, int64_t uid,
+static void set_outcome(const struct pg_letter *letter, size_t entry, int code, int64_t uid,
                         int64_t collection)
 {
     const struct mansio_plan_outcome outcome = {
@@ -297,7 +333,7 @@ static void set_outcome(struct pg_post *post, size_t entry, int code, int64_t ui
         .uid = (uint32_t)uid,
         .collection_id = (uint64_t)collection,
     };
-    mansio_plan_set_outcome(post->plan, entry, &outcome);
+    mansio_plan_set_outcome(letter->plan, entry, &outcome);
 }
 
 static int part_done(struct pg_part *part, struct pg_store *store)
@@ -308,13 +344,13 @@ static int part_done(struct pg_part *part, struct pg_store *store)
             is_refused = 1;
             continue;
         }
-        set_outcome(part->post, part->entry[i], 0, part->uids[i], part->targets[i]);
+        set_outcome(part->letter, part->entry[i], 0, part->uids[i], part->targets[i]);
         pg_seen_put(store->seen, part->tenant, part->accounts[i], part->held_bytes[i],
                     part->held_messages[i]);
         pg_tell(part->accounts[i], part->targets[i], part->modseqs[i]);
     }
     for (size_t i = 0; i < part->spool_count; i++) {
-        set_outcome(part->post, part->spool_entry[i], 0, 0, 0);
+        set_outcome(part->letter, part->spool_entry[i], 0, 0, 0);
     }
     if (part->spool_count > 0) {
         (void)mansio_bus_publish(MANSIO_STR("spool"), MANSIO_STR("due"));
@@ -370,7 +406,7 @@ int pg_post_explain(struct pg_post *post, struct pg_store *store, int64_t deadli
                 continue;
             }
             int code = explain_entry(part, i, store, deadline_us);
-            set_outcome(post, part->entry[i], code, 0, 0);
+            set_outcome(part->letter, part->entry[i], code, 0, 0);
             first = first == 0 ? code : first;
         }
     }
@@ -382,10 +418,10 @@ void pg_post_fail(struct pg_post *post, int code)
     for (size_t p = 0; p < post->part_count; p++) {
         struct pg_part *part = &post->parts[p];
         for (size_t i = 0; i < part->count; i++) {
-            set_outcome(post, part->entry[i], code, 0, 0);
+            set_outcome(part->letter, part->entry[i], code, 0, 0);
         }
         for (size_t i = 0; i < part->spool_count; i++) {
-            set_outcome(post, part->spool_entry[i], code, 0, 0);
+            set_outcome(part->letter, part->spool_entry[i], code, 0, 0);
         }
     }
 }

@@ -23,7 +23,7 @@ static int compare_parts(const void *a, const void *b)
     if (m != n) {
         return m < n ? -1 : 1;
     }
-    return x->post->id < y->post->id ? -1 : x->post->id > y->post->id;
+    return x->letter->id < y->letter->id ? -1 : x->letter->id > y->letter->id;
 }
 
 struct sending {
@@ -148,21 +148,21 @@ static int lock_turn(struct sending *s, struct pg_part *const *parts, size_t cou
 
 static int send_simple(struct sending *s, struct pg_part *part)
 {
-    const struct pg_post *post = part->post;
+    const struct pg_letter *letter = part->letter;
     struct pg_params params;
     pg_params_init(&params);
     pg_add_int64(&params, part->tenant);
     pg_add_int64(&params, part->accounts[0]);
-    pg_add_int64(&params, post->id);
-    pg_add_int64(&params, post->size);
+    pg_add_int64(&params, letter->id);
+    pg_add_int64(&params, letter->size);
     pg_add_int32(&params, part->prefix_bytes[0]);
     pg_add_int32(&params, part->flags[0]);
     pg_add_text(&params, part->keywords[0]);
-    pg_add_time(&params, post->facts->received_us);
+    pg_add_time(&params, letter->facts->received_us);
     pg_add_bytes(&params, part->prefixes[0]);
-    pg_add_bytes(&params, post->structure);
-    pg_add_bytes(&params, post->body);
-    pg_add_text(&params, post->text);
+    pg_add_bytes(&params, letter->structure);
+    pg_add_bytes(&params, letter->body);
+    pg_add_text(&params, letter->text);
     pg_add_int64(&params, part->quota_bytes[0]);
     pg_add_int64(&params, part->quota_messages[0]);
     return send_one_of(s, part, PG_SQL_DELIVER_ONE, &params);
@@ -192,17 +192,17 @@ static int send_ensures(struct sending *s, struct pg_part *part)
 
 static int send_spool(struct sending *s, struct pg_part *part)
 {
-    const struct pg_post *post = part->post;
+    const struct pg_letter *letter = part->letter;
     struct pg_params params;
     pg_params_init(&params);
     pg_add_int64(&params, part->tenant);
-    pg_add_int64(&params, post->id);
+    pg_add_int64(&params, letter->id);
     pg_add_text(&params, part->tenant_name);
-    pg_add_text(&params, post->facts->reverse_path);
-    pg_add_text(&params, post->facts->envelope_id);
-    pg_add_text(&params, post->facts->ret);
-    pg_add_int32(&params, (int32_t)(post->facts->flags & (MANSIO_PLAN_8BIT | MANSIO_PLAN_UTF8)));
-    pg_add_int64(&params, post->size);
+    pg_add_text(&params, letter->facts->reverse_path);
+    pg_add_text(&params, letter->facts->envelope_id);
+    pg_add_text(&params, letter->facts->ret);
+    pg_add_int32(&params, (int32_t)(letter->facts->flags & (MANSIO_PLAN_8BIT | MANSIO_PLAN_UTF8)));
+    pg_add_int64(&params, letter->size);
     pg_add_int64s(&params, s->arena, part->spool_ids, part->spool_count);
     pg_add_int32s(&params, s->arena, part->spool_prefix_no, part->spool_count);
     pg_add_int32s(&params, s->arena, part->spool_prefix_bytes, part->spool_count);
@@ -214,7 +214,7 @@ static int send_spool(struct sending *s, struct pg_part *part)
 
 static int send_many(struct sending *s, struct pg_part *part)
 {
-    const struct pg_post *post = part->post;
+    const struct pg_letter *letter = part->letter;
     size_t n = part->count;
     size_t further = part->prefix_count > 1 ? part->prefix_count - 1 : 0;
     struct pg_params params;
@@ -224,20 +224,20 @@ static int send_many(struct sending *s, struct pg_part *part)
     }
     pg_params_init(&params);
     pg_add_int64(&params, part->tenant);
-    pg_add_int64(&params, post->id);
-    pg_add_int64(&params, post->size);
-    pg_add_int32(&params, post->is_large ? PG_STORAGE_CHUNKS : PG_STORAGE_INLINE);
-    if (post->is_large) {
+    pg_add_int64(&params, letter->id);
+    pg_add_int64(&params, letter->size);
+    pg_add_int32(&params, letter->is_large ? PG_STORAGE_CHUNKS : PG_STORAGE_INLINE);
+    if (letter->is_large) {
         pg_add_null(&params);
     } else {
-        pg_add_bytes(&params, post->body);
+        pg_add_bytes(&params, letter->body);
     }
     pg_add_bytes(&params, part->prefix_count > 0 ? part->prefixes[0] : MANSIO_STR_NONE);
-    pg_add_bytes(&params, post->structure);
-    pg_add_text(&params, post->text);
-    pg_add_time(&params, post->facts->received_us);
+    pg_add_bytes(&params, letter->structure);
+    pg_add_text(&params, letter->text);
+    pg_add_time(&params, letter->facts->received_us);
     pg_add_int32(&params, part->spool_count > 0);
-    pg_add_bool(&params, (post->facts->flags & MANSIO_PLAN_EACH) == 0);
+    pg_add_bool(&params, (letter->facts->flags & MANSIO_PLAN_EACH) == 0);
     pg_add_int64s(&params, s->arena, part->accounts, n);
     pg_add_int32s(&params, s->arena, part->uses, n);
     pg_add_texts(&params, s->arena, part->names, n);
@@ -344,7 +344,7 @@ int pg_group_receive(struct pg_conn *conn, const struct pg_sent *sent, size_t se
         const struct pg_result *result = NULL;
         int rc = pg_receive(conn, deadline_us, &result);
         if (rc < 0) {
-            *out_culprit = sent[i].part != NULL ? sent[i].part->post : NULL;
+            *out_culprit = sent[i].part != NULL ? sent[i].part->letter->post : NULL;
             return rc;
         }
         if (sent[i].id == PG_SQL_DELIVER_ONE) {

@@ -366,7 +366,7 @@ static int finish_within(struct pg_store *store, struct ending *e, struct pg_pos
 /* 1 if what comes of it can't be, and all of it must (deliver()): then the claims stay. */
 static int is_refused(const struct pg_post *post)
 {
-    if (post == NULL || (post->facts->flags & MANSIO_PLAN_EACH) != 0) {
+    if (post == NULL || post->is_each) {
         return 0;
     }
     for (size_t p = 0; p < post->part_count; p++) {
@@ -433,7 +433,9 @@ int pg_spool_finish(struct mansio_instance *pool, struct mansio_str holder,
     }
     if (rc == 0 && plan != NULL) {
         const struct pg_behalf behalf = behalf_of(outcomes, count);
-        rc = pg_post_new(store, pool, plan, content, &behalf, deadline_us, &post);
+        const struct mansio_delivery delivery = {
+            .size = sizeof delivery, .plan = plan, .content = content};
+        rc = pg_post_new(store, pool, &delivery, 1, &behalf, deadline_us, &post);
     }
     if (rc < 0) {
         return rc;

@@ -54,6 +54,7 @@ const struct mansio_store pg_store_table = {
     .spool_retry = pg_spool_retry,
     .spool_remove = pg_spool_remove,
     .spool_look = pg_spool_look,
+    .deliver_together = pg_deliver_together,
 };
 
 size_t pg_store_collections_max(const struct pg *pg)

@@ -238,6 +238,8 @@ int pg_may_deliver(struct mansio_instance *pool, struct mansio_account *account,
                    int64_t deadline_us);
 int pg_deliver(struct mansio_instance *pool, struct mansio_plan *plan,
                struct mansio_content *content, int64_t deadline_us);
+int pg_deliver_together(struct mansio_instance *pool, const struct mansio_delivery *deliveries,
+                        size_t count, int64_t deadline_us);
 int pg_spool_claim(struct mansio_instance *pool, struct mansio_str holder, size_t max,
                    int64_t duration_us, struct mansio_arena *arena, int64_t deadline_us,
                    const struct mansio_spool_item *const **out, size_t *out_count,

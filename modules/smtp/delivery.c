@@ -364,6 +364,19 @@ static void read_failure(struct smtp_delivery *delivery, const struct smtp_batch
     }
 }
 
+static int commit_batch(struct smtp_delivery *delivery, struct smtp_batch *batch)
+{
+    int64_t deadline_us = mansio_deadline_in(smtp_options(delivery->session)->delivery_us);
+
+    if (batch->store->deliver == NULL) {
+        return MANSIO_E_UNSUPPORTED;
+    }
+    return smtp_rules(delivery->session)->notifies
+               ? smtp_notify_deliver(delivery, batch, deadline_us)
+               : batch->store->deliver(batch->pool, batch->plan, delivery->transaction->content,
+                                       deadline_us);
+}
+
 /* Commit each batch. After this, whoever has no answer has the message. */
 static int commit(struct smtp_delivery *delivery)
 {
@@ -374,12 +387,7 @@ static int commit(struct smtp_delivery *delivery)
         if (!has_something_to_keep(batch)) {
             continue;
         }
-        int rc = MANSIO_E_UNSUPPORTED;
-        if (batch->store->deliver != NULL) {
-            rc = batch->store->deliver(
-                batch->pool, batch->plan, delivery->transaction->content,
-                mansio_deadline_in(smtp_options(delivery->session)->delivery_us));
-        }
+        int rc = commit_batch(delivery, batch);
         if (rc < 0 && mansio_error_class(rc) == MANSIO_CLASS_CANCELLED) {
             return rc;
         }
@@ -582,10 +590,6 @@ int smtp_message_end(struct smtp_session *session)
     count_end(&delivery, &kept);
     log_end(&delivery, &kept);
     rc = reply(&delivery);
-    if (kept.delivered > 0 && smtp_rules(session)->notifies) {
-        int told = smtp_notify_success(session);
-        rc = rc == 0 ? told : rc;
-    }
     smtp_reset(session);
     return rc;
 }

@@ -1,19 +1,23 @@
 /*
  * Telling the sender that a message was delivered here, where it was asked for: NOTIFY=SUCCESS (RFC
  * 3461 5.2.1). What goes on elsewhere takes the wish along; failure is told in the dialogue.
+ *
+ * A report and what it tells of are committed in one transaction, so that there are both or
+ * neither.
  */
 #ifndef MANSIO_MODULES_SMTP_NOTIFY_H
 #define MANSIO_MODULES_SMTP_NOTIFY_H
 
-#include "session.h"
+#include "delivery_plan.h"
 
 /*
- * The transaction is committed, and the reply written: report to whom it is from. What can't be
- * reported is logged and counted; the message is delivered all the same.
+ * Commit a batch, all or nothing, with the reports that its recipients' sender asked for. Where
+ * there is nobody to tell any more, that is logged and counted, and the batch committed alone.
  *
- * @return 0, or an error that ends the session
+ * @return as the store's deliver(), also where a report couldn't be made: nothing is committed then
  * @yields yes
  */
-MANSIO_MUST_CHECK int smtp_notify_success(struct smtp_session *session);
+MANSIO_MUST_CHECK int smtp_notify_deliver(struct smtp_delivery *delivery, struct smtp_batch *batch,
+                                          int64_t deadline_us);
 
 #endif

@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-#define BODY "Subject: delivered\r\n\r\nall of it\r\n"
+#define BODY   "Subject: delivered\r\n\r\nall of it\r\n"
+#define REPORT "Subject: report\r\n\r\nit was delivered\r\n"
 
 static uint64_t messages_in(struct sc *sc, const struct sc_side *side, uint64_t id)
 {
@@ -242,6 +243,100 @@ static void a_big_delivery_is_exact(struct sc *sc)
     }
 }
 
+/* ---- what is committed together ---- */
+
+static int deliver_both(struct sc *sc, struct mansio_plan *plan, struct mansio_str bytes,
+                        struct mansio_plan *report)
+{
+    const struct mansio_delivery deliveries[] = {
+        {.size = sizeof *deliveries, .plan = plan, .content = sc_content(sc, bytes)},
+        {.size = sizeof *deliveries, .plan = report, .content = sc_content(sc, sc_text(REPORT))},
+    };
+
+    return sc->one.store->deliver_together(sc->one.pool, deliveries, 2, sc_deadline());
+}
+
+/* A plan for one account. */
+static struct mansio_plan *plan_of_one(struct sc *sc, const struct sc_side *side, uint32_t flags)
+{
+    const struct mansio_plan_entry entry = {.prefix = MANSIO_STR("X-P: q\r\n")};
+    struct mansio_plan *plan = sc_plan(sc, flags);
+
+    sc_plan_add(sc, plan, side, &entry);
+    return plan;
+}
+
+/* RFC 3461 5.2.1: success is told of what was delivered, and of nothing else. */
+static void a_report_stands_with_what_it_tells_of(struct sc *sc)
+{
+    const struct sc_side *sides[] = {&sc->one, &sc->two, &sc->small, &sc->foreign};
+    struct mansio_str before[MANSIO_COUNT(sides)];
+
+    sc_fill_small(sc);
+    for (size_t i = 0; i < MANSIO_COUNT(sides); i++) {
+        before[i] = sc_dump(sc, sides[i]);
+    }
+    SC_CODE(sc, deliver_both(sc, plan_of_three(sc, 0), sc_text(BODY), plan_of_one(sc, &sc->two, 0)),
+            MANSIO_E_LIMIT);
+    SC_CODE(sc,
+            deliver_both(sc, plan_of_one(sc, &sc->small, 0), sc_text(BODY),
+                         plan_of_one(sc, &sc->two, 0)),
+            MANSIO_E_LIMIT);
+    SC_CODE(sc,
+            deliver_both(sc, plan_of_one(sc, &sc->foreign, 0), sc_text(BODY),
+                         plan_of_one(sc, &sc->small, 0)),
+            MANSIO_E_LIMIT);
+    SC_CODE(sc,
+            deliver_both(sc, plan_of_one(sc, &sc->one, MANSIO_PLAN_EACH), sc_text(BODY),
+                         plan_of_one(sc, &sc->two, 0)),
+            MANSIO_E_INVALID);
+    SC_CODE(sc, sc->one.store->deliver_together(sc->one.pool, NULL, 0, sc_deadline()),
+            MANSIO_E_INVALID);
+    for (size_t i = 0; i < MANSIO_COUNT(sides) && !sc->failed; i++) {
+        SC_WANT(sc, mansio_str_eq(sc_dump(sc, sides[i]), before[i]));
+    }
+}
+
+/* The only entry of a plan, read back. */
+static void reads_as(struct sc *sc, const struct sc_side *side, struct mansio_plan *plan,
+                     struct mansio_str bytes)
+{
+    const struct mansio_plan_outcome *outcome = sc_outcome(sc, plan, 0);
+
+    SC_WANT(sc, outcome->code == 0 && outcome->collection_id == sc_inbox(sc, side));
+    struct mansio_str read = sc_read(sc, side, sc_inbox(sc, side), outcome->uid, 300007);
+    SC_WANT(sc, read.len == bytes.len + strlen("X-P: q\r\n"));
+    SC_WANT(sc, mansio_str_ends(read, bytes));
+}
+
+/* Each message is its plan's, whosever mailboxes they are and however large; quota counts both. */
+static void a_report_and_its_cause_are_two_messages(struct sc *sc)
+{
+    struct mansio_str noise = sc_noise(sc, (3 << 20) + 17, 0);
+    const struct sc_side *senders[] = {&sc->one, &sc->two, &sc->foreign};
+
+    for (size_t i = 0; i < 2 * MANSIO_COUNT(senders) && !sc->failed; i++) {
+        const struct sc_side *sender = senders[i / 2];
+        struct mansio_str bytes = i % 2 == 0 ? sc_text(BODY) : noise;
+        struct mansio_plan *plan = plan_of_one(sc, &sc->one, MANSIO_PLAN_ACCEPTED);
+        struct mansio_plan *report = plan_of_one(sc, sender, MANSIO_PLAN_ACCEPTED);
+        SC_CODE(sc, deliver_both(sc, plan, bytes, report), 0);
+        reads_as(sc, &sc->one, plan, bytes);
+        reads_as(sc, sender, report, sc_text(REPORT));
+    }
+    sc_fill_small(sc);
+    uint64_t inbox = sc_inbox(sc, &sc->small);
+    struct sc_list *list = sc_all(sc, &sc->small, inbox);
+    SC_WANT(sc, list->count == 3);
+    const uint32_t first[2] = {list->messages[0].uid, list->messages[0].uid};
+    (void)sc_expunge(sc, &sc->small, inbox, first, 1, 0);
+    SC_CODE(sc,
+            deliver_both(sc, plan_of_one(sc, &sc->small, 0), sc_text(BODY),
+                         plan_of_one(sc, &sc->small, 0)),
+            MANSIO_E_LIMIT);
+    SC_WANT(sc, messages_in(sc, &sc->small, inbox) == 2);
+}
+
 static const struct sc_case cases[] = {
     {"several_recipients_of_two_tenants", several_recipients_of_two_tenants, 0},
     {"one_recipient_twice", one_recipient_twice, 0},
@@ -254,5 +349,7 @@ static const struct sc_case cases[] = {
     {"rejected_and_discarded_are_passed_over", rejected_and_discarded_are_passed_over, 0},
     {"an_account_that_is_gone", an_account_that_is_gone, 0},
     {"a_big_delivery_is_exact", a_big_delivery_is_exact, 0},
+    {"a_report_stands_with_what_it_tells_of", a_report_stands_with_what_it_tells_of, 0},
+    {"a_report_and_its_cause_are_two_messages", a_report_and_its_cause_are_two_messages, 0},
 };
 const struct sc_cases sc_deliveries = {cases, MANSIO_COUNT(cases)};

@@ -38,6 +38,7 @@ static const char *const mistakes[] = {"none",
                                        "nul-ends",
                                        "prefix-shared",
                                        "search-header",
+                                       "told-apart",
                                        NULL};
 
 static const struct mansio_setting settings[] = {
@@ -199,6 +200,7 @@ const struct mansio_store memory_store_table = {
     .spool_retry = memory_spool_retry,
     .spool_remove = memory_spool_remove,
     .spool_look = memory_spool_look,
+    .deliver_together = memory_deliver_together,
 };
 
 static void free_arena(void *arena)

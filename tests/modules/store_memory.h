@@ -39,6 +39,7 @@ enum memory_mistake {
     MISTAKE_NUL_ENDS,            /* a body ends at its first NUL */
     MISTAKE_PREFIX_SHARED,       /* all recipients get the first one's prefix */
     MISTAKE_SEARCH_HEADER,       /* what is to be in the body is found in the header */
+    MISTAKE_TOLD_APART,          /* a report is committed without what it tells of */
 };
 
 struct memory_tenant {
@@ -187,11 +188,17 @@ int memory_slice(struct memory_state *state, struct mansio_str prefix, struct ma
 
 /* ---- delivery ---- */
 
+/* A message that is to be delivered, and its bytes. */
+struct memory_letter {
+    struct mansio_plan *plan;
+    struct mansio_content *content;
+    struct mansio_str body;
+};
+
 /* What deliver() does once it has begun and has read the content: for spool_finish() too, where an
  * entry without account is @p behalf's. */
-int memory_deliver(struct mansio_instance *instance, struct mansio_plan *plan,
-                   struct mansio_content *content, struct mansio_str bytes,
-                   const struct memory_tenant *behalf);
+int memory_deliver(struct mansio_instance *instance, const struct memory_letter *letters,
+                   size_t count, const struct memory_tenant *behalf);
 
 /* ---- operations, each as its interface says ---- */
 
@@ -247,6 +254,8 @@ int memory_usage_tell(struct mansio_instance *, struct mansio_account *, int64_t
 int memory_may_deliver(struct mansio_instance *, struct mansio_account *, uint64_t, int64_t);
 int memory_deliver_plan(struct mansio_instance *, struct mansio_plan *, struct mansio_content *,
                         int64_t);
+int memory_deliver_together(struct mansio_instance *, const struct mansio_delivery *, size_t,
+                            int64_t);
 int memory_spool_claim(struct mansio_instance *, struct mansio_str, size_t, int64_t,
                        struct mansio_arena *, int64_t, const struct mansio_spool_item *const **,
                        size_t *, int64_t *);

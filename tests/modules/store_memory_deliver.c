@@ -1,5 +1,5 @@
 /*
- * store-memory's deliveries: a plan is judged whole before any of it is done.
+ * store-memory's deliveries: plans are judged whole before any of it is done.
  */
 #include "store_memory.h"
 
@@ -7,9 +7,12 @@
 
 /* An entry of a plan, found out about. */
 struct step {
+    const struct memory_letter *letter;
+    size_t index; /* of its plan */
     const struct mansio_plan_entry *entry;
     struct memory_account *account; /* NULL: an item's tenant sends it */
     const struct memory_tenant *tenant;
+    struct memory_message *message;
     int code; /* why it can't be */
 };
 
@@ -20,7 +23,7 @@ static int is_ours(const struct step *step)
 }
 
 /* What the account gets from this and earlier entries. */
-static int is_within_quota(const struct step *steps, size_t index, struct mansio_str body)
+static int is_within_quota(const struct step *steps, size_t index)
 {
     uint64_t bytes = 0;
     uint64_t messages = 0;
@@ -28,56 +31,70 @@ static int is_within_quota(const struct step *steps, size_t index, struct mansio
     for (size_t i = 0; i <= index; i++) {
         if (steps[i].account == steps[index].account && steps[i].code == 0 && is_ours(&steps[i]) &&
             steps[i].entry->action != MANSIO_PLAN_SEND) {
-            bytes += steps[i].entry->prefix.len + body.len;
+            bytes += steps[i].entry->prefix.len + steps[i].letter->body.len;
             messages++;
         }
     }
     return memory_has_room(steps[index].account, bytes, messages);
 }
 
-/* 0, or why the plan as a whole can't be. */
-static int judge(struct mansio_instance *pool, const struct mansio_plan *plan, struct step *steps,
-                 struct mansio_str body, const struct memory_tenant *behalf)
+/* 0, or why it is no entry of this store. */
+static int enter(struct mansio_instance *pool, struct step *step,
+                 const struct memory_tenant *behalf)
 {
-    struct memory_state *state = memory_state(pool);
-    uint32_t flags = mansio_plan_facts(plan)->flags;
-    size_t count = mansio_plan_count(plan);
-    int first = 0;
+    struct mansio_instance *its = NULL;
 
-    for (size_t i = 0; i < count; i++) {
-        struct mansio_instance *its = NULL;
-        steps[i].entry = mansio_plan_entry(plan, i);
-        if (!is_ours(&steps[i])) {
-            continue;
-        }
-        if (steps[i].entry->account == NULL) {
-            steps[i].tenant = behalf;
-            if (behalf == NULL) {
-                return mansio_fail(MANSIO_E_BUG, "an entry of nobody");
-            }
-            continue;
-        }
-        (void)mansio_account_store(steps[i].entry->account, &its);
-        if (its != pool) {
-            return mansio_fail(MANSIO_E_BUG, "an account of another pool");
-        }
-        steps[i].code = memory_account(pool, steps[i].entry->account, &steps[i].account);
-        steps[i].tenant = steps[i].code == 0 ? steps[i].account->tenant : NULL;
-        if (steps[i].code == 0 && steps[i].entry->action != MANSIO_PLAN_SEND &&
-            !(flags & MANSIO_PLAN_ACCEPTED) && state->mistake != MISTAKE_QUOTA_IGNORED &&
-            !is_within_quota(steps, i, body)) {
-            steps[i].code = mansio_fail(MANSIO_E_LIMIT, "over quota");
-        }
-        first = first == 0 ? steps[i].code : first;
+    if (step->entry->account == NULL) {
+        step->tenant = behalf;
+        return behalf != NULL ? 0 : mansio_fail(MANSIO_E_BUG, "an entry of nobody");
     }
-    /* A recipient's entries stand or fall together. */
+    (void)mansio_account_store(step->entry->account, &its);
+    if (its != pool) {
+        return mansio_fail(MANSIO_E_BUG, "an account of another pool");
+    }
+    step->code = memory_account(pool, step->entry->account, &step->account);
+    step->tenant = step->code == 0 ? step->account->tenant : NULL;
+    return 0;
+}
+
+/* A recipient's entries stand or fall together. */
+static void share_fate(struct step *steps, size_t count)
+{
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < count && steps[i].code == 0 && is_ours(&steps[i]); j++) {
-            if (steps[j].entry->recipient == steps[i].entry->recipient) {
+            if (steps[j].letter == steps[i].letter &&
+                steps[j].entry->recipient == steps[i].entry->recipient) {
                 steps[i].code = steps[j].code;
             }
         }
     }
+}
+
+/* 0, or why it can't be as a whole. */
+static int judge(struct mansio_instance *pool, struct step *steps, size_t count,
+                 const struct memory_tenant *behalf)
+{
+    struct memory_state *state = memory_state(pool);
+    uint32_t flags = 0;
+    int first = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        flags = mansio_plan_facts(steps[i].letter->plan)->flags;
+        if (!is_ours(&steps[i])) {
+            continue;
+        }
+        int rc = enter(pool, &steps[i], behalf);
+        if (rc < 0) {
+            return rc;
+        }
+        if (steps[i].code == 0 && steps[i].account != NULL &&
+            steps[i].entry->action != MANSIO_PLAN_SEND && !(flags & MANSIO_PLAN_ACCEPTED) &&
+            state->mistake != MISTAKE_QUOTA_IGNORED && !is_within_quota(steps, i)) {
+            steps[i].code = mansio_fail(MANSIO_E_LIMIT, "over quota");
+        }
+        first = first == 0 ? steps[i].code : first;
+    }
+    share_fate(steps, count);
     return flags & MANSIO_PLAN_EACH ? 0 : first;
 }
 
@@ -118,29 +135,30 @@ static struct memory_collection *target_of(struct memory_state *state,
 
 /* The message in a tenant: one, however many have it. */
 static struct memory_message *message_in(struct memory_state *state, struct step *steps,
-                                         size_t index, struct memory_message **messages,
-                                         struct mansio_content *content, struct mansio_str body)
+                                         size_t index)
 {
     for (size_t i = 0; i < index; i++) {
-        if (messages[i] != NULL && steps[i].tenant == steps[index].tenant) {
-            return messages[i];
+        if (steps[i].message != NULL && steps[i].letter == steps[index].letter &&
+            steps[i].tenant == steps[index].tenant) {
+            return steps[i].message;
         }
     }
-    return memory_message_new(state, steps[index].tenant, content, body);
+    return memory_message_new(state, steps[index].tenant, steps[index].letter->content,
+                              steps[index].letter->body);
 }
 
-static void do_step(struct memory_state *state, struct mansio_plan *plan, size_t index,
-                    const struct step *step, struct memory_message *message)
+static void do_step(struct memory_state *state, const struct step *step)
 {
-    const struct mansio_plan_facts *facts = mansio_plan_facts(plan);
+    const struct mansio_plan_facts *facts = mansio_plan_facts(step->letter->plan);
     struct mansio_plan_outcome outcome = {.size = sizeof outcome};
 
     if (step->entry->action == MANSIO_PLAN_SEND) {
-        memory_spool_add(state, facts, step->entry, step->tenant, message);
+        memory_spool_add(state, facts, step->entry, step->tenant, step->message);
     } else {
         struct memory_collection *collection = target_of(state, step->account, step->entry);
-        struct memory_entry *entry = memory_entry_add(state, step->account, collection, message);
-        const struct mansio_plan_entry *first = mansio_plan_entry(plan, 0);
+        struct memory_entry *entry =
+            memory_entry_add(state, step->account, collection, step->message);
+        const struct mansio_plan_entry *first = mansio_plan_entry(step->letter->plan, 0);
         entry->flags = step->entry->flags;
         entry->keywords = memory_copy(state, step->entry->keywords);
         entry->prefix = memory_copy(
@@ -149,37 +167,56 @@ static void do_step(struct memory_state *state, struct mansio_plan *plan, size_t
         outcome.uid = entry->uid;
         outcome.collection_id = collection->id;
     }
-    mansio_plan_set_outcome(plan, index, &outcome);
+    mansio_plan_set_outcome(step->letter->plan, step->index, &outcome);
 }
 
-int memory_deliver(struct mansio_instance *pool, struct mansio_plan *plan,
-                   struct mansio_content *content, struct mansio_str body,
-                   const struct memory_tenant *behalf)
+/* A step for each entry. */
+static struct step *make_steps(struct memory_state *state, const struct memory_letter *letters,
+                               size_t count, size_t *out_count)
+{
+    size_t all = 0;
+    size_t n = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        all += mansio_plan_count(letters[i].plan);
+    }
+    struct step *steps = memory_alloc(state, (all + 1) * sizeof *steps);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < mansio_plan_count(letters[i].plan); k++) {
+            steps[n++] = (struct step){
+                .letter = &letters[i], .index = k, .entry = mansio_plan_entry(letters[i].plan, k)};
+        }
+    }
+    *out_count = all;
+    return steps;
+}
+
+int memory_deliver(struct mansio_instance *pool, const struct memory_letter *letters,
+                   size_t letter_count, const struct memory_tenant *behalf)
 {
     struct memory_state *state = memory_state(pool);
-    size_t count = mansio_plan_count(plan);
-    struct step *steps = memory_alloc(state, (count + 1) * sizeof *steps);
-    struct memory_message **messages = memory_alloc(state, (count + 1) * sizeof(*messages));
-    int rc = judge(pool, plan, steps, body, behalf);
+    size_t count;
+    struct step *steps = make_steps(state, letters, letter_count, &count);
+    int rc = judge(pool, steps, count, behalf);
 
     if (rc < 0 && state->mistake != MISTAKE_HALF_PLAN) {
         return rc;
     }
     for (size_t i = 0; i < count; i++) {
-        if (steps[i].entry == NULL || !is_ours(&steps[i])) {
+        if (!is_ours(&steps[i])) {
             continue;
         }
         if (steps[i].code < 0) {
             const struct mansio_plan_outcome outcome = {.size = sizeof outcome,
                                                         .code = steps[i].code};
-            mansio_plan_set_outcome(plan, i, &outcome);
+            mansio_plan_set_outcome(steps[i].letter->plan, steps[i].index, &outcome);
             if (rc < 0) {
                 return rc;
             }
             continue;
         }
-        messages[i] = message_in(state, steps, i, messages, content, body);
-        do_step(state, plan, i, &steps[i], messages[i]);
+        steps[i].message = message_in(state, steps, i);
+        do_step(state, &steps[i]);
     }
     return rc;
 }
@@ -187,11 +224,49 @@ int memory_deliver(struct mansio_instance *pool, struct mansio_plan *plan,
 int memory_deliver_plan(struct mansio_instance *pool, struct mansio_plan *plan,
                         struct mansio_content *content, int64_t deadline_us)
 {
-    struct mansio_str body = MANSIO_STR_NONE;
+    struct memory_letter letter = {.plan = plan, .content = content};
     int rc = memory_begin(deadline_us);
 
-    rc = rc < 0 ? rc : memory_content(memory_state(pool), content, deadline_us, &body);
-    return rc < 0 ? rc : memory_deliver(pool, plan, content, body, NULL);
+    rc = rc < 0 ? rc : memory_content(memory_state(pool), content, deadline_us, &letter.body);
+    return rc < 0 ? rc : memory_deliver(pool, &letter, 1, NULL);
+}
+
+/* One after the other, the last first: what it says may then not be so. */
+static int deliver_apart(struct mansio_instance *pool, const struct memory_letter *letters,
+                         size_t count)
+{
+    int rc = 0;
+
+    for (size_t i = count; rc == 0 && i > 0; i--) {
+        rc = memory_deliver(pool, &letters[i - 1], 1, NULL);
+    }
+    return rc;
+}
+
+int memory_deliver_together(struct mansio_instance *pool, const struct mansio_delivery *deliveries,
+                            size_t count, int64_t deadline_us)
+{
+    struct memory_state *state = memory_state(pool);
+    struct memory_letter letters[MANSIO_DELIVERIES_MAX];
+    int rc = memory_begin(deadline_us);
+
+    if (count == 0 || count > MANSIO_DELIVERIES_MAX) {
+        return mansio_fail(MANSIO_E_INVALID, "%zu deliveries", count);
+    }
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        const struct mansio_delivery *delivery =
+            (const struct mansio_delivery *)(const void *)((const char *)deliveries +
+                                                           i * deliveries[0].size);
+        letters[i] = (struct memory_letter){.plan = delivery->plan, .content = delivery->content};
+        if ((mansio_plan_facts(delivery->plan)->flags & MANSIO_PLAN_EACH) != 0) {
+            return mansio_fail(MANSIO_E_INVALID, "recipients stand or fall together here");
+        }
+        rc = memory_content(state, delivery->content, deadline_us, &letters[i].body);
+    }
+    if (rc == 0 && state->mistake == MISTAKE_TOLD_APART) {
+        return deliver_apart(pool, letters, count);
+    }
+    return rc < 0 ? rc : memory_deliver(pool, letters, count, NULL);
 }
 
 int memory_may_deliver(struct mansio_instance *pool, struct mansio_account *handle, uint64_t bytes,

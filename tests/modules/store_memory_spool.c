@@ -185,22 +185,22 @@ int memory_spool_finish(struct mansio_instance *pool, struct mansio_str holder,
                         int64_t deadline_us)
 {
     struct memory_state *state = memory_state(pool);
-    struct mansio_str body = MANSIO_STR_NONE;
+    struct memory_letter letter = {.plan = plan, .content = content};
     const struct memory_tenant *behalf = count > 0 ? tenant_of(state, outcomes[0].item) : NULL;
     int rc = memory_begin(deadline_us);
 
     if (rc == 0 && plan != NULL) {
-        rc = memory_content(state, content, deadline_us, &body);
+        rc = memory_content(state, content, deadline_us, &letter.body);
     }
     if (rc == 0 && plan != NULL && state->mistake == MISTAKE_BOUNCE_APART) {
-        rc = memory_deliver(pool, plan, content, body, behalf);
+        rc = memory_deliver(pool, &letter, 1, behalf);
         plan = NULL;
     }
     for (size_t i = 0; rc == 0 && i < count; i++) {
         rc = held(state, outcomes[i].item, holder) != NULL ? 0 : lost();
     }
     if (rc == 0 && plan != NULL) {
-        rc = memory_deliver(pool, plan, content, body, behalf);
+        rc = memory_deliver(pool, &letter, 1, behalf);
     }
     for (size_t i = 0; rc == 0 && i < count; i++) {
         struct memory_spool *spool = held(state, outcomes[i].item, holder);

@@ -167,8 +167,9 @@ class Submitting:
     LOCAL = ("user2@alpha.test", "user1@beta.test")
     REMOTE = ("one@elsewhere.example", "two@elsewhere.example")
 
-    def __init__(self, lab):
+    def __init__(self, lab, wish=""):
         self.lab = lab
+        self.wish = wish
         self.client = None
         self.count = 0
 
@@ -189,21 +190,23 @@ class Submitting:
         """The code, and of how many local and remote recipients there is something."""
         self.connect()
         self.count += 1
-        sender = f"user1+{self.count}@alpha.test"
-        mark = f"submitted-{self.count}@example.org"
+        sender = f"user1+{len(self.wish)}-{self.count}@alpha.test"
+        self.mark = mark = f"submitted-{len(self.wish)}-{self.count}@example.org"
         text = f"From: {sender}\r\nMessage-ID: <{mark}>\r\n\r\nbody\r\n"
         self.lab.proxy.arm(fault)
         try:
             code = self.transact(sender, text)
         except OSError:
             code, self.client = NO_ANSWER, None
-        return code, stored(self.lab)[mark], len(Spooled.of(self.lab, sender))
+        there = places(self.lab)[mark]
+        local = sum(there[mailbox] for mailbox in self.LOCAL)
+        return code, local, len(Spooled.of(self.lab, sender))
 
     def transact(self, sender, text):
         reply = self.client.ask(f"MAIL FROM:<{sender}>")
         for to in (*self.LOCAL, *self.REMOTE):
             if reply.code == 250:
-                reply = self.client.ask(f"RCPT TO:<{to}>")
+                reply = self.client.ask(f"RCPT TO:<{to}>{self.wish}")
         if reply.code == 250:
             reply = self.client.data(text)
         else:
@@ -212,11 +215,32 @@ class Submitting:
             self.client = None
         return reply.code if reply is not None else NO_ANSWER
 
+    def reports(self):
+        """How many reports there are of the last message: each returns its header."""
+        return reports_of(self.lab, self.mark)
 
-def test_a_submission_to_here_and_elsewhere_is_whole_or_not_at_all(faulty, record_property):
-    """Two tenants' mailboxes and two rows of the spool: all four, or none."""
+
+def reports_of(lab, mark):
+    """In how many mailboxes a report of this message lies."""
+    ((count,),) = lab.sql(
+        "SELECT count(*) FROM mansio.message_state s JOIN mansio.message m"
+        " USING (tenant_id, message_id) JOIN mansio.blob b USING (tenant_id, blob_id)"
+        f" WHERE position('{mark}'::bytea IN b.body) > 0"
+        " AND position('multipart/report'::bytea IN b.body) > 0"
+    )
+    return int(count)
+
+
+@pytest.mark.parametrize("wish", ["", " NOTIFY=SUCCESS,FAILURE"])
+def test_a_submission_to_here_and_elsewhere_is_whole_or_not_at_all(
+    faulty, wish, long, record_property
+):
+    """Two tenants' mailboxes and two rows of the spool: all four, or none. And where it was asked
+    for, the report that it is so in the sender's."""
+    if not (wish or long):
+        pytest.skip("only with --long: that with a report has all that is in it")
     faulty.proxy.breaks_all = True
-    submitting = Submitting(faulty)
+    submitting = Submitting(faulty, wish)
     while submitting.submit()[0] != 250:
         pass
     assert submitting.submit() == (250, 2, 2)
@@ -229,6 +253,8 @@ def test_a_submission_to_here_and_elsewhere_is_whole_or_not_at_all(faulty, recor
             struck = faulty.proxy.fired
             faulty.proxy.disarm()
             assert (local, remote) in ((0, 0), (2, 2)), f"torn: {step} {when} {struck}"
+            told = submitting.reports()
+            assert told == int(local > 0 and wish != ""), f"told {told}: {step} {when} {struck}"
             assert code != 250 or local == 2, f"a false 250: {step} {when} {struck}"
             assert code in (250, NO_ANSWER) or 400 <= code < 500, f"{code}: {step} {when} {struck}"
             seen[code, local] += 1

@@ -34,6 +34,7 @@ MISTAKES = {
     "nul-ends": "bytes_of_any_value",
     "prefix-shared": "several_recipients_of_two_tenants",
     "search-header": "search_finds_where_it_is_told",
+    "told-apart": "a_report_stands_with_what_it_tells_of",
 }
 
 

@@ -1,5 +1,7 @@
 """Submission to its end, with a store that does as it is told: stores, filters, settings."""
 
+import re
+
 import pytest
 from mansio_test.submission import Submitter
 
@@ -122,6 +124,46 @@ def test_a_filter_discards_for_one(sifted):
         to = ("user2@alpha.test", "user3+plan-discard@alpha.test", ELSEWHERE)
         assert client.submit(USER, *to, text=MESSAGE).code == 250
     assert [one[:2] for one in actions(sifted)] == [(DELIVER, 2), (SEND, 1)]
+
+
+def told(post):
+    """Whom each report says it was delivered to; and how many other messages there are."""
+    reports = [one for one in post.delivered() if b"multipart/report" in one.bytes]
+    words = [re.findall(rb"^Final-Recipient: rfc822; (.*?)\r$", one.bytes, re.M) for one in reports]
+    assert all(one.account == 1 for one in reports)
+    return [[word.decode() for word in some] for some in words], len(post.delivered()) - len(words)
+
+
+def submit_wishing(client, *to):
+    client.expect(f"MAIL FROM:<{USER}>", 250)
+    for one in to:
+        client.expect(f"RCPT TO:<{one}> NOTIFY=SUCCESS", 250)
+    return client.data(MESSAGE).code
+
+
+def test_success_is_told_of_what_was_kept(sifted):
+    """Not of what a filter threw away, nor of what didn't come to be."""
+    with client_of(sifted) as client:
+        to = ("user2@alpha.test", "user3+plan-discard@alpha.test", "user2+x@alpha.test", ELSEWHERE)
+        assert submit_wishing(client, *to) == 250
+        assert told(sifted) == ([["user2@alpha.test", "user2+x@alpha.test"]], 2)
+        for to in (["user2@alpha.test", "gone@alpha.test"], ["broken@alpha.test"]):
+            assert submit_wishing(client, *to) == 451
+        assert submit_wishing(client, "user3+plan-discard@alpha.test") == 250
+        assert submit_wishing(client, ELSEWHERE) == 250
+    assert told(sifted) == ([["user2@alpha.test", "user2+x@alpha.test"]], 3)
+
+
+def test_success_of_very_many_is_told_in_several_reports(post):
+    post.with_submission(recipients_max=2000).start()
+    to = [f"user2+{number}@alpha.test" for number in range(1001)]
+    with client_of(post) as client:
+        commands = [f"MAIL FROM:<{USER}>\r\n"]
+        commands += [f"RCPT TO:<{one}> NOTIFY=SUCCESS\r\n" for one in to]
+        client.send("".join(commands))
+        assert all(client.reply().code == 250 for _ in commands)
+        assert client.data(MESSAGE).code == 250
+    assert told(post) == ([to[:1000], to[1000:]], 1)
 
 
 def test_lines_of_filters_go_to_all(sifted):
