@@ -56,6 +56,18 @@ const struct mansio_metric pg_metrics[PG_METRIC_COUNT] = {
     [PG_METRIC_SWEPT] = MANSIO_METRIC(.name = "swept", .type = MANSIO_METRIC_COUNTER,
                                       .help = "messages, blobs and collections that the sweep"
                                               " removed"),
+    [PG_METRIC_BODY_CACHE_HITS] =
+        MANSIO_METRIC(.name = "body_cache_hits", .type = MANSIO_METRIC_COUNTER,
+                      .help = "reads of a message whose body was held"),
+    [PG_METRIC_BODY_CACHE_MISSES] =
+        MANSIO_METRIC(.name = "body_cache_misses", .type = MANSIO_METRIC_COUNTER,
+                      .help = "reads of a message whose body, or part of it, was sent"),
+    [PG_METRIC_BODY_CACHE_EVICTIONS] =
+        MANSIO_METRIC(.name = "body_cache_evictions", .type = MANSIO_METRIC_COUNTER,
+                      .help = "bodies that gave way to others"),
+    [PG_METRIC_BODY_CACHE_BYTES] =
+        MANSIO_METRIC(.name = "body_cache_bytes", .type = MANSIO_METRIC_GAUGE, .unit = "bytes",
+                      .help = "memory in use for bodies that are held, tables included"),
 };
 
 struct pg *pg_of(const struct mansio_instance *instance)

@@ -96,6 +96,10 @@ static const struct mansio_setting settings[] = {
                    .min = 10, .max = 100000, .help = "mailboxes that an account may have"),
     MANSIO_SETTING(.name = "search_text", .type = MANSIO_SETTING_BOOL, .flags = MANSIO_SETTING_LIVE,
                    .default_text = "true", .help = "keep the text of messages for searches"),
+    MANSIO_SETTING(.name = "body_cache", .type = MANSIO_SETTING_SIZE, .flags = MANSIO_SETTING_LIVE,
+                   .default_text = "64M", .min = 0, .max = INT64_C(64) << 30,
+                   .help = "memory of each process for messages that were read lately, so that"
+                           " they needn't be fetched again; 0: none"),
     MANSIO_SETTING(.name = "sweep_interval", .type = MANSIO_SETTING_DURATION,
                    .flags = MANSIO_SETTING_LIVE, .default_text = "5m", .min = MANSIO_SECOND,
                    .max = 24 * 3600 * MANSIO_SECOND,
@@ -167,6 +171,7 @@ static struct pg_config read_config(const struct mansio_settings *all)
         .skips_hints = mansio_settings_int(all, "hints") == 0,
         .collections_max = (size_t)mansio_settings_int(all, "collections_max"),
         .skips_text = mansio_settings_int(all, "search_text") == 0,
+        .body_cache_max = (size_t)mansio_settings_int(all, "body_cache"),
         .sweep_interval_us = mansio_settings_int(all, "sweep_interval"),
         .sweep_grace_us = mansio_settings_int(all, "sweep_grace"),
         .tombstones_us = mansio_settings_int(all, "tombstones"),
@@ -272,6 +277,7 @@ static int reconfigure(struct mansio_instance *instance)
     if (pg->spool != NULL) {
         pg_pool_resize(pg->spool, pg->config.spool_max);
     }
+    pg_store_reconfigure(pg);
     return check_conninfo(mansio_instance_settings(instance));
 }
 

@@ -35,6 +35,10 @@ enum pg_metric {
     PG_METRIC_GROUP_MESSAGES,
     PG_METRIC_GROUP_SPLITS,
     PG_METRIC_SWEPT,
+    PG_METRIC_BODY_CACHE_HITS,
+    PG_METRIC_BODY_CACHE_MISSES,
+    PG_METRIC_BODY_CACHE_EVICTIONS,
+    PG_METRIC_BODY_CACHE_BYTES,
     PG_METRIC_COUNT
 };
 
@@ -56,6 +60,7 @@ struct pg_config {
     /* of the store */
     size_t collections_max; /* 0: as many as by default */
     int skips_text;         /* 1: no text for search is kept */
+    size_t body_cache_max;  /* bytes; 0: none is kept */
     int64_t sweep_interval_us, sweep_grace_us, tombstones_us;
 };
 

@@ -10,6 +10,7 @@
 #include <mansio/lease.h>
 #include <mansio/log.h>
 
+#include "body_cache.h"
 #include "store_private.h"
 #include "sweep.h"
 
@@ -148,6 +149,7 @@ int pg_store_start(struct pg *pg, uint32_t role)
     store->delivery = pg_pool_new(pg, PG_ROLE_SERVING, "delivery", 1);
     store->ids = pg_ids_new(pg, arena);
     store->seen = pg_seen_new(arena);
+    store->bodies = pg_body_cache_new(pg->instance, arena, pg->config.body_cache_max);
     store->patience = mansio_mutex_new(arena);
     pg->store = store;
     int rc = role == MANSIO_ROLE_ADMIN
@@ -159,11 +161,22 @@ int pg_store_start(struct pg *pg, uint32_t role)
     return rc;
 }
 
+void pg_store_reconfigure(struct pg *pg)
+{
+    if (pg->store != NULL && !pg->store->is_draining) {
+        pg_body_cache_resize(pg->store->bodies, pg->config.body_cache_max);
+    }
+}
+
 void pg_store_drain(struct pg *pg, int64_t deadline_us)
 {
-    /* Deliveries are fibers of sessions; our own stop when the group is asked to. */
-    (void)pg;
+    /* Deliveries are fibers of sessions; our own stop when the group is asked to. Those who come
+     * after us need the memory. */
     (void)deadline_us;
+    if (pg->store != NULL) {
+        pg->store->is_draining = 1;
+        pg_body_cache_resize(pg->store->bodies, 0);
+    }
 }
 
 void pg_store_stop(struct pg *pg)
@@ -174,8 +187,10 @@ void pg_store_stop(struct pg *pg)
     }
     pg->store = NULL;
     pg_pool_close(store->delivery);
-    /* A commit that takes longer than the pool waits: the memory is lost, not pulled away. */
-    if (store->delivering > 0) {
+    /* A commit that takes longer than the pool waits, or whoever still reads: the memory is lost,
+     * not pulled away. */
+    pg_body_cache_resize(store->bodies, 0);
+    if (store->delivering > 0 || pg_body_cache_taken(store->bodies) > 0) {
         return;
     }
     mansio_arena_free(store->arena);

@@ -10,7 +10,9 @@
 MANSIO_MUST_CHECK int pg_store_load(struct pg *pg);
 /* Pools of @p pg are there. As start(). */
 MANSIO_MUST_CHECK int pg_store_start(struct pg *pg, uint32_t role);
-/* As drain(); NULL-safe before start. */
+/* Settings changed; before start() too. */
+void pg_store_reconfigure(struct pg *pg);
+/* As drain(); before start() too. */
 void pg_store_drain(struct pg *pg, int64_t deadline_us);
 /* As stop(); also after a start() that failed, or never ran. */
 void pg_store_stop(struct pg *pg);

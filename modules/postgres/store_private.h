@@ -1,8 +1,8 @@
 /*
  * The store from the inside: what its files share.
  *
- * Files: store.c life cycle; store_op.c what functions share; collection.c, message.c, changing.c,
- * appending.c, changes.c, deliver*.c, spool.c and blob.c the functions; ids.c, seen.c; sweep.c.
+ * Files: store.c life cycle; store_op.c what functions share; collection.c, message.c, reading.c,
+ * changing.c, appending.c, changes.c, deliver*.c, spool.c and blob.c the functions; ids.c, seen.c; sweep.c.
  */
 #ifndef MANSIO_MODULES_POSTGRES_STORE_PRIVATE_H
 #define MANSIO_MODULES_POSTGRES_STORE_PRIVATE_H
@@ -20,6 +20,7 @@
 #include <mansio/sync.h>
 #include <mansio/time.h>
 
+struct pg_body_cache;
 struct pg_post;
 
 enum {
@@ -39,9 +40,11 @@ struct pg_store {
     struct pg_pool *delivery;   /* one connection: groups go one after the other */
     struct pg_ids *ids;
     struct pg_seen *seen;
+    struct pg_body_cache *bodies;
     /* Posts that wait for a group, oldest first; is_led while a fiber sends one. */
     struct pg_post *first, *last;
     int is_led;
+    int is_draining; /* nothing is remembered for later any more */
     size_t delivering;             /* fibers within pg_deliver() */
     struct mansio_mutex *patience; /* of who waits for an account that somebody keeps locked */
 };

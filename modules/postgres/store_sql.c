@@ -294,62 +294,68 @@ const struct pg_statement pg_store_statements[] = {
                 " AND m.message_id = s.message_id OFFSET 0) m",
         .params = "lllLLilo", .columns = "lllzliitlb", .scope = PG_SCOPE_TENANT,
     },
+    /* Bytes of messages: those of a blob that was guessed aren't sent. */
     ROW(MESSAGE_READ) = {
         .name = "message_read",
         .text =
-            "SELECT substring(CASE WHEN s.prefix_no = 0 THEN m.prefix ELSE p.bytes END"
-                " FROM least($5, s.prefix_bytes)::int4 + 1 FOR $6::int4), " SLICE
+            "SELECT s.uid, substring(CASE WHEN s.prefix_no = 0 THEN m.prefix ELSE p.bytes END"
+                " FROM least($5, s.prefix_bytes)::int4 + 1 FOR $6::int4), " SLICE ", m.blob_id,"
+                " s.message_id, s.body_bytes, s.prefix_bytes"
                 " FROM message_state s JOIN message m USING (tenant_id, message_id)"
-                " JOIN blob b USING (tenant_id, blob_id)"
+                " LEFT JOIN blob b ON b.tenant_id = $1 AND b.blob_id = m.blob_id"
+                " AND b.blob_id <> $7"
                 " LEFT JOIN message_prefix p ON p.tenant_id = s.tenant_id"
                 " AND p.message_id = s.message_id AND p.prefix_no = s.prefix_no"
                 " CROSS JOIN LATERAL (SELECT greatest($5 - s.prefix_bytes, 0) AS first,"
                 " greatest($6 - greatest(s.prefix_bytes - $5, 0), 0) AS most) w"
                 " WHERE s.tenant_id = $1 AND s.account_id = $2 AND s.collection_id = $3"
-                " AND s.uid = $4",
-        .params = "llllll", .columns = "bb", .scope = PG_SCOPE_TENANT,
+                " AND s.uid = $4 AND (m.blob_id = $7 OR b.blob_id IS NOT NULL)",
+        .params = "lllllll", .columns = READ_COLUMNS, .scope = PG_SCOPE_TENANT,
     },
-    /* Whole messages whose bytes lie in one place, until $5 is full. Of a message's cost nearly all
-       is the statement's: six are hardly dearer than one. */
+    /* Whole messages whose bytes lie in one place, until $5 is full; $6 guesses. Of a message's cost
+       nearly all is the statement's: six are hardly dearer than one. */
     ROW(MESSAGE_READ_MANY) = {
         .name = "message_read_many",
         .text =
             "SELECT s.uid, CASE WHEN s.prefix_no = 0 THEN m.prefix ELSE (SELECT p.bytes"
                 " FROM message_prefix p WHERE p.tenant_id = $1 AND p.message_id = s.message_id"
-                " AND p.prefix_no = s.prefix_no) END, b.body"
-                " FROM (SELECT e.*,"
+                " AND p.prefix_no = s.prefix_no) END, CASE WHEN m.blob_id <> s.guess THEN"
+                " (SELECT b.body FROM blob b WHERE b.tenant_id = $1 AND b.blob_id = m.blob_id"
+                " AND b.storage = 1) END, m.blob_id, s.message_id, s.body_bytes, s.prefix_bytes"
+                " FROM (SELECT e.*, i.guess,"
                 " sum(e.body_bytes + e.prefix_bytes) OVER (ORDER BY e.uid) AS total"
-                " FROM unnest($4::int8[]) AS i(uid) CROSS JOIN LATERAL (SELECT e.uid,"
+                " FROM unnest($4::int8[], $6::int8[]) AS i(uid, guess)"
+                " CROSS JOIN LATERAL (SELECT e.uid,"
                 " e.message_id, e.prefix_no, e.body_bytes, e.prefix_bytes FROM message_state e"
                 " WHERE e.tenant_id = $1 AND e.account_id = $2 AND e.collection_id = $3"
                 " AND e.uid = i.uid OFFSET 0) e) s CROSS JOIN LATERAL (SELECT m.blob_id, m.prefix"
                 " FROM message m WHERE m.tenant_id = $1"
-                " AND m.message_id = s.message_id OFFSET 0) m CROSS JOIN LATERAL (SELECT b.body"
-                " FROM blob b WHERE b.tenant_id = $1 AND b.blob_id = m.blob_id"
-                " AND b.storage = 1 OFFSET 0) b WHERE s.total <= $5 ORDER BY s.uid",
-        .params = "lllLl", .columns = "lbb", .scope = PG_SCOPE_TENANT,
+                " AND m.message_id = s.message_id OFFSET 0) m WHERE s.total <= $5 ORDER BY s.uid",
+        .params = "lllLlL", .columns = READ_COLUMNS, .scope = PG_SCOPE_TENANT,
     },
-    /* Slices of messages whose bytes lie in one place: $5 first bytes, $6 lengths. */
+    /* Slices of messages whose bytes lie in one place: $5 first bytes, $6 lengths, $7 guesses. */
     ROW(MESSAGE_READ_SLICES) = {
         .name = "message_read_slices",
         .text =
             "SELECT s.uid, substring(CASE WHEN s.prefix_no = 0 THEN m.prefix ELSE (SELECT p.bytes"
                 " FROM message_prefix p WHERE p.tenant_id = $1 AND p.message_id = s.message_id"
                 " AND p.prefix_no = s.prefix_no) END"
-                " FROM least(s.first, s.prefix_bytes)::int4 + 1 FOR s.most::int4), b.body"
-                " FROM (SELECT e.*, i.first, i.most"
-                " FROM unnest($4::int8[], $5::int8[], $6::int8[]) AS i(uid, first, most)"
-                " CROSS JOIN LATERAL (SELECT e.uid, e.message_id, e.prefix_no, e.prefix_bytes"
-                " FROM message_state e WHERE e.tenant_id = $1 AND e.account_id = $2"
+                " FROM least(s.first, s.prefix_bytes)::int4 + 1 FOR s.most::int4),"
+                " CASE WHEN m.blob_id <> s.guess THEN (SELECT substring(b.body"
+                " FROM least(greatest(s.first - s.prefix_bytes, 0), b.size)::int4 + 1"
+                " FOR greatest(s.most - greatest(s.prefix_bytes - s.first, 0), 0)::int4)"
+                " FROM blob b WHERE b.tenant_id = $1 AND b.blob_id = m.blob_id"
+                " AND b.storage = 1) END, m.blob_id, s.message_id, s.body_bytes, s.prefix_bytes"
+                " FROM (SELECT e.*, i.first, i.most, i.guess"
+                " FROM unnest($4::int8[], $5::int8[], $6::int8[], $7::int8[])"
+                " AS i(uid, first, most, guess)"
+                " CROSS JOIN LATERAL (SELECT e.uid, e.message_id, e.prefix_no, e.body_bytes,"
+                " e.prefix_bytes FROM message_state e WHERE e.tenant_id = $1 AND e.account_id = $2"
                 " AND e.collection_id = $3 AND e.uid = i.uid OFFSET 0) e) s"
                 " CROSS JOIN LATERAL (SELECT m.blob_id, m.prefix FROM message m"
                 " WHERE m.tenant_id = $1 AND m.message_id = s.message_id OFFSET 0) m"
-                " CROSS JOIN LATERAL (SELECT substring(b.body"
-                " FROM least(greatest(s.first - s.prefix_bytes, 0), b.size)::int4 + 1"
-                " FOR greatest(s.most - greatest(s.prefix_bytes - s.first, 0), 0)::int4) AS body"
-                " FROM blob b WHERE b.tenant_id = $1 AND b.blob_id = m.blob_id"
-                " AND b.storage = 1 OFFSET 0) b ORDER BY s.uid",
-        .params = "lllLLL", .columns = "lbb", .scope = PG_SCOPE_TENANT,
+                " ORDER BY s.uid",
+        .params = "lllLLLL", .columns = READ_COLUMNS, .scope = PG_SCOPE_TENANT,
     },
     ROW(MESSAGE_TEXT) = {
         .name = "message_text",

@@ -72,6 +72,10 @@
     " FROM blob_chunk k WHERE k.tenant_id = b.tenant_id AND k.blob_id = b.blob_id"                 \
     " AND k.chunk >= w.first / 262144 AND k.chunk * 262144::int8 < w.first + w.most) END"
 
+/* What statements that read messages give: UID, prefix, body, blob, message, bytes of body and of
+ * prefix. */
+#define READ_COLUMNS "lbbllli"
+
 /* An account (0: the spool) let go of the messages of @p rows. In one order, so that nothing
  * deadlocks; the grace time begins with the last time. */
 #define RELEASE(account, rows)                                                                     \

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "body_cache.h"
 #include "sweep.h"
 #include "testing_store.h"
 
@@ -275,6 +276,108 @@ static void large_body(struct mansio_arena *arena)
     }
 }
 
+/* What each of the three ways to read says of a message; empty: that it isn't there. */
+static struct mansio_str read_thrice(struct mansio_arena *arena, struct mansio_account *account,
+                                     uint64_t collection, uint32_t uid)
+{
+    struct mansio_slice slice = {.size = sizeof slice, .uid = uid, .max = 1000};
+    struct mansio_str one = MANSIO_STR_NONE, many;
+    int rc = w.store->message_read(w.pool, account, collection, uid, 0, 1000, arena, soon(), &one);
+    CHECK(rc == 0 || (rc == MANSIO_E_NOT_FOUND && one.len == 0));
+    CHECK(w.store->message_read_many(w.pool, account, collection, &uid, 1, 1000, arena, soon(),
+                                     &many) == 0);
+    CHECK(w.store->message_read_slices(w.pool, account, collection, &slice, 1, arena, soon()) == 0);
+    CHECK(mansio_str_eq(one, many) && mansio_str_eq(one, slice.bytes));
+    return one;
+}
+
+static int pass_message(void *arg, const struct mansio_message *message)
+{
+    (void)arg, (void)message;
+    return 0;
+}
+
+/* Bytes that are held: shown by what nobody may do, changing them in the database. */
+static void bodies_that_are_held(struct mansio_arena *arena)
+{
+    struct mansio_account *a = store_account(&w, 1, 175, 0, 0);
+    struct mansio_account *b = store_account(&w, 1, 176, 0, 0);
+    struct mansio_account *other = store_account(&w, 1, 177, 0, 0);
+    struct mansio_account *foreign = store_account(&w, 2, 275, 0, 0);
+    struct mansio_plan *plan = plan_new(arena, 0);
+    const struct mansio_message_query query = {.size = sizeof query};
+    const struct mansio_str sent = MANSIO_STR("P: a\r\nas it was");
+    add(plan, a, "", MANSIO_PLAN_DELIVER, "P: a\r\n");
+    add(plan, b, "", MANSIO_PLAN_DELIVER, "P: b\r\n");
+    CHECK(deliver(arena, plan, "as it was") == 0);
+    plan = plan_new(arena, 0);
+    add(plan, foreign, "", MANSIO_PLAN_DELIVER, "");
+    CHECK(deliver(arena, plan, "beta's own") == 0);
+    CHECK(mansio_str_eq(read_thrice(arena, a, 175, 1), sent));
+    CHECK(sql("UPDATE mansio.blob SET body = 'otherwise' WHERE body = 'as it was'") == 0);
+    CHECK(mansio_str_eq(read_thrice(arena, a, 175, 1), sent));
+    /* Another recipient has it of what he lists, with the prefix that is his. */
+    CHECK(w.store->message_list(w.pool, b, 176, &query, pass_message, NULL, soon()) == 0);
+    CHECK(mansio_str_eq(read_thrice(arena, b, 176, 1), MANSIO_STR("P: b\r\nas it was")));
+    /* Parts, wherever they begin and end. */
+    for (uint32_t first = 0; first < 17; first++) {
+        for (uint32_t most = 1; most < 17; most++) {
+            struct mansio_slice slice = {
+                .size = sizeof slice, .uid = 1, .offset = first, .max = most};
+            struct mansio_str one;
+            CHECK(w.store->message_read_slices(w.pool, a, 175, &slice, 1, arena, soon()) == 0);
+            CHECK(mansio_str_eq(slice.bytes, mansio_str_sub(sent, first, most)));
+            CHECK(w.store->message_read(w.pool, a, 175, 1, first, most, arena, soon(), &one) == 0);
+            CHECK(mansio_str_eq(one, slice.bytes));
+        }
+    }
+    /* Whoever doesn't have it has nothing of it, neither here nor of another tenant. */
+    CHECK(read_thrice(arena, other, 175, 1).len == 0);
+    CHECK(read_thrice(arena, foreign, 175, 1).len == 0);
+    CHECK(read_thrice(arena, foreign, 176, 1).len == 0);
+    CHECK(w.store->message_expunge(w.pool, a, 175, NULL, 0, 0, NULL, NULL, soon()) == 0);
+    CHECK(read_thrice(arena, a, 175, 1).len == 0);
+    CHECK(mansio_str_eq(read_thrice(arena, b, 176, 1), MANSIO_STR("P: b\r\nas it was")));
+}
+
+static int note_blob(void *arg, const struct mansio_message *message)
+{
+    *(uint64_t *)arg = message->blob_id;
+    return 0;
+}
+
+/* Whatever is remembered, the database decides: alpha's bytes are planted where beta asks. */
+static void bodies_that_are_lies(struct mansio_arena *arena)
+{
+    struct mansio_account *a = store_account(&w, 1, 181, 0, 0);
+    struct mansio_account *foreign = store_account(&w, 2, 281, 0, 0);
+    const struct mansio_message_query query = {.size = sizeof query, .flags = MANSIO_QUERY_BLOB};
+    struct pg_body_cache *bodies = w.pg->store->bodies;
+    uint64_t blob = 0;
+    struct mansio_plan *plan = plan_new(arena, 0);
+    add(plan, a, "", MANSIO_PLAN_DELIVER, "");
+    CHECK(deliver(arena, plan, "secret") == 0);
+    plan = plan_new(arena, 0);
+    add(plan, foreign, "", MANSIO_PLAN_DELIVER, "");
+    CHECK(deliver(arena, plan, "public") == 0);
+    CHECK(w.store->message_list(w.pool, a, 181, &query, note_blob, &blob, soon()) == 0);
+    CHECK(mansio_str_eq(read_thrice(arena, a, 181, 1), MANSIO_STR("secret")));
+    const struct pg_body_source lies[] = {
+        {2, (int64_t)blob, (int64_t)blob, 181, 1}, /* alpha's place as beta's */
+        {2, (int64_t)blob, (int64_t)blob, 281, 1}, /* alpha's blob in beta's place */
+        {1, (int64_t)blob, (int64_t)blob, 281, 1},
+        {2, 12345, 12345, 281, 1},
+    };
+    for (size_t i = 0; i < MANSIO_COUNT(lies); i++) {
+        pg_body_put(bodies, &lies[i], MANSIO_STR("secret"));
+        CHECK(read_thrice(arena, foreign, 181, 1).len == 0);
+        pg_body_put(bodies, &lies[i], MANSIO_STR("secret"));
+        CHECK(mansio_str_eq(read_thrice(arena, foreign, 281, 1), MANSIO_STR("public")));
+        CHECK(read_thrice(arena, a, 281, 1).len == 0);
+    }
+    CHECK(pg_body_cache_taken(bodies) == 0);
+}
+
 static int count_uid(void *arg, uint32_t uid)
 {
     (void)uid;
@@ -504,6 +607,8 @@ CASE(quota_of_another_tenant)
 CASE(very_many_accounts)
 CASE(account_that_is_gone)
 CASE(large_body)
+CASE(bodies_that_are_held)
+CASE(bodies_that_are_lies)
 CASE(many_messages)
 CASE(swept_after_copies)
 CASE(spool)
@@ -519,6 +624,8 @@ int main(void)
         cmocka_unit_test(test_very_many_accounts),
         cmocka_unit_test(test_account_that_is_gone),
         cmocka_unit_test(test_large_body),
+        cmocka_unit_test(test_bodies_that_are_held),
+        cmocka_unit_test(test_bodies_that_are_lies),
         cmocka_unit_test(test_many_messages),
         cmocka_unit_test(test_swept_after_copies),
         cmocka_unit_test(test_spool),

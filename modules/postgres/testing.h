@@ -34,6 +34,7 @@ static inline struct pg *testing_pg(struct mansio_instance *instance)
         .lifetime_us = 3600 * MANSIO_SECOND,
         .cache_hold_us = 30 * MANSIO_SECOND,
         .cache_max = 1000,
+        .body_cache_max = 8 << 20,
     };
     pg->config.roles[PG_ROLE_SERVING].user = MANSIO_STR("mansio_serving");
     pg->config.roles[PG_ROLE_SPOOL].user = MANSIO_STR("mansio_spool");
