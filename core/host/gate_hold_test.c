@@ -165,6 +165,34 @@ static void a_credential_expires(void **state)
     assert_int_equal(stay_while(let_hours_pass), MANSIO_E_CANCELLED);
 }
 
+/* A database that takes long to say what changed: nobody has to be asked about time. */
+static int stay_while_stuck(struct mansio_session *session)
+{
+    world.is_stuck = 1;
+    CHECK(core_gate_start() == 0);
+    int rc = log_in(session);
+    CHECK(rc == 0);
+    later_us += 10 * MANSIO_SECOND;
+    if (rc == 0) {
+        rc = mansio_fiber_sleep_until(mansio_deadline_in(60 * MANSIO_SECOND));
+    }
+    mansio_fiber_mask();
+    CHECK(world.looks == 1);
+    core_gate_stop();
+    mansio_fiber_unmask();
+    return rc;
+}
+
+static void time_waits_for_no_directory(void **state)
+{
+    (void)state;
+    world.expires_us = mansio_wall_us() + 10 * MANSIO_SECOND;
+    assert_int_equal(run_session(stay_while_stuck), MANSIO_E_CANCELLED);
+    const char *text = node_log_text();
+    assert_non_null(strstr(text, "event=session-forbidden"));
+    assert_non_null(strstr(text, "reason=credential"));
+}
+
 /* What isn't stored ends too: a certificate, with whatever vouches for it. A password that is shown
  * on the same conn has another end. */
 static int log_in_by_certificate(struct mansio_session *session)
@@ -357,6 +385,7 @@ int main(void)
         TEST(hours_end_sessions),
         TEST(hours_end_sessions_too_when_the_clock_is_put_back),
         TEST(a_credential_expires),
+        TEST(time_waits_for_no_directory),
         TEST(a_certificate_ends),
         TEST(open_hours_end_nobody_where_knowledge_of_them_ends),
         TEST(hours_are_asked_for_again_before_they_are_used_up),

@@ -38,6 +38,7 @@ static struct {
     int looks, loads, loaded;     /* how often each was asked, and how many standings */
     int look_result, load_result; /* 0: answer */
     void (*during_load)(void);    /* once, between reading and telling */
+    int is_stuck;                 /* what changed is told when whoever asks is cancelled */
 } world;
 
 static inline struct mansio_policy_word *add_word(uint32_t scope, uint32_t verb)
@@ -68,7 +69,7 @@ static inline int fake_changes(struct mansio_instance *instance, uint64_t since,
     (void)arena;
     (void)deadline_us;
     world.looks++;
-    int rc = mansio_fiber_yield();
+    int rc = world.is_stuck ? mansio_fiber_sleep_until(MANSIO_NEVER) : mansio_fiber_yield();
     if (rc < 0 || world.look_result < 0) {
         return rc < 0 ? rc : world.look_result;
     }

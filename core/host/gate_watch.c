@@ -2,10 +2,11 @@
  * Watching for what changes: a fiber that asks the directory twice a second, and when the bus says
  * that there is something to see; and a few that read standings again and have the gate judge.
  *
- * Asking never waits for reading: while many standings are read again, further changes are seen. A
- * standing that could not be read goes back and is tried again until it can be; until then the last
- * one holds, for `policy.hold`. So a database that is away ends nobody's session at once, and
- * nobody slips through because it was away.
+ * Asking never waits for reading: while many standings are read again, further changes are seen.
+ * And what time ends (hours, a credential) waits for neither, for nobody has to be asked: it has a
+ * fiber of its own. A standing that could not be read goes back and is tried again until it can be;
+ * until then the last one holds, for `policy.hold`. So a database that is away ends nobody's
+ * session at once, and nobody slips through because it was away.
  */
 #include "core/host/gate.h"
 
@@ -15,6 +16,7 @@
 #include <mansio/log.h>
 #include <mansio/protocol.h>
 #include <mansio/str.h>
+#include <mansio/sync.h>
 #include <mansio/time.h>
 
 #include "core/host/account.h"
@@ -40,6 +42,8 @@ static struct {
     struct mansio_group *group; /* NULL: nobody watches */
     struct mansio_arena *arena;
     struct mansio_event *work; /* standings wait to be read */
+    struct mansio_mutex
+        *walks; /* one walk over all standings at a time, which doesn't ask anybody */
     struct mansio_subscription *hints[2];
     uint64_t epoch;      /* 0: none was read yet */
     int64_t read_us;     /* monotonic: when the last reading that succeeded began */
@@ -96,6 +100,29 @@ static void kick(void)
     }
 }
 
+/* Walks give way to others, but two must not be under way. Tests walk without a watch. */
+static int begin_walk(void)
+{
+    return watch.walks != NULL ? mansio_mutex_lock(watch.walks, MANSIO_NEVER) : 0;
+}
+
+static void end_walk(void)
+{
+    if (watch.walks != NULL) {
+        mansio_mutex_unlock(watch.walks);
+    }
+}
+
+static int drop(const struct mansio_standing_changes *changes, int is_all)
+{
+    int rc = begin_walk();
+    if (rc == 0) {
+        rc = core_standings_drop(changes, is_all);
+        end_walk();
+    }
+    return rc;
+}
+
 /* What was told of changes, taken to heart. Only then is its epoch the one to ask from: whoever is
  * stopped half-way asks once more. What is kept from before the first reading may be older than
  * the epoch that it gave. */
@@ -104,7 +131,7 @@ static int take_changes(const struct mansio_standing_changes *changes, int64_t b
     int is_all = watch.epoch == 0 || changes->is_all != 0;
     int is_change = is_all || changes->change_count > 0;
     int64_t seen_us = mansio_now_us();
-    int rc = is_change ? core_standings_drop(changes, is_all) : 0;
+    int rc = is_change ? drop(changes, is_all) : 0;
     if (rc < 0) {
         return rc;
     }
@@ -191,9 +218,8 @@ static int close_all(void)
     return rc;
 }
 
-int core_gate_tick(void)
+static int tick(int64_t now_us)
 {
-    int64_t now_us = mansio_wall_us();
     int is_closed = core_gate_trust() == CORE_GATE_CLOSED;
     int rc = 0;
     if (is_closed && !watch.was_closed) {
@@ -212,6 +238,16 @@ int core_gate_tick(void)
         if (rc < 0) {
             watch.next_end_us = now_us; /* not all were looked at */
         }
+    }
+    return rc;
+}
+
+int core_gate_tick(void)
+{
+    int rc = begin_walk();
+    if (rc == 0) {
+        rc = tick(mansio_wall_us());
+        end_walk();
     }
     kick();
     return rc;
@@ -325,9 +361,6 @@ static int watch_run(void *arg)
         drain_hints(); /* what comes from here on is about something later */
         rc = core_gate_look();
         if (rc != MANSIO_E_CANCELLED) {
-            rc = core_gate_tick();
-        }
-        if (rc != MANSIO_E_CANCELLED) {
             rc = mansio_wait(hints, MANSIO_COUNT(hints), due_us, 0);
         }
         if (rc >= 0) {
@@ -337,10 +370,27 @@ static int watch_run(void *arg)
     return rc;
 }
 
+/* On time, however long the directory takes to answer. */
+static int clock_run(void *arg)
+{
+    int rc = 0;
+    (void)arg;
+    while (rc != MANSIO_E_CANCELLED) {
+        rc = core_gate_tick();
+        if (rc != MANSIO_E_CANCELLED) {
+            int64_t left_us = watch.next_end_us - mansio_wall_us();
+            left_us = left_us < HINT_US ? HINT_US : left_us > LOOK_US ? LOOK_US : left_us;
+            rc = mansio_fiber_sleep_until(mansio_deadline_in(left_us));
+        }
+    }
+    return rc;
+}
+
 static int start(void)
 {
     watch.arena = mansio_arena_new(NULL, "gate", 0);
     watch.work = mansio_event_new(watch.arena);
+    watch.walks = mansio_mutex_new(watch.arena);
     int rc =
         mansio_bus_subscribe(watch.arena, MANSIO_STR("directory"), HINTS_KEPT, &watch.hints[0]);
     if (rc == 0) {
@@ -348,6 +398,9 @@ static int start(void)
     }
     if (rc == 0) {
         rc = mansio_group_spawn(watch.group, "gate", watch_run, NULL, NULL);
+    }
+    if (rc == 0) {
+        rc = mansio_group_spawn(watch.group, "gate.clock", clock_run, NULL, NULL);
     }
     for (int i = 0; rc == 0 && i < READERS; i++) {
         rc = mansio_group_spawn(watch.group, "gate.read", reader_run, NULL, NULL);
@@ -388,6 +441,7 @@ void core_gate_stop(void)
         watch.group = NULL;
         watch.arena = NULL;
         watch.work = NULL;
+        watch.walks = NULL;
     }
     watch.is_on = 0;
     core_standings_forget();
