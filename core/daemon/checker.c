@@ -29,6 +29,7 @@
 #include <mansio/error.h>
 #include <mansio/fiber.h>
 #include <mansio/module.h>
+#include <mansio/protocol.h>
 #include <mansio/str.h>
 
 enum { EXPLANATION_MAX = 4 * 1024 * 1024 };
@@ -189,6 +190,20 @@ int core_plan_from_config(struct core_plan *plan, const struct core_config *conf
     return 0;
 }
 
+/* What a listener serves that names no service: its protocol's own. The master knows no module. */
+static void name_services(const struct checker *checker, struct core_plan *plan)
+{
+    for (size_t i = 0; i < plan->listener_count; i++) {
+        struct core_plan_listener *row = &plan->listeners[i];
+        struct mansio_protocol protocol;
+        struct mansio_instance *instance = core_modules_find(checker->modules, row->instance);
+        if (row->service.len == 0 && instance != NULL &&
+            core_instance_protocol(instance, &protocol) == 0) {
+            row->service = mansio_str_from_cstr(protocol.service);
+        }
+    }
+}
+
 static int make_plan(struct checker *checker, struct core_plan **out)
 {
     struct core_plan *plan = mansio_arena_alloc(checker->arena, sizeof *plan);
@@ -197,6 +212,7 @@ static int make_plan(struct checker *checker, struct core_plan **out)
     if (rc < 0) {
         return rc;
     }
+    name_services(checker, plan);
     core_facts_collect(plan, checker->config, checker->modules);
     plan->settings_change = CORE_SETTINGS_OTHERS;
     if (checker->has_running) {

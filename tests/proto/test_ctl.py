@@ -26,6 +26,7 @@ def test_status_as_table_and_json(hello):
         assert [row["role"] for row in status["processes"]].count("worker") == 2
         assert [row["role"] for row in status["processes"]].count("service") == 1
         assert status["listeners"][0]["address"] == f"127.0.0.1:{hello.port}"
+        assert status["listeners"][0]["service"] == "hello"  # its protocol's, as none is named
         table = hello.ctl("status").stdout
         assert f"pid         {hello.master}\n" in table
         assert "PROCESS  INDEX" in table
