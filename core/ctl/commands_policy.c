@@ -11,6 +11,10 @@ static const char *const tls_choices[] = {"required", "absent", NULL};
 
 static const char *const credential_choices[] = {"main", "app", "certificate", NULL};
 
+/* Those that the core has; others may come with a later one. */
+static const char *const mechanism_hints[] = {
+    "EXTERNAL", "LOGIN", "PASSWORD", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", NULL};
+
 /* What a word may say beside its verb. */
 #define CONDITIONS                                                                                 \
     {.name = "--network",                                                                          \
@@ -22,9 +26,11 @@ static const char *const credential_choices[] = {"main", "app", "certificate", N
          .help = "only with TLS (required), or without it (absent)"},                              \
         {.name = "--mechanism",                                                                    \
          .argument = "NAME,...",                                                                   \
+         .hints = mechanism_hints,                                                                 \
          .help = "only by these mechanisms: SCRAM-SHA-256, PLAIN, PASSWORD, ..."},                 \
         {.name = "--credential",                                                                   \
          .argument = "KIND,...",                                                                   \
+         .hints = credential_choices,                                                              \
          .help = "only by these kinds: main, app, certificate"},                                   \
         {.name = "--hours",                                                                        \
          .argument = "TEXT",                                                                       \
@@ -83,6 +89,7 @@ static const struct core_ctl_command rows[] = {
                  {.name = "--no-tls", .help = "without"},
                  {.name = "--mechanism",
                   .argument = "NAME",
+                  .hints = mechanism_hints,
                   .help = "by this mechanism of SASL; assumed: PLAIN"},
                  {.name = "--credential",
                   .argument = "KIND",

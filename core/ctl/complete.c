@@ -26,6 +26,49 @@ static void offer(struct mansio_buf *out, struct mansio_str candidate, const cha
     }
 }
 
+static int is_listed(struct mansio_str list, struct mansio_str value)
+{
+    struct mansio_str item;
+    while (mansio_str_split(&list, ',', &item)) {
+        if (mansio_str_ieq(item, value)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Behind what a list has already, one that it doesn't. */
+static void offer_listed(struct mansio_buf *out, const char *const *values, const char *begun)
+{
+    struct mansio_str last = mansio_str_from_cstr(begun), list = last, item;
+    while (mansio_str_split(&list, ',', &item)) {
+        last = item;
+    }
+    size_t kept = strlen(begun) - last.len;
+    for (size_t i = 0; values[i] != NULL; i++) {
+        struct mansio_str value = mansio_str_from_cstr(values[i]);
+        struct mansio_str before = {begun, kept};
+        if (mansio_str_starts(value, last) && !is_listed(before, value)) {
+            mansio_buf_printf(out, "%.*s%s\n", MANSIO_STR_ARG(before), values[i]);
+        }
+    }
+}
+
+/* A value of an option. */
+static void offer_values(struct mansio_buf *out, const struct core_ctl_option *option,
+                         const char *begun)
+{
+    const char *const *values = option->choices != NULL ? option->choices : option->hints;
+    if (values != NULL &&
+        mansio_str_ends(mansio_str_from_cstr(option->argument), MANSIO_STR(",..."))) {
+        offer_listed(out, values, begun);
+        return;
+    }
+    for (size_t i = 0; values != NULL && values[i] != NULL; i++) {
+        offer(out, mansio_str_from_cstr(values[i]), begun);
+    }
+}
+
 static const struct core_ctl_option *option_of(const struct core_ctl_option *options, size_t count,
                                                const char *word)
 {
@@ -102,9 +145,7 @@ uint32_t core_ctl_candidates(struct mansio_buf *out, const char *const *words, s
     const char *begun = words[count - 1];
     read_line(&line, words, count - 1);
     if (line.pending != NULL) {
-        for (size_t i = 0; line.pending->choices != NULL && line.pending->choices[i] != NULL; i++) {
-            offer(out, mansio_str_from_cstr(line.pending->choices[i]), begun);
-        }
+        offer_values(out, line.pending, begun);
         return CORE_CTL_WANT_NOTHING;
     }
     if (begun[0] == '-') {

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "core/host/sasl_table.h"
 #include <mansio/str.h>
 
 enum { WORDS_MAX = 6 };
@@ -57,6 +58,21 @@ static void offers_what_may_come(void **state)
         {{"domain", "set", "--no-s"}, "--no-state\n", 0},
         {{"domain", "set", "--n"}, "", 0},
         {{"domain", "set", "--state", "s"}, "suspended\n", 0},
+        {{"policy", "deny", "--credential", ""}, "main\napp\ncertificate\n", 0},
+        {{"policy", "deny", "--credential", "a"}, "app\n", 0},
+        {{"policy", "deny", "--credential", "app,"}, "app,main\napp,certificate\n", 0},
+        {{"policy", "test", "deny", "--credential", "app,main,c"}, "app,main,certificate\n", 0},
+        {{"policy", "deny", "--credential", "app,a"}, "", 0},
+        {{"policy", "deny", "--credential", "app,main,certificate,"}, "", 0},
+        {{"policy", "allow", "--mechanism", "SCRAM-SHA-256-PLUS,S"},
+         "SCRAM-SHA-256-PLUS,SCRAM-SHA-256\n",
+         0},
+        {{"policy", "allow", "--mechanism", "X-OTHER,"},
+         "X-OTHER,EXTERNAL\nX-OTHER,LOGIN\nX-OTHER,PASSWORD\nX-OTHER,PLAIN\n"
+         "X-OTHER,SCRAM-SHA-256\nX-OTHER,SCRAM-SHA-256-PLUS\n",
+         0},
+        {{"policy", "explain", "--mechanism", "P"}, "PASSWORD\nPLAIN\n", 0},
+        {{"policy", "explain", "--mechanism", "PLAIN,"}, "", 0}, /* it takes one */
     };
 
     (void)state;
@@ -74,6 +90,25 @@ static void offers_what_may_come(void **state)
     }
 }
 
+static void offers_each_mechanism_there_is(void **state)
+{
+    static const char *const words[] = {"policy", "deny", "--mechanism", ""};
+    (void)state;
+    struct mansio_arena *arena = mansio_arena_new(NULL, "test", 1 << 20);
+    struct mansio_buf *out = mansio_buf_new(arena, 65536);
+    (void)core_ctl_candidates(out, words, MANSIO_COUNT(words));
+    struct mansio_str names = MANSIO_STR(CORE_SASL_NAMES ", PASSWORD"), name, line;
+    while (mansio_str_split(&names, ',', &name)) {
+        struct mansio_str rest = mansio_buf_str(out);
+        int is_offered = 0;
+        while (mansio_str_split(&rest, '\n', &line)) {
+            is_offered |= mansio_str_eq(line, mansio_str_trim(name));
+        }
+        assert_true(is_offered);
+    }
+    mansio_arena_free(arena);
+}
+
 static void offers_nothing_for_no_words(void **state)
 {
     (void)state;
@@ -88,6 +123,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(offers_what_may_come),
+        cmocka_unit_test(offers_each_mechanism_there_is),
         cmocka_unit_test(offers_nothing_for_no_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

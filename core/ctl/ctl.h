@@ -45,6 +45,8 @@ struct core_ctl_option {
     const char *const *choices;            /* what may stand for the argument, NULL-terminated */
     const struct mansio_field_form *field; /* the object's field that it gives, or takes away */
     uint32_t is_switch_off;                /* it takes the field away: not shown in help */
+    const char *const *hints; /* as choices, but others may stand there too: for completion alone;
+                                 where the argument is "...,...", one after another */
 };
 
 enum { CORE_CTL_OPTIONS_MAX = 32 };
