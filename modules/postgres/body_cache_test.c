@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#include "core/base/alloc.h"
 #include "testing.h"
 
 enum { BLOCK = 2048, SMALL = 256 << 10, BYTES_MAX = 1 << 20 };
