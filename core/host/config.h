@@ -74,6 +74,7 @@ struct core_config_listener {
     size_t certificate;                  /* index of its default certificate, unless tls is OFF */
     uint32_t client_certificate;         /* enum core_tls_client_certificate */
     struct mansio_str client_ca;         /* path, a NUL behind it */
+    struct mansio_str client_crl;        /* likewise; empty: revocation isn't looked at */
     uint32_t client_account;             /* enum core_tls_peer_names */
     uint32_t is_advertised;              /* 0: nobody is told of it */
     uint32_t advertise_port;             /* 0: as it is bound */

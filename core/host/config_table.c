@@ -291,6 +291,9 @@ static const struct mansio_setting listener_table[] = {
                            "empty: the first"),
     MANSIO_SETTING(.name = "client_ca", .type = MANSIO_SETTING_PATH,
                    .help = "PEM file: CAs of clients' certificates; asks for them"),
+    MANSIO_SETTING(.name = "client_crl", .type = MANSIO_SETTING_PATH,
+                   .help = "PEM file: lists of revoked certificates, one of each CA in client_ca; "
+                           "when a CA's list is out of date, nobody gets in by what it signed"),
     MANSIO_SETTING(.name = "client_certificate", .type = MANSIO_SETTING_CHOICE,
                    .choices = client_certificates,
                    .help = "Whether a client's certificate is asked for (any is taken) or must "

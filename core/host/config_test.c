@@ -266,7 +266,7 @@ static void reads_tls_and_proxies(void **state)
                   "  a: {address: '*:1', serve: i, tls: implicit, certificate: b, client_ca: /ca,\n"
                   "      proxy_from: [192.0.2.0/24, unix]}\n"
                   "  b: {address: '*:2', serve: i, tls: starttls, client_ca: /ca,\n"
-                  "      client_certificate: require}\n"
+                  "      client_certificate: require, client_crl: /crl}\n"
                   "  c: {address: '*:3', serve: i}\n"
                   "instances: {i: {module: m}}\n",
                   NULL);
@@ -279,6 +279,8 @@ static void reads_tls_and_proxies(void **state)
     assert_int_equal(rows[0].certificate, 1);
     assert_int_equal(rows[0].client_certificate, CORE_TLS_CLIENT_REQUEST);
     assert_string_equal(rows[0].client_ca.ptr, "/ca");
+    assert_int_equal(rows[0].client_crl.len, 0);
+    assert_string_equal(rows[1].client_crl.ptr, "/crl");
     assert_int_equal(rows[0].proxy_count, 2);
     assert_int_equal(rows[0].proxies[0].prefix, 24);
     assert_int_equal(rows[1].tls, CORE_TLS_STARTTLS);
@@ -379,6 +381,19 @@ static const struct {
     {"listeners: {x: {address: '*:1', serve: i, client_ca: /ca}}\n" HELLO MAIL,
      NULL,
      {"a:1:54: listeners.x.client_ca: found a path, but this listener has no TLS"}},
+    {"listeners: {x: {address: '*:1', serve: i, tls: implicit, client_crl: /crl}}\n" HELLO MAIL,
+     NULL,
+     {"a:1:70: listeners.x.client_crl: found lists of revoked certificates, but no client_ca that "
+      "signs them"}},
+    {"listeners: {x: {address: '*:1', serve: i, tls: implicit, client_ca: /ca, client_crl: /crl, "
+     "client_certificate: off}}\n" HELLO MAIL,
+     NULL,
+     {"a:1:86: listeners.x.client_crl: found lists of revoked certificates, but client_certificate "
+      "is off"}},
+    {"listeners: {x: {address: '*:1', serve: i, tls: implicit, client_ca: /ca, client_crl: "
+     "''}}\n" HELLO MAIL,
+     NULL,
+     {"a:1:86: listeners.x.client_crl: found nothing, expected a path"}},
     {"listeners: {x: {address: '*:1', serve: i, tls: implicit, client_certificate: "
      "require}}\n" HELLO MAIL,
      NULL,

@@ -100,7 +100,9 @@ static void take_certificate(const struct core_config *config, struct core_probl
 static void take_clients(struct core_problems *problems, const struct mansio_settings *entry,
                          struct core_config_listener *out)
 {
+    need_path(problems, entry, "client_crl");
     out->client_ca = mansio_settings_str(entry, "client_ca");
+    out->client_crl = mansio_settings_str(entry, "client_crl");
     out->client_certificate = (uint32_t)mansio_settings_int(entry, "client_certificate");
     out->client_account = (uint32_t)mansio_settings_int(entry, "client_account");
     if (!mansio_settings_is_set(entry, "client_certificate") && out->client_ca.len > 0) {
@@ -113,6 +115,15 @@ static void take_clients(struct core_problems *problems, const struct mansio_set
     }
     if (out->tls == CORE_TLS_OFF && out->client_ca.len > 0 && !is_bad(entry, "tls")) {
         complain(problems, entry, "client_ca", "found a path, but this listener has no TLS");
+    }
+    if (out->client_crl.len > 0 && out->client_ca.len == 0 && !is_bad(entry, "client_ca")) {
+        complain(problems, entry, "client_crl",
+                 "found lists of revoked certificates, but no client_ca that signs them");
+    }
+    if (out->client_crl.len > 0 && out->client_ca.len > 0 &&
+        out->client_certificate == CORE_TLS_CLIENT_OFF) {
+        complain(problems, entry, "client_crl",
+                 "found lists of revoked certificates, but client_certificate is off");
     }
     if (mansio_settings_is_set(entry, "client_account") && out->client_ca.len == 0 &&
         !is_bad(entry, "client_ca")) {

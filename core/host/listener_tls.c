@@ -31,6 +31,7 @@ struct core_listener_tls {
     struct core_tls_store *store;
     struct core_tls_tickets *tickets; /* NULL: none */
     struct core_tls_server **servers; /* one a row; rows of one listener share theirs */
+    struct mansio_str *names;         /* of them */
     size_t server_count;
 };
 
@@ -50,6 +51,22 @@ static void release(void *arg)
 /* ---- handshakes -------------------------------------------------------------------------------
  */
 
+/* Lists keep somebody from being who his certificate says: the operator's to know if it is for want
+ * of a list that is good. */
+static void tell_refusal(struct mansio_conn *conn)
+{
+    static struct core_log_gate gates[2];
+    uint64_t held_back = 0;
+    int is_ours = 0;
+    const char *why = core_conn_peer_refusal(conn, &is_ours);
+    if (why != NULL && core_log_pass(&gates[is_ours], &held_back)) {
+        mansio_log(is_ours ? MANSIO_LOG_WARNING : MANSIO_LOG_INFO, "client-certificate-refused",
+                   MANSIO_KV_STR("listener", mansio_conn_listener(conn)),
+                   MANSIO_KV_STR("peer", mansio_conn_peer(conn)), MANSIO_KV_CSTR("reason", why),
+                   MANSIO_KV_INT("held_back", held_back), MANSIO_KV_END);
+    }
+}
+
 static void on_end(void *arg, struct mansio_conn *conn, uint32_t end, int result)
 {
     /* A peer decides how often this happens, not how much we write. */
@@ -57,6 +74,7 @@ static void on_end(void *arg, struct mansio_conn *conn, uint32_t end, int result
     uint64_t held_back = 0;
     (void)arg;
     core_count_handshake(end);
+    tell_refusal(conn);
     if (result >= 0 || end == CORE_TLS_END_CANCELLED || !core_log_pass(&gate, &held_back)) {
         return;
     }
@@ -129,6 +147,10 @@ static int make_server(struct core_listener_tls *tls, const struct core_config_l
         complain(source, row->settings, "client_ca");
         return 0;
     }
+    if (rc == 0 && row->client_crl.len > 0 &&
+        core_tls_server_add_lists(*out, row->client_crl.ptr) < 0) {
+        complain(source, row->settings, "client_crl");
+    }
     return rc;
 }
 
@@ -138,13 +160,14 @@ static int make_servers(struct core_listener_tls *tls, const struct core_config 
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < config->listener_count; i++) {
         const struct core_config_listener *row = &config->listeners[i];
-        struct core_tls_server **server = &tls->servers[tls->server_count++];
+        struct core_tls_server **server = &tls->servers[tls->server_count];
+        rc = mansio_arena_copy(tls->arena, row->name, &tls->names[tls->server_count++]);
         if (row->tls == CORE_TLS_OFF) {
             continue;
         }
         if (i > 0 && row->settings == config->listeners[i - 1].settings) {
             *server = tls->servers[i - 1];
-        } else {
+        } else if (rc == 0) {
             rc = make_server(tls, row, source, server);
         }
     }
@@ -161,7 +184,8 @@ int core_listener_tls_load(struct mansio_arena *arena, const struct core_config 
         mansio_arena_try_alloc(arena, (config->certificate_count + 1) * sizeof *tls->certificates);
     tls->servers = mansio_arena_try_alloc(arena, (config->listener_count + 1) *
                                                      sizeof(struct core_tls_server *));
-    if (tls->certificates == NULL || tls->servers == NULL) {
+    tls->names = mansio_arena_try_alloc(arena, (config->listener_count + 1) * sizeof *tls->names);
+    if (tls->certificates == NULL || tls->servers == NULL || tls->names == NULL) {
         return MANSIO_E_LIMIT;
     }
     tls->store = core_tls_store_new(arena);
@@ -187,28 +211,42 @@ struct core_tls_server *core_listener_tls_server(const struct core_listener_tls 
     return tls != NULL && row < tls->server_count ? tls->servers[row] : NULL;
 }
 
-static void warn_of(const struct named *named, const char *event, int64_t when_us)
+static void warn_of(const char *event, const char *key, struct mansio_str name, int64_t when_us)
 {
     char time[MANSIO_TIME_RFC3339_MAX];
     mansio_time_rfc3339(when_us, time);
-    mansio_log(MANSIO_LOG_WARNING, event, MANSIO_KV_STR("certificate", named->name),
-               MANSIO_KV_CSTR("when", time), MANSIO_KV_END);
+    mansio_log(MANSIO_LOG_WARNING, event, MANSIO_KV_STR(key, name), MANSIO_KV_CSTR("when", time),
+               MANSIO_KV_END);
+}
+
+static void warn_of_certificate(const struct named *named, int64_t now_us)
+{
+    int64_t begin_us = core_tls_certificate_not_before(named->certificate);
+    int64_t end_us = core_tls_certificate_not_after(named->certificate);
+    if (end_us <= now_us) {
+        warn_of("certificate-expired", "certificate", named->name, end_us);
+    } else if (end_us - now_us < SOON_US) {
+        warn_of("certificate-expires-soon", "certificate", named->name, end_us);
+    }
+    if (begin_us > now_us) {
+        warn_of("certificate-not-yet-valid", "certificate", named->name, begin_us);
+    }
 }
 
 void core_listener_tls_warn(const struct core_listener_tls *tls)
 {
     int64_t now_us = mansio_wall_us();
     for (size_t i = 0; i < tls->certificate_count; i++) {
-        const struct named *named = &tls->certificates[i];
-        int64_t begin_us = core_tls_certificate_not_before(named->certificate);
-        int64_t end_us = core_tls_certificate_not_after(named->certificate);
-        if (end_us <= now_us) {
-            warn_of(named, "certificate-expired", end_us);
-        } else if (end_us - now_us < SOON_US) {
-            warn_of(named, "certificate-expires-soon", end_us);
+        warn_of_certificate(&tls->certificates[i], now_us);
+    }
+    for (size_t i = 0; i < tls->server_count; i++) {
+        const struct core_tls_server *server = tls->servers[i];
+        if (server == NULL || (i > 0 && server == tls->servers[i - 1])) {
+            continue;
         }
-        if (begin_us > now_us) {
-            warn_of(named, "certificate-not-yet-valid", begin_us);
+        int64_t end_us = core_tls_server_lists_until(server);
+        if (end_us <= now_us) {
+            warn_of("crl-expired", "listener", tls->names[i], end_us);
         }
     }
 }

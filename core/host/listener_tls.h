@@ -34,7 +34,7 @@ CORE_EXPORT struct core_tls_server *core_listener_tls_server(const struct core_l
                                                              size_t row);
 
 /* Warn in the log of certificates that have expired, are not valid yet, or expire within a
- * fortnight. */
+ * fortnight, and of lists of revoked ones that are out of date. */
 CORE_EXPORT void core_listener_tls_warn(const struct core_listener_tls *tls);
 
 #endif

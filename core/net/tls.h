@@ -148,7 +148,18 @@ struct core_tls_server_options {
 /* Reads client_ca_path. MANSIO_E_IO, MANSIO_E_INVALID: of that file. */
 CORE_EXPORT MANSIO_MUST_CHECK int core_tls_server_new(const struct core_tls_server_options *options,
                                                       struct core_tls_server **out);
+/* Have clients' certificates held against the lists of revoked ones in a PEM file: one of each CA
+ * of client_ca. Before the first handshake. MANSIO_E_IO, MANSIO_E_INVALID: of that file. */
+CORE_EXPORT MANSIO_MUST_CHECK int core_tls_server_add_lists(struct core_tls_server *server,
+                                                            const char *path);
+/* When the first CA's list ends, in wall microseconds: from then on nobody gets in by what that CA
+ * signs. INT64_MAX: there are no lists. */
+CORE_EXPORT int64_t core_tls_server_lists_until(const struct core_tls_server *server);
 CORE_EXPORT void core_tls_server_free(struct core_tls_server *server);
+
+/* Why lists keep a conn's peer from being verified, NULL if they don't: static. *out_is_ours 1: for
+ * want of a list that is good, not because of what stands in it. tls_revocation.c */
+CORE_EXPORT const char *core_conn_peer_refusal(const struct mansio_conn *conn, int *out_is_ours);
 
 /* Pure: the host name of a server_name extension's body (RFC 6066 3), lower case, into @p out;
  * its length, 0 for none or one that is no name. */

@@ -5,7 +5,8 @@
  *
  * A session is taken up again only under the same certificates and the same demands on clients:
  * both are in the session id context. So a ticket that a tenant's name was given is worth nothing
- * under another's, and none gets by a demand for a client certificate.
+ * under another's, and none gets by a demand for a client certificate, nor past a list of revoked
+ * ones that came after it, or that is over since.
  */
 #include "core/net/tls_ssl.h"
 
@@ -15,6 +16,7 @@
 
 #include <mansio/error.h>
 #include <mansio/str.h>
+#include <mansio/time.h>
 
 #include "core/base/alloc.h"
 
@@ -32,6 +34,7 @@ struct core_tls_server {
     struct core_tls_server_options options;
     SSL_CTX *ctx;
     unsigned char demand[CORE_TLS_HASH_SIZE]; /* of clients: mode and CAs */
+    struct core_tls_lists *lists;             /* NULL: none */
 };
 
 /* ---- the ClientHello --------------------------------------------------------------------------
@@ -90,10 +93,17 @@ static void take_server_name(struct core_tls *tls)
 static int bind_sessions(struct core_tls *tls, const struct core_tls_choice *choice)
 {
     unsigned char context[CORE_TLS_HASH_SIZE];
-    unsigned char parts[(1 + CORE_TLS_CHOICE_MAX) * CORE_TLS_HASH_SIZE];
+    unsigned char parts[(2 + CORE_TLS_CHOICE_MAX) * CORE_TLS_HASH_SIZE];
     size_t used = 0;
+    const struct core_tls_lists *lists = tls->server->lists;
     memcpy(parts, tls->server->demand, CORE_TLS_HASH_SIZE);
     used += CORE_TLS_HASH_SIZE;
+    if (lists) {
+        if (!core_tls_lists_hash(lists, mansio_wall_us(), parts + used)) {
+            return 0;
+        }
+        used += CORE_TLS_HASH_SIZE;
+    }
     for (size_t i = 0; i < choice->count; i++) {
         memcpy(parts + used, choice->list[i]->fingerprint, CORE_TLS_HASH_SIZE);
         used += CORE_TLS_HASH_SIZE;
@@ -272,11 +282,24 @@ int core_tls_server_new(const struct core_tls_server_options *options, struct co
     return 0;
 }
 
+int core_tls_server_add_lists(struct core_tls_server *server, const char *path)
+{
+    server->lists = core_alloc_must(sizeof *server->lists);
+    *server->lists = (struct core_tls_lists){.until_us = INT64_MAX};
+    return core_tls_lists_read(path, SSL_CTX_get_cert_store(server->ctx), server->lists);
+}
+
+int64_t core_tls_server_lists_until(const struct core_tls_server *server)
+{
+    return server->lists ? server->lists->until_us : INT64_MAX;
+}
+
 void core_tls_server_free(struct core_tls_server *server)
 {
     if (!server) {
         return;
     }
+    core_free(server->lists);
     SSL_CTX_free(server->ctx);
     core_tls_certificate_unref(server->options.fallback);
     core_free(server);

@@ -71,6 +71,24 @@ MANSIO_MUST_CHECK int core_tls_handshake(struct mansio_stream *stream, struct co
 SSL *core_tls_server_ssl(struct core_tls_server *server);
 const struct core_tls_server_options *core_tls_server_get_options(
     const struct core_tls_server *server);
+/* Lists of revoked certificates. tls_revocation.c */
+enum { CORE_TLS_LISTS_MAX = 64 };
+struct core_tls_lists {
+    struct {
+        int64_t from_us, until_us; /* in which it is current; wall clock */
+    } spans[CORE_TLS_LISTS_MAX];
+    size_t count;
+    int64_t until_us; /* then the first CA is without a current one */
+    unsigned char digest[CORE_TLS_HASH_SIZE];
+};
+/* Read a PEM file of them into a store that has the CAs, which is strict from then on. @p out is
+ * zeroed. MANSIO_E_IO, MANSIO_E_INVALID: of that file. */
+MANSIO_MUST_CHECK int core_tls_lists_read(const char *path, X509_STORE *store,
+                                          struct core_tls_lists *out);
+/* Pure: the lists, and which of them are current. 1 if it went well. */
+int core_tls_lists_hash(const struct core_tls_lists *lists, int64_t wall_us,
+                        unsigned char out[CORE_TLS_HASH_SIZE]);
+
 /* Ask options.lookup. Yields. 0; MANSIO_E_CANCELLED. */
 MANSIO_MUST_CHECK int core_tls_server_look_up(struct core_tls *tls);
 

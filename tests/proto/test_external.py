@@ -5,12 +5,14 @@ import base64
 import imaplib
 import json
 import poplib
+import re
 import smtplib
 import socket
 import ssl
 import time
 
 import pytest
+from mansio_local.node import NodeError
 from mansio_test.certificates import Authority
 from mansio_test.lab import HOST, PASSWORD
 
@@ -23,12 +25,14 @@ def lab(make_lab, tmp_path_factory):
     made = make_lab("external", workers=1)
     made.ca = Authority(tmp_path_factory.mktemp("clients"), "People's CA")
     made.stranger = Authority(tmp_path_factory.mktemp("strangers"), "Nobody's CA")
+    made.revoked = made.ca.write_list()
     config = made.node.config
 
     def with_clients():
         wanted = config()
         for name in (*SERVICES, "imap"):
             wanted["listeners"][name]["client_ca"] = str(made.ca.path)
+        wanted["listeners"]["imaps"]["client_crl"] = str(made.revoked)
         wanted["listeners"]["pop3s"]["client_account"] = "either"
         wanted["listeners"]["submissions"]["client_account"] = "subject"
         wanted["login"] = {"delay": "0s", "failures_per_address": 0, "failures_per_account": 0}
@@ -348,3 +352,73 @@ def imap_until_it_ends(lab, shown):
         return False
     finally:
         box.shutdown()
+
+
+# ---- lists of revoked certificates: the imaps listener has one
+
+
+def test_a_revoked_certificate(lab):
+    """From the reload on that brings the list: its session ends with the old generation, and nobody gets
+    in by it; not by a session of TLS that is taken up again either."""
+    shown = certificate(lab, "lost", [USER])
+    made = context(lab, shown)
+    made.maximum_version = ssl.TLSVersion.TLSv1_2
+    first = imaplib.IMAP4_SSL(HOST, lab.port("imaps"), ssl_context=made)
+    try:
+        first.authenticate("EXTERNAL", lambda _: b"")
+        assert was_resumed(lab, made, first.sock.session)
+        lab.ca.revoke(shown[0])
+        lab.ca.write_list()
+        lab.node.mansioctl("reload")
+        assert first.readline().startswith(b"* BYE")
+        assert not was_resumed(lab, made, first.sock.session)
+    finally:
+        first.shutdown()
+    said, is_offered, words = imap(lab, shown)
+    assert (said, is_offered) == ("NO", False)
+    assert 'reason="certificate revoked"' in lab.log()
+    assert imap(lab, mine(lab))[0] == "OK"
+    assert pop3(lab, shown)[0] == "OK"  # that listener has no list
+
+
+def was_resumed(lab, made, session):
+    with socket.create_connection((HOST, lab.port("imaps")), timeout=60) as plain:
+        with made.wrap_socket(plain, server_hostname="localhost", session=session) as end:
+            assert end.makefile("rb").readline().startswith(b"* OK")
+            return end.session_reused
+
+
+def test_a_list_that_is_out_of_date(lab):
+    """Then nobody gets in by a certificate, and the log says so; passwords go on."""
+    lab.ca.write_list(end=time.time() - 60)
+    try:
+        lab.node.mansioctl("reload")
+        assert imap(lab, mine(lab))[:2] == ("NO", False)
+        with imaplib.IMAP4_SSL(HOST, lab.port("imaps"), ssl_context=context(lab, mine(lab))) as box:
+            assert box.login(USER, PASSWORD)[0] == "OK"
+        assert "event=crl-expired" in lab.log()
+        assert 'reason="CRL has expired"' in lab.log()
+        assert pop3(lab, mine(lab))[0] == "OK"
+    finally:
+        lab.ca.write_list()
+        lab.node.mansioctl("reload")
+    assert imap(lab, mine(lab))[:2] == ("OK", True)
+
+
+def test_what_is_no_list_of_that_authority(lab):
+    """Refused, with the place in the configuration; what runs goes on."""
+    good = lab.revoked.read_text()
+    lab.stranger.write_list()
+    wrong = ("no list\n", (lab.stranger.directory / "revoked.pem").read_text())
+    try:
+        for text in wrong:
+            lab.revoked.write_text(text)
+            with pytest.raises(NodeError) as refused:
+                lab.node.mansioctl("reload")
+            assert re.search(
+                r"mansio\.yaml:\d+:\d+: listeners\.imaps\.client_crl: .*revoked\.pem: found",
+                str(refused.value),
+            )
+            assert imap(lab, mine(lab))[0] == "OK"
+    finally:
+        lab.revoked.write_text(good)

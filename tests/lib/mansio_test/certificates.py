@@ -64,6 +64,20 @@ class Authority:
         )
         return chain, key
 
+    def revoke(self, chain):
+        """Takes effect with the next list."""
+        run(*self.ca(), "-revoke", chain)
+
+    def write_list(self, path=None, end=None):
+        """The list of what is revoked, installed by rename; returns its path. @p end: when the next one
+        comes, in seconds since the epoch."""
+        path = path or self.directory / "revoked.pem"
+        until = [] if end is None else ["-crl_nextupdate", stamp(end)]
+        since = [] if end is None else ["-crl_lastupdate", stamp(end - 3600)]
+        run(*self.ca(), "-gencrl", *since, *until, "-out", f"{path}.new")
+        pathlib.Path(f"{path}.new").rename(path)
+        return path
+
     def ca(self):
         """openssl ca(1) with what it wants to have beside a CA."""
         config, index = self.directory / "ca.cnf", self.directory / "index.txt"
@@ -71,7 +85,7 @@ class Authority:
             index.write_text("")
             config.write_text(
                 f"[ca]\ndefault_ca=ours\n[ours]\ndatabase={index}\nnew_certs_dir={self.directory}\n"
-                f"serial={self.directory}/serial\n"
+                f"serial={self.directory}/serial\ndefault_crl_days=7\n"
                 "default_md=sha256\nunique_subject=no\npolicy=any\nemail_in_dn=yes\n[any]\n"
                 "commonName=optional\nemailAddress=optional\n"
             )
