@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "core/base/testing.h"
 #include "testing.h"
 
 enum { BLOCK = 2048, SMALL = 256 << 10, BYTES_MAX = 1 << 20 };
