@@ -395,6 +395,47 @@ static void test_logins(void **state)
     run(logins);
 }
 
+static int tally(void *arg, const struct mansio_object *object)
+{
+    (void)object;
+    ++*(size_t *)arg;
+    return 0;
+}
+
+static size_t credentials_of(const char *account)
+{
+    const struct mansio_field field = {S("account"), S(account)};
+    size_t count = 0;
+    CHECK(pg_object_list(pg->instance, MANSIO_OBJECT_CREDENTIAL, &field, 1, tally, &count,
+                         DEADLINE) == 0);
+    return count;
+}
+
+/* A login tries them all. */
+static int many_credentials(void)
+{
+    char key[64];
+    for (size_t i = credentials_of("ann@alpha.test"); i < 100; i++) {
+        (void)snprintf(key, sizeof key, "ann@alpha.test#app%zu", i);
+        OK(add(MANSIO_OBJECT_CREDENTIAL, key, "stored={PLAIN}x"));
+    }
+    CHECK(add(MANSIO_OBJECT_CREDENTIAL, "ann@alpha.test#more", "stored={PLAIN}x") ==
+          MANSIO_E_LIMIT);
+    CHECK(strcmp(mansio_error_detail(),
+                 "account ann@alpha.test has 100 passwords: remove one first") == 0);
+    OK(set(MANSIO_OBJECT_CREDENTIAL, key, "stored={PLAIN}y"));
+    OK(removed(MANSIO_OBJECT_CREDENTIAL, key, 0));
+    OK(add(MANSIO_OBJECT_CREDENTIAL, "ann@alpha.test#more", "stored={PLAIN}x"));
+    CHECK(credentials_of("ann@alpha.test") == 100);
+    return 0;
+}
+
+static void test_many_credentials(void **state)
+{
+    (void)state;
+    run(many_credentials);
+}
+
 static int removals(void)
 {
     CHECK(removed(MANSIO_OBJECT_PLAN, "gold", 1) == MANSIO_E_BUSY);
@@ -442,6 +483,7 @@ int main(void)
         cmocka_unit_test(test_objects),
         cmocka_unit_test(test_routes),
         cmocka_unit_test(test_logins),
+        cmocka_unit_test(test_many_credentials),
         cmocka_unit_test(test_removals_and_audit),
     };
     return cmocka_run_group_tests_name("directory", tests, testing_cluster_up,

@@ -18,7 +18,10 @@
 #include "relay.h"
 #include "sql.h"
 
-enum { CHANGE_BYTES_MAX = 4 * 1024 * 1024 };
+enum {
+    CHANGE_BYTES_MAX = 4 * 1024 * 1024,
+    CREDENTIALS_MAX = 100, /* of an account: a login tries them all, in memory that has a cap */
+};
 
 enum action { ACTION_ADD, ACTION_SET, ACTION_REMOVE };
 static const char *const action_names[] = {"add", "set", "remove"};
@@ -111,6 +114,24 @@ static int check_limits(struct change *change)
     return 0;
 }
 
+/* Refuse an account more passwords than a login can try. */
+static int check_credentials(struct change *change)
+{
+    struct pg_params params;
+    const struct pg_result *result = NULL;
+    struct pg_key any = change->key;
+    any.c = MANSIO_STR_NONE;
+    pg_object_params(&params, &any, MANSIO_STR("{}"));
+    pg_add_text(&params, MANSIO_STR(""));
+    pg_add_int64(&params, CREDENTIALS_MAX + 1);
+    int rc = pg_ask(change->conn, change->kind->list, &params, change->deadline_us, &result);
+    if (rc == 0 && pg_rows(result) > CREDENTIALS_MAX) {
+        return mansio_fail(MANSIO_E_LIMIT, "account %.*s@%.*s has %d passwords: remove one first",
+                           MANSIO_STR_ARG(any.a), MANSIO_STR_ARG(any.b), CREDENTIALS_MAX);
+    }
+    return rc;
+}
+
 static int check_hanging(struct change *change)
 {
     const struct pg_result *result = NULL;
@@ -151,6 +172,9 @@ static int do_add(struct change *change)
 {
     int rc = act(change, change->kind->add);
     rc = rc < 0 ? rc : look(change, &change->after);
+    if (rc >= 0 && change->form->kind == MANSIO_OBJECT_CREDENTIAL) {
+        rc = check_credentials(change);
+    }
     return rc < 0 || !change->kind->is_counted ? rc : check_limits(change);
 }
 
