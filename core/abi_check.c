@@ -61,11 +61,13 @@ HOLD(mansio_metric, reserved_flags, 20);
 HOLD(mansio_metric, unit, 24);
 HOLD(mansio_metric, help, 32);
 
-HOLD_SIZE(mansio_protocol, 32);
+HOLD_SIZE(mansio_protocol, 40);
 HOLD(mansio_protocol, size, 0);
 HOLD(mansio_protocol, service, 8);
 HOLD(mansio_protocol, serve, 16);
 HOLD(mansio_protocol, goodbye, 24);
+HOLD(mansio_protocol, flags, 32);
+HOLD(mansio_protocol, reserved, 36);
 
 HOLD_SIZE(mansio_lease, 32);
 HOLD(mansio_lease, size, 0);

@@ -16,6 +16,13 @@
 #define MANSIO_PROTOCOL         "protocol"
 #define MANSIO_PROTOCOL_VERSION 1
 
+/* What a protocol is like. */
+enum mansio_protocol_flags {
+    /* It has no way to begin TLS on a conn that is under way: a listener with `tls: starttls` is
+     * refused, as it would never have TLS. */
+    MANSIO_PROTOCOL_NO_STARTTLS = 1U << 0,
+};
+
 struct mansio_protocol {
     size_t size; /* sizeof(struct mansio_protocol) */
 
@@ -42,6 +49,9 @@ struct mansio_protocol {
      */
     void (*goodbye)(struct mansio_instance *instance, struct mansio_session *session,
                     uint32_t reason, struct mansio_buf *out);
+
+    uint32_t flags;    /* enum mansio_protocol_flags */
+    uint32_t reserved; /* 0 */
 };
 
 #endif

@@ -6,6 +6,8 @@
 
 #include "core/host/account.h"
 #include "core/host/instance.h"
+#include "core/host/settings.h"
+#include "core/host/source.h"
 #include <mansio/error.h>
 #include <mansio/map.h>
 #include <mansio/str.h>
@@ -106,7 +108,21 @@ static int check_all_settings(struct core_modules *set, const struct core_config
 /* ---- checks over all of them --------------------------------------------------------------------
  */
 
-static int check_listeners(struct core_modules *set, const struct core_config *config)
+/* A listener that would promise TLS and never have it. */
+static void check_starttls(const struct core_config_listener *listener,
+                           const struct mansio_protocol *protocol, const struct core_source *source)
+{
+    if (listener->tls == CORE_TLS_STARTTLS && (protocol->flags & MANSIO_PROTOCOL_NO_STARTTLS)) {
+        core_problems_add(source->problems, core_settings_place(listener->settings, "tls"),
+                          "%.*s.tls: found starttls, which instance %.*s has no way to begin (%s); "
+                          "expected implicit, or off",
+                          MANSIO_STR_ARG(listener->settings->path),
+                          MANSIO_STR_ARG(listener->instance), protocol->service);
+    }
+}
+
+static int check_listeners(struct core_modules *set, const struct core_config *config,
+                           const struct core_source *source)
 {
     for (size_t i = 0; i < config->listener_count; i++) {
         const struct core_config_listener *listener = &config->listeners[i];
@@ -123,8 +139,11 @@ static int check_listeners(struct core_modules *set, const struct core_config *c
             (void)snprintf(detail, sizeof detail, "%s", mansio_error_detail());
             return mansio_fail(err, "listener %.*s: %s", MANSIO_STR_ARG(listener->name), detail);
         }
+        if (i == 0 || listener->settings != config->listeners[i - 1].settings) { /* one a row */
+            check_starttls(listener, &protocol, source);
+        }
     }
-    return 0;
+    return core_problems_status(source->problems);
 }
 
 static int load_all(struct core_modules *set, const struct core_config *config,
@@ -143,7 +162,7 @@ static int load_all(struct core_modules *set, const struct core_config *config,
     if (err < 0 || (err = core_offers_check(set)) < 0 || (err = core_modules_sort(set)) < 0) {
         return err;
     }
-    err = check_listeners(set, config);
+    err = check_listeners(set, config, source);
     return err < 0 ? err : core_accounts_check(set, config);
 }
 

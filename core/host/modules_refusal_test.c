@@ -357,6 +357,34 @@ static void test_refuses_listeners_that_nobody_serves(void **state)
     assert_non_null(strstr(testing_detail, "listener front: instance one"));
 }
 
+/* What could never have TLS is refused where TLS is to be begun under way; nowhere else. */
+static void test_refuses_starttls_without_a_way_to_begin(void **state)
+{
+    (void)state;
+    static const char *const modes[] = {"starttls", "implicit", "off"};
+    for (size_t i = 0; i < MANSIO_COUNT(modes); i++) {
+        struct world w;
+        char text[1024];
+        snprintf(text, sizeof text,
+                 "instances: {web: {module: offers, settings: {mistake: starttls}}}\n"
+                 "certificates: {a: {chain: /a.pem, key: /a.key}}\n"
+                 "listeners:\n  front: {serve: web, tls: %s, address: ['*:1', '*:2']}\n",
+                 modes[i]);
+        int err = world_load(&w, text);
+        size_t total = 0;
+        (void)core_source_problem_count(w.source, &total);
+        assert_int_equal(err, i == 0 ? MANSIO_E_INVALID : 0);
+        assert_int_equal(total, i == 0);
+        if (i == 0) {
+            assert_non_null(strstr(
+                testing_detail,
+                "mansio.yaml:5:28: listeners.front.tls: found starttls, which instance web has no "
+                "way to begin (plain); expected implicit, or off"));
+        }
+        world_free(&w);
+    }
+}
+
 static void test_refuses_settings_that_do_not_fit(void **state)
 {
     (void)state;
@@ -458,6 +486,7 @@ int main(void)
         cmocka_unit_test(test_refuses_a_circle),
         cmocka_unit_test(test_refuses_duplicate_instances),
         cmocka_unit_test(test_refuses_listeners_that_nobody_serves),
+        cmocka_unit_test(test_refuses_starttls_without_a_way_to_begin),
         cmocka_unit_test(test_refuses_settings_that_do_not_fit),
         cmocka_unit_test(test_refuses_what_load_refuses),
         cmocka_unit_test(test_refuses_bad_offers),

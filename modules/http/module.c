@@ -101,6 +101,7 @@ static const struct mansio_protocol http_protocol = {
     .service = "http",
     .serve = http_serve,
     .goodbye = http_goodbye,
+    .flags = MANSIO_PROTOCOL_NO_STARTTLS, /* RFC 2817 isn't offered: no program asks for it */
 };
 
 static int http_load(struct mansio_instance *instance)

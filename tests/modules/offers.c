@@ -1,14 +1,15 @@
 /*
  * offers: provides one interface that breaks a rule, the one that its setting names; for the
- * refusals of mansio_interface_provide().
+ * refusals of mansio_interface_provide(); or a protocol that has no STARTTLS.
  */
 #include "recorder.h"
 
 #include <mansio/interface.h>
 #include <mansio/protocol.h>
 
-static const char *const mistakes[] = {
-    "name", "version", "size", "huge", "odd", "twice", "protocol-serve", "protocol-service", NULL};
+static const char *const mistakes[] = {"name",     "version", "size",           "huge",
+                                       "odd",      "twice",   "protocol-serve", "protocol-service",
+                                       "starttls", NULL};
 
 static const struct mansio_setting offers_settings[] = {
     MANSIO_SETTING(.name = "mistake", .type = MANSIO_SETTING_CHOICE, .choices = mistakes,
@@ -29,6 +30,9 @@ static const struct mansio_protocol mute = {.size = sizeof mute, .service = "mut
 static const struct mansio_protocol rude = {
     .size = sizeof rude, .service = "Rude Service", .serve = serve};
 
+static const struct mansio_protocol plain = {
+    .size = sizeof plain, .service = "plain", .serve = serve, .flags = MANSIO_PROTOCOL_NO_STARTTLS};
+
 static int offers_load(struct mansio_instance *instance)
 {
     int err = 0;
@@ -48,6 +52,8 @@ static int offers_load(struct mansio_instance *instance)
         return err < 0 ? err : mansio_interface_provide(instance, "offer", 1, &good);
     case 6:
         return mansio_interface_provide(instance, MANSIO_PROTOCOL, 1, &mute);
+    case 8: /* none by itself */
+        return mansio_interface_provide(instance, MANSIO_PROTOCOL, 1, &plain);
     default:
         return mansio_interface_provide(instance, MANSIO_PROTOCOL, 1, &rude);
     }
