@@ -92,6 +92,16 @@ def test_database_is_durable_and_roles_differ(up):
     assert psql(env["PG_DSN_SERVING"], "SELECT count(*) FROM message_state") == "0"
 
 
+def test_every_domain_has_a_postmaster(up):
+    """RFC 5321 4.5.1, as in what the guide for providers and the quickstart set up."""
+    env = read(up)
+    with smtplib.SMTP(env["LAB_HOST"], int(env["SMTP_PORT"]), timeout=60) as client:
+        client.ehlo()
+        client.mail("")
+        for domain in ("", "@" + env["DOMAIN1"], "@" + env["DOMAIN2"]):
+            assert client.docmd(f"RCPT TO:<Postmaster{domain}>")[0] == 250
+
+
 def test_mail_goes_through(up):
     env = read(up)
     text = "From: a@example.org\r\nSubject: through the lab\r\n\r\nSalve.\r\n"

@@ -27,6 +27,11 @@ def words():
     yield f"policy allow {' '.join(SERVICES)} --platform"
 
 
+def postmaster(address):
+    """A line for who gets what comes to postmaster, which every domain must have (RFC 5321 4.5.1)."""
+    return f"platform set --postmaster {address}"
+
+
 def tenant(name, domain, users, stored):
     """Lines for a tenant with one domain and accounts, all with one stored credential."""
     yield f"tenant add {name}"

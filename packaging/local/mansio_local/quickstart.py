@@ -143,6 +143,7 @@ class Quickstart:
             lines.append(f"account add {name}@{DOMAIN}")
             stored = people.scram_stored(password)
             lines.append(f"password set {name}@{DOMAIN} --stored '{stored}'")
+        lines.append(people.postmaster(f"{PEOPLE[0]}@{DOMAIN}"))
         self.node.batch(lines)
         self.keep({"passwords": passwords})
 
