@@ -73,9 +73,10 @@ def memory_box(daemon, made, protocol, stored=None, modules=(), login=None, **se
         protocol: {"module": protocol, "settings": settings},
         **{name: {"module": name} for name in modules},
     }
+    begun = "off" if protocol == "http" else "starttls"
     config["listeners"] = {
-        protocol: _listener(ports[protocol], protocol, tls="starttls", plaintext_login=True),
-        "strict": _listener(ports["strict"], protocol, tls="starttls"),
+        protocol: _listener(ports[protocol], protocol, tls=begun, plaintext_login=True),
+        "strict": _listener(ports["strict"], protocol, tls=begun),
         f"{protocol}s": _listener(ports[f"{protocol}s"], protocol, tls="implicit"),
         "loader": _listener(ports["loader"], "loader"),
     }
