@@ -13,7 +13,10 @@
 
 enum {
     RULES_MAX = 4 * 1024 * 1024, /* kinds of them at once: one an account, at worst */
-    WORDS_MAX = 1024 * 1024,     /* bytes of all words of a standing */
+    /* Bytes of all words of a standing. What a directory lets be said must fit: 5 scopes of 64
+     * words and 4,000 networks, each word with 32 mechanisms and 64 hours a day (modules/postgres).
+     */
+    WORDS_MAX = 8 * 1024 * 1024,
 };
 
 /* One a process. */
@@ -114,8 +117,8 @@ int core_rules_take(const struct mansio_standing *standing, struct core_rules **
         shared.arena = mansio_arena_new(NULL, "policy", 0);
         shared.by_key = mansio_map_new(shared.arena, RULES_MAX);
     }
-    MANSIO_SCRATCH_BEGIN(scratch);
-    struct mansio_buf *key = mansio_buf_new(scratch, 2 * WORDS_MAX);
+    struct mansio_arena *arena = mansio_arena_new(NULL, "rules.key", 4 * WORDS_MAX);
+    struct mansio_buf *key = mansio_buf_new(arena, WORDS_MAX);
     int rc = print_key(key, standing, plan);
     if (rc == 0) {
         *out = mansio_map_get(shared.by_key, mansio_buf_str(key));
@@ -125,7 +128,7 @@ int core_rules_take(const struct mansio_standing *standing, struct core_rules **
             rc = make(standing, plan, mansio_buf_str(key), out);
         }
     }
-    MANSIO_SCRATCH_END(scratch);
+    mansio_arena_free(arena);
     return rc;
 }
 

@@ -21,7 +21,10 @@ enum {
     NAME_MAX_BYTES = 63,
     MECHANISM_MAX_BYTES = 20, /* RFC 4422 3.1 */
     LIST_MAX_BYTES = 64 * 1024,
-    ITEMS_MAX = 1000,
+    NETWORKS_MAX = 1000,
+    MECHANISMS_MAX = 32,
+    KINDS_MAX = 8,
+    SERVICES_MAX = 64,
 };
 
 /* ---- names ---------------------------------------------------------------------------------- */
@@ -188,7 +191,7 @@ static int put_service(struct mansio_buf *out, struct mansio_str item)
 
 typedef int (*put_fn)(struct mansio_buf *out, struct mansio_str item);
 
-static int check_list(struct mansio_arena *arena, put_fn put, struct mansio_str *value)
+static int check_list(struct mansio_arena *arena, put_fn put, size_t max, struct mansio_str *value)
 {
     struct mansio_buf *list = mansio_buf_new(arena, LIST_MAX_BYTES);
     struct mansio_str rest = *value;
@@ -198,8 +201,8 @@ static int check_list(struct mansio_arena *arena, put_fn put, struct mansio_str 
         if (item.len == 0) {
             continue;
         }
-        if (++count > ITEMS_MAX) {
-            return mansio_fail(MANSIO_E_INVALID, "more than %d in one list", ITEMS_MAX);
+        if (++count > max) {
+            return mansio_fail(MANSIO_E_INVALID, "a longer list: expected at most %zu", max);
         }
         if (count > 1) {
             (void)mansio_buf_add_char(list, ' ');
@@ -255,18 +258,19 @@ int pg_policy_value(struct mansio_arena *arena, const struct mansio_object_form 
         uint32_t kind;
         const char *name;
         put_fn put;
+        size_t max;
     } lists[] = {
-        {MANSIO_OBJECT_POLICY, "networks", put_network_or_name},
-        {MANSIO_OBJECT_POLICY, "mechanisms", put_mechanism},
-        {MANSIO_OBJECT_POLICY, "credentials", put_credential},
-        {MANSIO_OBJECT_NETWORK, "networks", put_network},
-        {MANSIO_OBJECT_CREDENTIAL, "services", put_service},
+        {MANSIO_OBJECT_POLICY, "networks", put_network_or_name, NETWORKS_MAX},
+        {MANSIO_OBJECT_POLICY, "mechanisms", put_mechanism, MECHANISMS_MAX},
+        {MANSIO_OBJECT_POLICY, "credentials", put_credential, KINDS_MAX},
+        {MANSIO_OBJECT_NETWORK, "networks", put_network, NETWORKS_MAX},
+        {MANSIO_OBJECT_CREDENTIAL, "services", put_service, SERVICES_MAX},
     };
     int rc = 1;
     for (size_t i = 0; i < MANSIO_COUNT(lists); i++) {
         if (lists[i].kind == form->kind &&
             mansio_str_eq(name, mansio_str_from_cstr(lists[i].name))) {
-            rc = check_list(arena, lists[i].put, value);
+            rc = check_list(arena, lists[i].put, lists[i].max, value);
         }
     }
     if (form->kind == MANSIO_OBJECT_POLICY && mansio_str_eq(name, MANSIO_STR("hours"))) {

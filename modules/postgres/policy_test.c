@@ -7,6 +7,8 @@
 
 #include "core/host/testing.h"
 
+#include <mansio/buf.h>
+
 #include "sql.h"
 #include "testing_policy.h"
 
@@ -184,6 +186,96 @@ static void test_networks(void **state)
 {
     (void)state;
     run(networks);
+}
+
+/* ---- bounds ---- */
+
+/* "NAME=10.BASE.0.0 10.BASE.0.1 ...", and what else is given; fields_of() makes spaces of '_'. */
+static const char *many(const char *name, unsigned base, unsigned count, const char *more)
+{
+    struct mansio_buf *out = mansio_buf_new(arena, 65536);
+    (void)mansio_buf_printf(out, "%s", name);
+    for (unsigned i = 0; i < count; i++) {
+        (void)mansio_buf_printf(out, "%s10.%u.%u.%u", i > 0 ? "_" : "=", base, i / 256, i % 256);
+    }
+    (void)mansio_buf_printf(out, "%s", more);
+    return mansio_buf_str(out).ptr;
+}
+
+/* What a word comes to once names are resolved, whichever of the two is changed. */
+static int bounds_of_a_word(void)
+{
+    struct mansio_field fields[4];
+    OK(add(MANSIO_OBJECT_NETWORK, "big1", many("networks", 1, 1000, "")));
+    OK(add(MANSIO_OBJECT_NETWORK, "big2", many("networks", 2, 999, "")));
+    OK(add(MANSIO_OBJECT_NETWORK, "tiny", "networks=10.9.9.9"));
+    CHECK(set(MANSIO_OBJECT_NETWORK, "big1", many("networks", 1, 1001, "")) == MANSIO_E_INVALID &&
+          says("expected at most 1000"));
+    OK(word("tenant:alpha/aa", "verb=allow networks=big1_big2_tiny"));
+    OK(word("tenant:alpha/aa", "verb=allow networks=big1_big2_tiny_10.1.0.7")); /* it is in big1 */
+    size_t count = fields_of("verb=allow networks=big1_big2_tiny_unix", fields);
+    CHECK(word("tenant:alpha/aa", "verb=allow networks=big1_big2_tiny_unix") == MANSIO_E_LIMIT &&
+          says("policy tenant:alpha/aa: 2001 networks, names resolved: expected at most 2000"));
+    CHECK(pg_policy_try(pg->instance, S("tenant:alpha/aa"), fields, count, visit_say, NULL,
+                        DEADLINE) == MANSIO_E_LIMIT);
+    CHECK(set(MANSIO_OBJECT_NETWORK, "big2", many("networks", 2, 1000, "")) == MANSIO_E_LIMIT &&
+          says("policy tenant:alpha/aa: 2001 networks"));
+    /* A tenant's own comes before the platform's, which then says nothing of the word. */
+    CHECK(add(MANSIO_OBJECT_NETWORK, "alpha:tiny", "networks=10.9.9.8_10.9.9.9") ==
+              MANSIO_E_LIMIT &&
+          says("policy tenant:alpha/aa: 2001 networks"));
+    OK(add(MANSIO_OBJECT_NETWORK, "beta:tiny", "networks=10.9.9.8_10.9.9.9"));
+    OK(add(MANSIO_OBJECT_NETWORK, "alpha:big2", "networks=unix"));
+    OK(set(MANSIO_OBJECT_NETWORK, "big2", many("networks", 2, 1000, "")));
+    OK(set(MANSIO_OBJECT_NETWORK, "alpha:big2", many("networks", 3, 999, "")));
+    CHECK(set(MANSIO_OBJECT_NETWORK, "alpha:big2", many("networks", 3, 1000, "")) ==
+          MANSIO_E_LIMIT);
+    /* The platform's words know the platform's alone. */
+    CHECK(word("platform/aa", "verb=allow networks=big1_big2_tiny") == MANSIO_E_LIMIT &&
+          says("policy platform/aa: 2001"));
+    OK(word("account:ann@alpha.test/aa", "verb=allow networks=tiny_big1"));
+    return 0;
+}
+
+static int bounds_of_a_scope(void)
+{
+    OK(word("tenant:alpha/bb", "verb=allow networks=big1_big2_tiny"));
+    CHECK(word("tenant:alpha/cc", "verb=allow networks=unix") == MANSIO_E_LIMIT &&
+          says("policy of tenant:alpha: 4001 networks in all its words, names resolved: expected at"
+               " most 4000"));
+    OK(word("tenant:alpha/cc", "verb=allow"));
+    OK(word("domain:alpha.test/cc", "verb=allow networks=unix")); /* another scope */
+    CHECK(set(MANSIO_OBJECT_NETWORK, "tiny", "networks=10.9.9.8_10.9.9.9") == MANSIO_E_LIMIT &&
+          says("policy tenant:alpha/aa: 2001"));
+    OK(word("tenant:alpha/bb", "verb=allow networks=big1_tiny"));
+    for (int i = 0; i < 64; i++) { /* and plan:gold/imap is there */
+        char key[64];
+        snprintf(key, sizeof key, "plan:gold/service-%d", i);
+        int rc = word(key, "verb=deny");
+        CHECK(i < 63 ? rc == 0
+                     : rc == MANSIO_E_LIMIT &&
+                           says("policy of plan:gold: words about 65 services: expected at most"
+                                " 64"));
+    }
+    /* All of it can be read. */
+    const struct mansio_standing *const *found = NULL;
+    OK(pg_standings(pg->instance, &ann, 1, arena, DEADLINE, &found));
+    size_t seen = 0;
+    for (size_t i = 0; i < found[0]->word_count; i++) {
+        seen += found[0]->words[i]->network_count;
+    }
+    CHECK(seen == 2000 + 1001 + 1001 + 1);
+    (void)sql("DELETE FROM tenant_word WHERE service IN ('aa', 'bb', 'cc');"
+              "DELETE FROM platform_word WHERE service LIKE 'service-%';"
+              "DELETE FROM tenant_network; DELETE FROM platform_network");
+    return 0;
+}
+
+static void test_bounds(void **state)
+{
+    (void)state;
+    run(bounds_of_a_word);
+    run(bounds_of_a_scope);
 }
 
 /* A zone that the server has forgotten lets nobody in. */
@@ -700,6 +792,7 @@ int main(void)
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_replaced_and_refused),
         cmocka_unit_test(test_networks),
+        cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_unknown_zones),
         cmocka_unit_test(test_changes_are_noted),
         cmocka_unit_test(test_credentials),

@@ -367,6 +367,104 @@ BEGIN
 END
 $$;
 
+-- How many networks are meant, names resolved as standings do it.
+CREATE FUNCTION networks_count(p_tenant bigint, p_networks text[]) RETURNS bigint
+LANGUAGE sql STABLE AS $$
+    SELECT count(DISTINCT e.network)
+    FROM unnest(p_networks) AS said (network)
+    CROSS JOIN LATERAL (
+        SELECT unnest(CASE WHEN network_is_name(said.network) THEN
+            coalesce((SELECT t.networks FROM tenant_network t
+                      WHERE t.tenant_id = p_tenant AND t.name = said.network),
+                     (SELECT p.networks FROM platform_network p WHERE p.name = said.network))
+            ELSE ARRAY[said.network] END)) AS e (network)
+$$;
+
+-- Refuse what nobody could read any more: these scopes' words (0: not of that kind), each with its
+-- networks and all together, and how many there are. What five scopes may come to by these bounds
+-- is what the gate keeps of a standing (core/host/standing_rules.c).
+CREATE FUNCTION policy_bounds_check(p_plans bigint[], p_tenants bigint[], p_domains bigint[],
+                                    p_accounts bigint[]) RETURNS void
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_word_max CONSTANT integer := 2000;
+    v_scope_max CONSTANT integer := 4000;
+    v_services_max CONSTANT integer := 64;
+    r record;
+    v_scope text;
+BEGIN
+    WITH s AS MATERIALIZED (
+        SELECT DISTINCT u.* FROM unnest(p_plans, p_tenants, p_domains, p_accounts)
+            AS u (plan_id, tenant_id, domain_id, account_id)),
+    w AS MATERIALIZED (
+        SELECT s.*, n.service, n.networks
+        FROM s JOIN platform_word n ON s.tenant_id = 0 AND coalesce(n.plan_id, 0) = s.plan_id
+        UNION ALL
+        SELECT s.*, n.service, n.networks
+        FROM s JOIN tenant_word n ON n.tenant_id = s.tenant_id
+            AND coalesce(n.domain_id, 0) = s.domain_id AND coalesce(n.account_id, 0) = s.account_id
+        WHERE s.tenant_id <> 0),
+    m AS MATERIALIZED (
+        SELECT d.tenant_id, d.networks, networks_count(d.tenant_id, d.networks) AS n
+        FROM (SELECT DISTINCT w.tenant_id, w.networks FROM w WHERE w.networks IS NOT NULL) d),
+    c AS (
+        SELECT w.*, coalesce(m.n, 0) AS n, sum(m.n) OVER o AS total, count(*) OVER o AS services
+        FROM w LEFT JOIN m ON m.tenant_id = w.tenant_id AND m.networks = w.networks
+        WINDOW o AS (PARTITION BY w.plan_id, w.tenant_id, w.domain_id, w.account_id))
+    SELECT c.* INTO r FROM c
+    WHERE c.n > v_word_max OR c.total > v_scope_max OR c.services > v_services_max
+    ORDER BY c.n DESC, c.service LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    v_scope := CASE
+        WHEN r.account_id <> 0 THEN
+            (SELECT 'account:' || a.local || '@' || d.name
+             FROM account a JOIN domain d ON d.tenant_id = a.tenant_id AND d.domain_id = a.domain_id
+             WHERE a.tenant_id = r.tenant_id AND a.account_id = r.account_id)
+        WHEN r.domain_id <> 0 THEN
+            (SELECT 'domain:' || d.name FROM domain d
+             WHERE d.tenant_id = r.tenant_id AND d.domain_id = r.domain_id)
+        WHEN r.tenant_id <> 0 THEN
+            (SELECT 'tenant:' || t.name FROM tenant t WHERE t.tenant_id = r.tenant_id)
+        WHEN r.plan_id <> 0 THEN
+            (SELECT 'plan:' || p.name FROM plan p WHERE p.plan_id = r.plan_id)
+        ELSE 'platform' END;
+    IF r.n > v_word_max THEN
+        RAISE EXCEPTION 'policy %/%: % networks, names resolved: expected at most %',
+            v_scope, r.service, r.n, v_word_max USING ERRCODE = 'MN002';
+    ELSIF r.total > v_scope_max THEN
+        RAISE EXCEPTION 'policy of %: % networks in all its words, names resolved: expected at '
+            'most %', v_scope, r.total, v_scope_max USING ERRCODE = 'MN002';
+    END IF;
+    RAISE EXCEPTION 'policy of %: words about % services: expected at most %',
+        v_scope, r.services, v_services_max USING ERRCODE = 'MN002';
+END
+$$;
+
+-- The same of all scopes whose words mean this network. p_tenant 0: the platform's.
+CREATE FUNCTION network_bounds_check(p_tenant bigint, p_name text) RETURNS void
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    s record;
+BEGIN
+    SELECT array_agg(n.plan_id) AS plans, array_agg(n.tenant_id) AS tenants,
+           array_agg(n.domain_id) AS domains, array_agg(n.account_id) AS accounts INTO s
+    FROM (SELECT coalesce(w.plan_id, 0) AS plan_id, 0::bigint AS tenant_id, 0::bigint AS domain_id,
+                 0::bigint AS account_id
+          FROM platform_word w WHERE p_tenant = 0 AND p_name = ANY (w.networks)
+          UNION
+          SELECT 0, w.tenant_id, coalesce(w.domain_id, 0), coalesce(w.account_id, 0)
+          FROM tenant_word w
+          WHERE p_name = ANY (w.networks)
+            AND CASE p_tenant WHEN 0 THEN
+                    NOT EXISTS (SELECT FROM tenant_network x
+                                WHERE x.tenant_id = w.tenant_id AND x.name = p_name)
+                ELSE w.tenant_id = p_tenant END) n;
+    PERFORM policy_bounds_check(s.plans, s.tenants, s.domains, s.accounts);
+END
+$$;
+
 -- Whether PostgreSQL knows a zone by name. Its view of them reads every file, 0.1 s; names without
 -- digits can't be mistaken for a POSIX rule, so they are just tried.
 CREATE FUNCTION zone_is_known(p_zone text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
@@ -453,6 +551,8 @@ BEGIN
         VALUES (o.tenant_id, o.domain_id, o.account_id, p_service, w.verb, w.is_locked, w.networks,
                 w.tls, w.mechanisms, w.credentials, w.hours, w.zone);
     END IF;
+    PERFORM policy_bounds_check(ARRAY[coalesce(o.plan_id, 0)], ARRAY[coalesce(o.tenant_id, 0)],
+                                ARRAY[coalesce(o.domain_id, 0)], ARRAY[coalesce(o.account_id, 0)]);
     RETURN 1;
 END
 $$;
@@ -502,32 +602,46 @@ $$;
 -- such tenant.
 CREATE FUNCTION network_add(p_tenant text, p_name text, f jsonb) RETURNS integer
 LANGUAGE plpgsql AS $$
+DECLARE
+    v_tenant bigint := 0;
+    v_count integer;
 BEGIN
     IF p_tenant = '' THEN
         INSERT INTO platform_network (name, networks)
         VALUES (p_name, string_to_array(f->>'networks', ' '));
+        v_count := 1;
     ELSE
         INSERT INTO tenant_network (tenant_id, name, networks)
         SELECT t.tenant_id, p_name, string_to_array(f->>'networks', ' ')
-        FROM tenant t WHERE t.name = p_tenant;
+        FROM tenant t WHERE t.name = p_tenant
+        RETURNING tenant_id INTO v_tenant;
+        v_count := FOUND::integer;
     END IF;
-    RETURN FOUND::integer;
+    PERFORM network_bounds_check(v_tenant, p_name); -- a tenant's may stand before the platform's
+    RETURN v_count;
 END
 $$;
 
 CREATE FUNCTION network_set(p_tenant text, p_name text, f jsonb) RETURNS integer
 LANGUAGE plpgsql AS $$
+DECLARE
+    v_tenant bigint := 0;
+    v_count integer;
 BEGIN
     IF p_tenant = '' THEN
         UPDATE platform_network n
         SET networks = coalesce(string_to_array(f->>'networks', ' '), n.networks)
         WHERE n.name = p_name;
+        v_count := FOUND::integer;
     ELSE
         UPDATE tenant_network n
         SET networks = coalesce(string_to_array(f->>'networks', ' '), n.networks)
-        FROM tenant t WHERE t.name = p_tenant AND n.tenant_id = t.tenant_id AND n.name = p_name;
+        FROM tenant t WHERE t.name = p_tenant AND n.tenant_id = t.tenant_id AND n.name = p_name
+        RETURNING n.tenant_id INTO v_tenant;
+        v_count := FOUND::integer;
     END IF;
-    RETURN FOUND::integer;
+    PERFORM network_bounds_check(v_tenant, p_name);
+    RETURN v_count;
 END
 $$;
 
@@ -546,5 +660,6 @@ $$;
 
 GRANT EXECUTE ON FUNCTION network_is_name TO mansio_door;
 GRANT EXECUTE ON FUNCTION network_is_name, policy_owner, policy_verb_text, credential_kinds_text,
-    credential_kinds_bits, policy_listed, networks_check, zone_is_known, policy_set, policy_remove,
+    credential_kinds_bits, policy_listed, networks_check, networks_count, policy_bounds_check,
+    network_bounds_check, zone_is_known, policy_set, policy_remove,
     policy_accounts, network_add, network_set, network_remove TO mansio_admin;
