@@ -197,22 +197,11 @@ static void test_upgrade(void **state)
     run(upgrade);
 }
 
-static int setup(void **state)
-{
-    return testing_cluster_up(state);
-}
-
-static int teardown(void **state)
-{
-    PQfinish(super);
-    return testing_cluster_down(state);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_audit_is_chained),
         cmocka_unit_test(test_upgrade),
     };
-    return cmocka_run_group_tests_name("policy_audit", tests, setup, teardown);
+    return cmocka_run_group_tests_name("policy_audit", tests, policy_setup, policy_teardown);
 }

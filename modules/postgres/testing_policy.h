@@ -326,4 +326,33 @@ static inline void open_super(const char *dbname)
     CHECK(PQstatus(super) == CONNECTION_OK);
 }
 
+/* Two plans, two tenants, three domains and another name for one, four accounts. */
+static inline void make_people(void)
+{
+    open_super("mansio");
+    OK(add(MANSIO_OBJECT_PLAN, "gold", ""));
+    OK(add(MANSIO_OBJECT_PLAN, "silver", ""));
+    OK(add(MANSIO_OBJECT_TENANT, "alpha", "plan=gold"));
+    OK(add(MANSIO_OBJECT_TENANT, "beta", ""));
+    OK(add(MANSIO_OBJECT_DOMAIN, "alpha.test", "tenant=alpha"));
+    OK(add(MANSIO_OBJECT_DOMAIN, "alias.test", "tenant=alpha alias_of=alpha.test"));
+    OK(add(MANSIO_OBJECT_DOMAIN, "second.test", "tenant=alpha"));
+    OK(add(MANSIO_OBJECT_DOMAIN, "beta.test", "tenant=beta"));
+    OK(add(MANSIO_OBJECT_ACCOUNT, "ann@alpha.test", ""));
+    OK(add(MANSIO_OBJECT_ACCOUNT, "bob@alpha.test", "plan=silver"));
+    OK(add(MANSIO_OBJECT_ACCOUNT, "cid@second.test", ""));
+    OK(add(MANSIO_OBJECT_ACCOUNT, "zoe@beta.test", ""));
+}
+
+static inline int policy_setup(void **state)
+{
+    return testing_cluster_up(state);
+}
+
+static inline int policy_teardown(void **state)
+{
+    PQfinish(super);
+    return testing_cluster_down(state);
+}
+
 #endif

@@ -134,6 +134,9 @@ def test_refuses_with_a_reason(ctl):
         "policy allow imap --tenant alpha --network 10.0.0.1/8": "10.0.0.1/8",
         "policy allow imap --tenant alpha --credential fingers": "fingers",
         "policy allow imap --tenant alpha --hours Someday": "Someday",
+        "policy allow imap --platform --hours 'Mon 08:00-09:00' --zone Mars/Town": (
+            "no time zone Mars/Town: expected"
+        ),
         "policy explain user1@alpha.test": "needs --service",
         "policy explain user1 --service imap": "expected USER@DOMAIN",
         "policy explain user1@alpha.test --service imap --tls --no-tls": "at once",
@@ -148,14 +151,25 @@ def test_refuses_with_a_reason(ctl):
     for number, (line, expected) in enumerate(rows.items(), 1):
         assert expected in said[str(number)], line
     assert len(said) == len(rows)
+    assert "PostgreSQL" not in failed.stderr and "(MN" not in failed.stderr
 
 
 def test_who_is_not_there(ctl):
-    ctl("policy", "deny", "imap", "--tenant", "nobody", exit=NOT_FOUND)
-    ctl("policy", "deny", "imap", "--tenant", "alpha", "--network", "nowhere", exit=NOT_FOUND)
-    ctl("policy", "deny", "imap", "--account", "nobody@alpha.test", exit=NOT_FOUND)
-    ctl("policy", "explain", "nobody@alpha.test", "--service", "imap", exit=NOT_FOUND)
-    ctl("policy", "test", "deny", "imap", "--domain", "nowhere.test", exit=NOT_FOUND)
+    rows = {
+        "policy deny imap --tenant nobody": "no tenant nobody",
+        "policy deny imap --tenant alpha --network nowhere": (
+            "no network named nowhere: expected one of `network list`"
+        ),
+        "policy deny imap --account nobody@alpha.test": "no account nobody@alpha.test",
+        "policy explain nobody@alpha.test --service imap": "nobody@alpha.test",
+        "policy test deny imap --domain nowhere.test": "no domain nowhere.test",
+        "tenant add delta --plan nosuch": "no plan nosuch",
+        "network add delta:office --networks unix": "delta",
+    }
+    for line, expected in rows.items():
+        said = ctl(*line.split(), exit=NOT_FOUND).stderr
+        assert expected in said, line
+        assert "PostgreSQL" not in said and "(MN" not in said
 
 
 def test_in_a_batch(ctl):
