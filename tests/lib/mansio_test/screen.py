@@ -22,10 +22,11 @@ class Screen:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.execv(words[0], words)
-        self.resize(columns, rows)
         self.pending, self.raw = b"", b""
+        self.resize(columns, rows)
         self.is_alternate, self.has_cursor = False, True
         self.status = None
+        self.is_resized = False
         self.clear()
 
     def clear(self):
@@ -33,7 +34,9 @@ class Screen:
         self.row = self.column = 0
 
     def resize(self, columns, rows):
+        """What was drawn for the size before may be on its way still: see fits()."""
         self.columns, self.rows = columns, rows
+        self.is_resized = True
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.clear()
 
@@ -59,6 +62,8 @@ class Screen:
                 # Ordinary output may wrap and scroll; what owns the screen knows its size.
                 if not self.is_alternate:
                     continue
+                if self.is_resized and (self.row >= self.rows or self.column >= self.columns):
+                    continue
                 assert self.row < self.rows, f"line {self.row} of {self.rows}: {text!r}"
                 assert self.column < self.columns, f"column {self.column}: {text!r}"
                 line = self.lines[self.row].ljust(self.column)
@@ -76,6 +81,8 @@ class Screen:
                 self.has_cursor = letter == b"h"
         elif (argument, letter) == (b"", b"H"):
             self.row = self.column = 0
+        elif letter in b"KJ" and self.is_resized and self.row >= self.rows:
+            pass
         elif (argument, letter) == (b"", b"K"):
             self.lines[self.row] = self.lines[self.row][: self.column]
         elif (argument, letter) == (b"", b"J"):
@@ -126,6 +133,13 @@ class Screen:
             if not self.read(0.1) and not condition():
                 raise AssertionError(f"it ended: {self.raw[-400:]!r}")
         return self.lines
+
+    def fits(self):
+        """Two pictures from now on: whatever came before has been read with the first of them, so the
+        second is of this size, or it is an error."""
+        for self.is_resized in (True, False):
+            seen = self.raw.count(b"\x1b[H")
+            self.until(lambda seen=seen: self.raw.count(b"\x1b[H") > seen)
 
     def ended(self, seconds=60):
         """Its exit status as waitpid() has it, once it has ended."""
