@@ -344,8 +344,15 @@ static int logins(void)
              "ann@alpha.test scheme=SHA512-CRYPT scram=false kind=main account=ann@alpha.test;"
              "ann@alpha.test#phone scheme=SCRAM-SHA-256 scram=true kind=app"
              " account=ann@alpha.test;"));
+    /* By a name of a closed domain nobody logs in, whatever it is an alias of. */
     OK(pg_login(pg->instance, S("ann"), S("alias.test"), arena, DEADLINE, &login));
-    CHECK(login.account != NULL && login.credential_count == 2 && !login.is_scram_ready);
+    CHECK(login.account != NULL && login.account->state == MANSIO_STATE_CLOSED);
+    OK(pg_login(pg->instance, S("ann"), S("alpha.test"), arena, DEADLINE, &login));
+    CHECK(login.account != NULL && login.account->state == MANSIO_STATE_ACTIVE);
+    OK(set(MANSIO_OBJECT_DOMAIN, "alias.test", "state=active"));
+    OK(pg_login(pg->instance, S("ann"), S("alias.test"), arena, DEADLINE, &login));
+    CHECK(login.account != NULL && login.account->state == MANSIO_STATE_ACTIVE);
+    CHECK(login.credential_count == 2 && !login.is_scram_ready);
     CHECK(login.credentials[0]->kind == MANSIO_CREDENTIAL_MAIN);
     CHECK(login.credentials[1]->kind == MANSIO_CREDENTIAL_APP);
     CHECK(mansio_str_eq(login.credentials[0]->stored, S("{SHA512-CRYPT}$6$x")));

@@ -39,6 +39,7 @@ DECLARE
     v_tenant bigint;
     v_account bigint;
     v_read bigint;
+    v_facts account_facts;
 BEGIN
     SELECT * INTO v_domain FROM domain_meant(p_domain);
     v_tenant := v_domain.tenant_id;
@@ -48,8 +49,10 @@ BEGIN
     SELECT a.account_id INTO v_read FROM account a WHERE a.tenant_id = v_tenant
     ORDER BY a.account_id LIMIT 1;
     v_read := coalesce(v_account, v_read);
+    v_facts := account_facts_of(v_tenant, v_read);
+    v_facts.state := greatest(v_facts.state, v_domain.state); -- an alias has a state of its own
     RETURN QUERY
-        SELECT CASE WHEN v_account IS NOT NULL THEN f.facts END,
+        SELECT CASE WHEN v_account IS NOT NULL THEN v_facts END,
                CASE WHEN v_account IS NOT NULL THEN c.ids END,
                CASE WHEN v_account IS NOT NULL THEN c.kinds END,
                CASE WHEN v_account IS NOT NULL THEN c.stored END,
@@ -60,8 +63,7 @@ BEGIN
                coalesce(t.upgrade_passwords, p.upgrade_passwords, false), v_tenant IS NOT NULL,
                CASE WHEN v_account IS NOT NULL THEN c.versions END,
                CASE WHEN v_account IS NOT NULL THEN f.limits END, coalesce(v_tenant, 0)
-        FROM (SELECT account_facts_of(v_tenant, v_read) AS facts,
-                     account_limits_of(v_tenant, v_read) AS limits OFFSET 0) f,
+        FROM (SELECT account_limits_of(v_tenant, v_read) AS limits OFFSET 0) f,
              (SELECT array_agg(k.credential_id ORDER BY k.label, k.credential_id) AS ids,
                      array_agg(CASE k.label WHEN '' THEN 1 ELSE 2 END
                                ORDER BY k.label, k.credential_id) AS kinds,
