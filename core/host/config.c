@@ -207,6 +207,7 @@ static int take_login(struct making *making)
     login->delay_us = mansio_settings_int(section, "delay");
     login->delay_max_us = mansio_settings_int(section, "delay_max");
     login->beat_us = mansio_settings_int(section, "beat");
+    login->again_us = mansio_settings_int(section, "again");
     login->use_every_us = mansio_settings_int(section, "use_every");
     return copy_list(making, section, "auth", &login->auth, &login->auth_count);
 }

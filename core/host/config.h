@@ -95,6 +95,7 @@ struct core_config_login {
     int64_t delay_us;     /* before the answer to the first failure in a window; doubles */
     int64_t delay_max_us; /* 0: no delay */
     int64_t beat_us;      /* answers to failures leave at multiples of it; 0: at once */
+    int64_t again_us;     /* further logins on a conn take what was right before; 0: never */
     int64_t use_every_us; /* that a credential was used is recorded so often; 0: never */
 };
 

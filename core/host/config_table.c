@@ -195,6 +195,11 @@ static const struct mansio_setting login_table[] = {
                    .help = "Answers to failed logins leave at multiples of this after they began, "
                            "so that small differences of what there was to do for them don't show; "
                            "0: as soon as may be"),
+    MANSIO_SETTING(.name = "again", .type = MANSIO_SETTING_DURATION, .flags = MANSIO_SETTING_LIVE,
+                   .default_text = "5m", .min = 0, .max = 3600 * MANSIO_SECOND,
+                   .help = "For so long a name and password that were right are known again on "
+                           "their connection, where each request brings them (HTTP), without "
+                           "hashing; policy is asked each time. 0: never"),
     MANSIO_SETTING(.name = "use_every", .type = MANSIO_SETTING_DURATION,
                    .flags = MANSIO_SETTING_LIVE, .default_text = "5m", .min = 0,
                    .max = 86400 * MANSIO_SECOND,

@@ -19,6 +19,7 @@
 #include "core/host/last_use.h"
 #include "core/host/limits.h"
 #include "core/host/log.h"
+#include "core/host/login_again.h"
 #include "core/host/login_channel.h"
 #include "core/host/login_settings.h"
 #include "core/host/metrics_core.h"
@@ -223,9 +224,10 @@ int core_login_look_anew(struct core_login *login, int64_t deadline_us)
     return 0;
 }
 
-int core_login_begin(struct core_login *login, struct mansio_session *session,
-                     struct mansio_arena *arena, const char *mechanism, struct mansio_str name,
-                     struct mansio_str authzid, int64_t deadline_us)
+/* Who it is about, and whether he may try at all. */
+static int begin_name(struct core_login *login, struct mansio_session *session,
+                      struct mansio_arena *arena, const char *mechanism, struct mansio_str name,
+                      struct mansio_str authzid)
 {
     *login = (struct core_login){.session = session,
                                  .arena = arena,
@@ -236,15 +238,21 @@ int core_login_begin(struct core_login *login, struct mansio_session *session,
         return mansio_fail(MANSIO_E_BUG, "a login in a session that is somebody's");
     }
     int rc = read_name(login, name, authzid);
-    if (rc < 0) {
-        return fail_ours(login, rc);
-    }
-    rc = check_throttle(login);
-    if (rc < 0) {
-        return rc;
-    }
-    rc = look_up(login, deadline_us);
+    return rc < 0 ? fail_ours(login, rc) : check_throttle(login);
+}
+
+static int begin_account(struct core_login *login, int64_t deadline_us)
+{
+    int rc = look_up(login, deadline_us);
     return rc < 0 ? fail_ours(login, rc) : 0;
+}
+
+int core_login_begin(struct core_login *login, struct mansio_session *session,
+                     struct mansio_arena *arena, const char *mechanism, struct mansio_str name,
+                     struct mansio_str authzid, int64_t deadline_us)
+{
+    int rc = begin_name(login, session, arena, mechanism, name, authzid);
+    return rc < 0 ? rc : begin_account(login, deadline_us);
 }
 
 /* ---- passwords ------------------------------------------------------------------------------ */
@@ -367,15 +375,11 @@ static int find_way(const struct core_login *login, struct core_session_way *out
     return core_channel_peer(conn, &out->peer);
 }
 
-static int enter(struct core_login *login, int64_t deadline_us)
+static int enter_by(struct core_login *login, const struct core_session_way *way,
+                    int64_t deadline_us)
 {
-    struct core_session_way way;
     struct core_gate_verdict verdict;
-    int rc = find_way(login, &way);
-    if (rc < 0) {
-        return as_ours(MANSIO_E_UNAVAILABLE, "the conn");
-    }
-    rc = core_session_enter(login->session, login->found.account, &way);
+    int rc = core_session_enter(login->session, login->found.account, way);
     if (rc < 0) {
         return rc == MANSIO_E_BUG || rc == MANSIO_E_LIMIT ? rc : as_ours(rc, "the account");
     }
@@ -389,6 +393,13 @@ static int enter(struct core_login *login, int64_t deadline_us)
         login->is_refused = 1;
     }
     return rc == 0 || rc == MANSIO_E_DENIED ? rc : as_ours(rc, "the gate");
+}
+
+static int enter(struct core_login *login, int64_t deadline_us)
+{
+    struct core_session_way way;
+    return find_way(login, &way) < 0 ? as_ours(MANSIO_E_UNAVAILABLE, "the conn")
+                                     : enter_by(login, &way, deadline_us);
 }
 
 /* Keep the credential in its new form. The login stands without. */
@@ -436,6 +447,24 @@ static int punish(const struct core_login *login, int64_t deadline_us)
     return rc < 0 ? rc : mansio_fail(MANSIO_E_DENIED, "login denied");
 }
 
+static int succeed(const struct core_login *login)
+{
+    core_count_login(CORE_LOGIN_OK);
+    core_last_use_note(login->found.account, login->result.credential_id,
+                       mansio_session_service(login->session),
+                       mansio_conn_peer_ip(mansio_session_conn(login->session)));
+    log_success(login);
+    return 0;
+}
+
+/* As many sessions as there may be. */
+static int fail_full(const struct core_login *login, int rc)
+{
+    core_count_login(CORE_LOGIN_LIMITED);
+    log_failure(login, "sessions", rc);
+    return rc;
+}
+
 int core_login_finish(struct core_login *login, int rc, int64_t deadline_us)
 {
     /* Whoever tries in parallel was let begin before the first of them had failed. What comes of
@@ -460,23 +489,40 @@ int core_login_finish(struct core_login *login, int rc, int64_t deadline_us)
     if (rc == MANSIO_E_DENIED) {
         return punish(login, deadline_us);
     }
-    if (is_full) { /* as many sessions as there may be */
-        core_count_login(CORE_LOGIN_LIMITED);
-        log_failure(login, "sessions", rc);
-        return rc;
+    if (is_full) {
+        return fail_full(login, rc);
     }
-    if (rc < 0) {
-        return fail_ours(login, rc);
-    }
-    core_count_login(CORE_LOGIN_OK);
-    core_last_use_note(login->found.account, login->result.credential_id,
-                       mansio_session_service(login->session),
-                       mansio_conn_peer_ip(mansio_session_conn(login->session)));
-    log_success(login);
-    return 0;
+    return rc < 0 ? fail_ours(login, rc) : succeed(login);
 }
 
 /* ---- with a name and a password ------------------------------------------------------------- */
+
+enum { THE_LONG_WAY = 1 };
+
+/* With what was right on this conn before. Whoever may not come in by it any more goes the long
+ * way: to be refused as ever, or to be let in by what the directory says now. */
+static int log_in_again(struct core_login *login, struct mansio_str name,
+                        struct mansio_str password, int64_t deadline_us)
+{
+    struct core_session_way way;
+    if (!core_login_again_find(login->session, name, password, login->arena, &login->found.account,
+                               &way)) {
+        return THE_LONG_WAY;
+    }
+    login->result.credential_id = way.credential_id;
+    int rc = enter_by(login, &way, deadline_us);
+    if (rc == MANSIO_E_DENIED) {
+        core_login_again_forget(login->session);
+        login->why = no_reason;
+        login->scope = NULL;
+        login->is_refused = 0;
+        return THE_LONG_WAY;
+    }
+    if (rc == MANSIO_E_LIMIT) {
+        return fail_full(login, rc);
+    }
+    return rc < 0 ? fail_ours(login, rc) : succeed(login);
+}
 
 int mansio_session_may_use_password(const struct mansio_session *session)
 {
@@ -495,11 +541,16 @@ int mansio_session_login(struct mansio_session *session, struct mansio_str name,
     }
     struct mansio_arena *arena =
         mansio_arena_new(mansio_session_arena(session), "login", ARENA_CAP);
-    int rc =
-        core_login_begin(&login, session, arena, "password", name, MANSIO_STR_NONE, deadline_us);
+    int rc = begin_name(&login, session, arena, "password", name, MANSIO_STR_NONE);
     if (rc == 0) {
+        rc = log_in_again(&login, name, password, deadline_us);
+    }
+    if (rc == THE_LONG_WAY && (rc = begin_account(&login, deadline_us)) == 0) {
         rc = core_login_password(&login, password, deadline_us);
         rc = core_login_finish(&login, rc, deadline_us);
+        if (rc == 0) {
+            core_login_again_keep(session, name, password);
+        }
     }
     mansio_arena_free(arena);
     return rc;

@@ -25,6 +25,7 @@ static struct {
     struct mansio_arena *arena;
     struct mansio_map *listeners;
     struct core_throttle throttle;
+    int64_t again_us;
 } settings;
 
 static uint32_t mechanism_bits(const struct core_config_listener *row)
@@ -66,6 +67,7 @@ int core_login_configure(const struct core_config *config)
         .delay_max_us = config->login.delay_max_us,
         .beat_us = config->login.beat_us,
     };
+    settings.again_us = config->login.again_us;
     core_login_domain_forget();
     return 0;
 }
@@ -80,6 +82,11 @@ void core_login_fini(void)
 const struct core_throttle *core_login_throttle(void)
 {
     return &settings.throttle;
+}
+
+int64_t core_login_again_us(void)
+{
+    return settings.again_us;
 }
 
 static const struct listener *listener_of(const struct mansio_conn *conn)

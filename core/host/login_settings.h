@@ -10,6 +10,9 @@ struct core_throttle;
 
 const struct core_throttle *core_login_throttle(void);
 
+/* How long a right name and password are good for further logins on their conn; 0: never. */
+int64_t core_login_again_us(void);
+
 /* A conn may carry passwords in the clear: it goes through TLS, or is a unix socket, or its
  * listener says so. */
 int core_login_allows_plaintext(const struct mansio_conn *conn);

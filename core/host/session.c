@@ -47,9 +47,10 @@ struct badge {
 
 /* What a conn's sessions have in common. */
 struct conn_sessions {
-    struct mansio_session *first; /* latest first; the core's own is the last */
-    struct mansio_fiber *fiber;   /* runs the protocol */
-    uint32_t kill_reason;         /* enum mansio_reason; NONE until somebody kills */
+    struct mansio_session *first;   /* latest first; the core's own is the last */
+    struct mansio_fiber *fiber;     /* runs the protocol */
+    struct core_login_again *again; /* ends with the conn's arena */
+    uint32_t kill_reason;           /* enum mansio_reason; NONE until somebody kills */
 };
 
 /* Sessions of one account; in the registry while there are some. */
@@ -207,6 +208,11 @@ void core_session_leave(struct mansio_session *session)
     session->account = NULL;
     session->of_account = NULL;
     mansio_arena_free(session->account_arena);
+}
+
+struct core_login_again **core_session_again(struct mansio_session *session)
+{
+    return session->next != NULL ? &session->of_conn->again : NULL;
 }
 
 struct core_session_way *core_session_way(struct mansio_session *session)

@@ -10,6 +10,7 @@
 #include <mansio/account.h>
 #include <mansio/session.h>
 
+struct core_login_again;
 struct core_session_way;
 
 /* What mansioctl shows. Slices live as long as the session. */
@@ -78,6 +79,10 @@ void core_sessions_of_account(uint64_t tenant_id, uint64_t account_id, core_sess
 
 /* As core_sessions_kill(). 1 if its conn is told now, 0 if it had been. */
 int core_session_end(struct mansio_session *session, uint32_t reason);
+
+/* Where the conn keeps what let an earlier session of it in (login_again.h), NULL for nothing. No
+ * place, NULL, for the conn's first session. */
+struct core_login_again **core_session_again(struct mansio_session *session);
 
 struct mansio_conn *core_session_conn(const struct mansio_session *session);
 

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import time
 import urllib.parse
+import urllib.request
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -29,6 +30,7 @@ from mansio_test.discovery import (
     pox_request,
     thunderbird,
 )
+from mansio_test.http import Connection, basic
 from mansio_test.lab import HOST, PASSWORD
 from mansio_test.wait import until
 
@@ -401,6 +403,37 @@ def test_an_app_password_is_told_what_it_is_for(lab, world):
         assert kinds(world, (OTHER, PASSWORD), OTHER) == set(KINDS)
     finally:
         lab.node.mansioctl("password", "remove", key)
+
+
+def matched(lab):
+    """How many passwords were right, of all that were hashed."""
+    url = f"http://{lab.node.host}:{lab.port('metrics')}/metrics"
+    text = urllib.request.urlopen(url, timeout=60).read().decode()
+    rows = [line for line in text.splitlines() if "_matched_total" in line]
+    return sum(float(line.rpartition(" ")[2]) for line in rows if not line.startswith("#"))
+
+
+def test_a_connection_logs_in_once_by_hash(lab):
+    """Each request brings the password; where it was right before, the gate alone is asked. Who may
+    not come in any more is refused all the same, and other passwords are looked at."""
+    user = "user6@alpha.test"
+    path = f"{CONFIG_PATH}?emailaddress={urllib.parse.quote(user)}"
+    with Connection(lab.port("https"), lab.trusted()) as web:
+
+        def ask(password=PASSWORD):
+            return web.get(path, basic(user, password), host="autoconfig.alpha.test").status
+
+        assert ask() == 200
+        before = matched(lab)
+        assert [ask() for _ in range(20)] == [200] * 20
+        assert matched(lab) == before
+        assert ask("wrong") == 401 and ask() == 200
+        assert matched(lab) == before
+        lab.node.batch([f"password set {user} --password another"])
+        until("the old password is refused", lambda: ask() == 401)
+        assert ask("another") == ask("another") == 200
+        assert matched(lab) == before + 1
+    lab.node.batch([f"password set {user} --password {PASSWORD}"])
 
 
 def test_policy_of_a_tenant(lab, world):
