@@ -111,17 +111,19 @@ static int is_read_ahead(const struct imap_fetched *fetched)
 /* As many messages as fit; the others are listed again. */
 static void fit(struct imap_batch *batch)
 {
-    uint64_t bytes = 0;
+    batch->bytes = 0;
     for (size_t i = 0; i < batch->count; i++) {
         struct imap_fetched *fetched = &batch->messages[i];
         if (fetched->failed == 0) {
             find_span(&batch->fetching->what, fetched);
         }
-        bytes += is_read_ahead(fetched) ? fetched->span.length : 0;
-        if (bytes > IMAP_BATCH_BYTES) {
+        size_t length = is_read_ahead(fetched) ? (size_t)fetched->span.length : 0;
+        if (batch->bytes + length > IMAP_BATCH_BYTES) {
             batch->count = i;
             batch->is_cut = 1;
+            break;
         }
+        batch->bytes += length;
     }
 }
 

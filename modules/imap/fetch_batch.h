@@ -27,6 +27,7 @@ struct imap_batch {
     struct imap_fetching *fetching;
     struct imap_fetched *messages;
     size_t count;                /* 0: there are none left */
+    size_t bytes;                /* that are read ahead */
     uint32_t is_cut;             /* the list was broken off */
     size_t wanted;               /* messages to be read ahead */
     struct mansio_fiber *reader; /* who does that */

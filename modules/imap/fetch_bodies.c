@@ -364,13 +364,16 @@ static int send_batch(struct sending *sending, struct imap_batch *batch)
 /* ---- reading ahead ----------------------------------------------------------------------------
  */
 
-/* How many messages fill a batch, as the last one was. */
+/* How many messages fill a batch, going by the last one: what is listed beyond that is listed
+ * again. */
 static size_t next_wanted(const struct imap_batch *batch, size_t wanted)
 {
     if (batch->is_cut) {
         return batch->count;
     }
-    return 2 * wanted < IMAP_BATCH_MESSAGES ? 2 * wanted : IMAP_BATCH_MESSAGES;
+    size_t fit = batch->bytes > 0 ? batch->count * IMAP_BATCH_BYTES / batch->bytes : SIZE_MAX;
+    wanted = fit < 2 * wanted ? fit : 2 * wanted;
+    return wanted < IMAP_BATCH_MESSAGES ? wanted : IMAP_BATCH_MESSAGES;
 }
 
 static int read_ahead(void *arg)
