@@ -55,7 +55,8 @@ static void hello_goodbye(struct mansio_instance *instance, struct mansio_sessio
     mansio_buf_printf(out, reason == MANSIO_REASON_DRAIN ? "Vale, come back\r\n" : "Vale\r\n");
 }
 
-static const struct mansio_protocol hello = {sizeof hello, "hello", hello_serve, hello_goodbye};
+static const struct mansio_protocol hello = {
+    .size = sizeof hello, .service = "hello", .serve = hello_serve, .goodbye = hello_goodbye};
 
 static int hello_load(struct mansio_instance *instance)
 {
