@@ -130,6 +130,18 @@ static int large(const struct echo *self, const struct mansio_http_request *requ
     return self->http.set_body(answer, MANSIO_STR("text/plain"), (struct mansio_str){bytes, SIZE});
 }
 
+/* Two seconds, or as long as the query's "seconds". */
+static int rest(const struct echo *self, const struct mansio_http_request *request)
+{
+    struct mansio_str text;
+    uint32_t seconds = 2;
+    if (self->http.query(request, MANSIO_STR("seconds"), &text) == 0 &&
+        mansio_parse_u32(text, 3600, &seconds) < 0) {
+        return MANSIO_E_INVALID;
+    }
+    return mansio_fiber_sleep_until(mansio_deadline_in(seconds * MANSIO_SECOND));
+}
+
 static int handle(struct mansio_instance *instance, struct mansio_session *session, size_t route,
                   const struct mansio_http_request *request, struct mansio_http_answer *answer)
 {
@@ -142,7 +154,7 @@ static int handle(struct mansio_instance *instance, struct mansio_session *sessi
     }
     switch (what) {
     case 1: {
-        int rc = mansio_fiber_sleep_until(mansio_deadline_in(2 * MANSIO_SECOND));
+        int rc = rest(self, request);
         return rc < 0 ? rc : echo(self, session, route, request, answer);
     }
     case 2:

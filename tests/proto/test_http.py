@@ -307,7 +307,7 @@ def test_each_request_has_a_session(box, daemon):
 def test_killed_in_mid_request(box, daemon):
     """Nothing of an answer was sent: it can be said that there is none."""
     with box.connection() as web:
-        web.send(b"GET /sleep HTTP/1.1\r\nHost: h\r\n\r\n")
+        web.send(b"GET /sleep?seconds=120 HTTP/1.1\r\nHost: h\r\n\r\n")
         rows = until(
             "the session of a request",
             lambda: [row for row in daemon.sessions() if row["service"] == "echo"],
@@ -318,7 +318,8 @@ def test_killed_in_mid_request(box, daemon):
         assert web.is_closed()
     with box.connection() as web:
         assert web.get("/echo").status == 200
-        daemon.ctl("sessions", "kill", daemon.sessions()[0]["id"])
+        (row,) = until("its session alone", lambda: len(rows := daemon.sessions()) == 1 and rows)
+        daemon.ctl("sessions", "kill", row["id"])
         assert web.is_closed()  # between requests there is nothing to say
 
 
@@ -353,7 +354,8 @@ def test_log_and_metrics(box, daemon):
         web.get("/who", basic(USER, "geheim-auch"))
         web.get("/echo", method="POST", body=b"z" * 5000)
         told = web.get("/tree/" + "l" * 500).echo()
-    line = next(line for line in daemon.log().splitlines() if "l" * 190 in line)
+    lines = lambda: [line for line in daemon.log().splitlines() if "l" * 190 in line]
+    (line,) = until("the last one is told, which comes after its answer", lines)
     assert "event=request" in line and f"session={told['session']}" in line
     assert "status=200" in line and "l" * 200 not in line and "duration=" in line
     assert "geheim" not in daemon.log() and PASSWORD not in daemon.log()

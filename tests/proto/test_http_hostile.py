@@ -337,12 +337,12 @@ def test_silent_ones(hasty):
 
 def test_who_does_not_read(hasty, hasty_daemon):
     """Answers that nobody takes are held for as long as `answer_timeout` says."""
+    requests = lambda: hasty_daemon.metric("mansio_http_requests_total")
+    before = requests()
     end = socket.create_connection((HOST, hasty.ports["http"]))
     end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     end.sendall(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n" * 5)
-    until(
-        "its session", lambda: [row for row in hasty_daemon.sessions() if row["service"] == "echo"]
-    )
+    until("its first request", lambda: requests() > before)
     until(
         "its connection's end",
         lambda: not [row for row in hasty_daemon.sessions() if row["service"] in ("echo", "http")],
