@@ -24,7 +24,7 @@ TURNS = 3
 # Logged in before; with app passwords; neither.
 MEMBER, MANY, IDLE = "user1@alpha.test", "user2@alpha.test", "user3@alpha.test"
 # Whose app passwords cost a hash each.
-PLANTED = "user4@beta.test"
+PLANTED, PLANTED_LABELS = "user4@beta.test", [f"program{n}" for n in range(8)]
 CHEAP = {"argon2_memory": "1M", "argon2_passes": "1", "scram_iterations": "4096"}
 
 EXTRA = """
@@ -270,12 +270,13 @@ def test_discovery_takes_no_other_time(slow, long, way, user):
 
 def test_a_planted_difference_is_found(slow):
     """App passwords that cost a hash each are told from nobody's, where answers leave as soon as they
-    can. Last: SCRAM isn't offered then."""
+    can; many, for a machine that does other things has other differences, and one row of three is
+    enough. Last: SCRAM isn't offered then."""
     write_extra(slow, beat=", beat: 0s")
     slow.node.mansioctl("reload")
     slow.node.batch(
         f"password set {PLANTED}#{label} --password app-{label} --no-scram"
-        for label in ("phone", "tablet")
+        for label in PLANTED_LABELS
     )
-    apart = check(lambda: measure(slow, imap, PLANTED, 60))
-    assert apart, "two hashes more were not seen"
+    seen = (told_apart(*measure(slow, imap, PLANTED, 60)) for _ in range(TURNS))
+    assert any(p < P / 10 for p in seen), f"{len(PLANTED_LABELS)} hashes more were not seen"
