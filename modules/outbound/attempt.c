@@ -182,7 +182,7 @@ static int run_job(struct attempt *attempt, struct ob_job *job)
     }
     size_t sent = count_kind(job, OB_SENT);
     if (sent > 0 || ob_client_is_usable(attempt->client)) {
-        ob_destination_works(destination, job->count);
+        ob_destination_works(destination, job->count, sent);
     }
     ob_job_finish(job, attempt->options);
     attempt->jobs++;

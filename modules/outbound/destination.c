@@ -287,7 +287,7 @@ int ob_is_wanted_elsewhere(const struct ob_destination *destination)
 /* ---- how it fares -----------------------------------------------------------------------------
  */
 
-void ob_destination_works(struct ob_destination *destination, size_t items)
+void ob_destination_works(struct ob_destination *destination, size_t items, size_t sent)
 {
     int64_t now_us = mansio_now_us();
 
@@ -295,7 +295,8 @@ void ob_destination_works(struct ob_destination *destination, size_t items)
         mansio_log(MANSIO_LOG_INFO, "outbound-alive",
                    MANSIO_KV_STR("destination", destination->key), MANSIO_KV_END);
     }
-    set_proven(destination, 1);
+    /* To say "later" for ever takes no mail either. */
+    set_proven(destination, sent > 0);
     destination->failures = 0;
     destination->retry_us = 0;
     if (destination->window < destination->module->options->destination_max) {

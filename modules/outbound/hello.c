@@ -117,7 +117,14 @@ static int start_tls(struct ob_client *client)
                          "STARTTLS");
     }
     rc = shake_hands(client);
-    return rc < 0 ? rc : say_hello(client);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = say_hello(client);
+    /* Where the handshake's last word is ours, as in TLS 1.3, what the server has against it comes
+     * behind it. What it says of EHLO is its answer. */
+    client->is_tls_fault = rc < 0 && rc != MANSIO_E_CANCELLED && client->fault.reply.len == 0;
+    return rc;
 }
 
 static int protect(struct ob_client *client, int with_tls)

@@ -149,17 +149,19 @@ int ob_path_start(struct ob_path *path, struct mansio_arena *arena, struct ob_mo
 /* ---- addresses --------------------------------------------------------------------------------
  */
 
-/* Ourselves is nobody to send mail to. A relay that the settings name is meant. */
-static int is_usable(const struct ob_path *path, struct mansio_str address)
+static int is_own(const struct ob_path *path, struct mansio_str address)
 {
-    return (path->options->may_loop_back || !ob_is_loopback(address)) &&
-           (path->is_ours || !ob_is_own_address(address, path->options->own_addresses,
-                                                path->options->own_address_count));
+    return !path->is_ours && ob_is_own_address(address, path->options->own_addresses,
+                                               path->options->own_address_count);
 }
 
+/* Ourselves is nobody to send mail to. A relay that the settings name is meant. */
 static void add_address(struct ob_path *path, struct mansio_str address, size_t *own)
 {
-    if (!is_usable(path, address)) {
+    if (is_own(path, address)) {
+        path->is_among_us = 1;
+        ++*own;
+    } else if (!path->options->may_loop_back && ob_is_loopback(address)) {
         ++*own;
     } else if (path->address_count < OB_ADDRESSES_MAX) {
         path->addresses[path->address_count++] = address;
@@ -223,6 +225,11 @@ static int read_addresses(struct ob_path *path, struct mansio_str name)
         if (rc == MANSIO_E_CANCELLED || (rc < 0 && path->address_count == 0)) {
             return unanswered(path, rc, name);
         }
+    }
+    if (path->is_among_us && !path->is_ours) {
+        /* Hosts that are no nearer than we are would bring it back (RFC 5321 5.1): they come behind
+         * this one. */
+        path->host = path->route.count;
     }
     if (path->address_count == 0 && own > 0) {
         fail(path, OB_REFUSED, "5.4.6", name, "that is ourselves");

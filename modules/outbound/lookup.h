@@ -15,8 +15,9 @@ struct ob_path {
     struct ob_module *module;
     const struct ob_options *options;
     struct ob_route route;
-    int is_relay; /* the host is one that the settings name */
-    int is_ours;  /* the domain is: its hosts may be ourselves */
+    int is_relay;    /* the host is one that the settings name */
+    int is_ours;     /* the domain is: its hosts may be ourselves */
+    int is_among_us; /* the host asked for last is ourselves */
     struct mansio_str domain;
     size_t host; /* of those in the route, the next */
     struct mansio_str name;

@@ -139,7 +139,7 @@ struct ob_destination {
     size_t active;               /* connections */
     size_t starting;             /* of these, without a job as yet */
     size_t window;               /* most of them, for now */
-    int is_proven;               /* it took mail since it failed last */
+    int is_proven;               /* it took mail when it was asked last */
     uint32_t failures;           /* in a row */
     int64_t retry_us;            /* monotonic: left alone until then */
     int64_t plain_until_us;      /* monotonic: STARTTLS doesn't work there */
@@ -233,8 +233,8 @@ void ob_pump(struct ob_module *module);
 /** 1 if a connection should be given to another destination. */
 int ob_is_wanted_elsewhere(const struct ob_destination *destination);
 
-/** It took a message. */
-void ob_destination_works(struct ob_destination *destination, size_t items);
+/** It answered: so many recipients were decided, and so many of them taken. */
+void ob_destination_works(struct ob_destination *destination, size_t items, size_t sent);
 
 /** It couldn't be reached: it is left alone for a time, and what is queued for it waits. */
 void ob_destination_failed(struct ob_destination *destination, const struct ob_outcome *why);

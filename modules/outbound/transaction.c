@@ -432,6 +432,26 @@ static void take_end(struct sending *s)
     }
 }
 
+/* The dot, and what is said to it. Who closed before it may have said why: nothing was taken then,
+ * if that is a refusal. */
+static int end_message(struct sending *s)
+{
+    struct ob_client *client = s->client;
+    int64_t timeout_us = client->options->timeouts.end_us;
+    int rc = ob_say(client, "the final dot", MANSIO_STR(".\r\n"), timeout_us);
+
+    if (rc == MANSIO_E_IO || rc == MANSIO_E_EOF) {
+        return last_words(s, rc);
+    }
+    rc = rc < 0 ? rc : ob_hear(client, "the final dot", timeout_us);
+    if (rc >= 0) {
+        client->is_final = 0;
+        client->messages++;
+        take_end(s);
+    }
+    return rc < 0 ? rc : 0;
+}
+
 static int send_message(struct sending *s)
 {
     struct ob_client *client = s->client;
@@ -447,14 +467,7 @@ static int send_message(struct sending *s)
     /* From here on it may have been taken, whatever we hear. */
     client->is_final = 1;
     client->is_open_mail = 0;
-    rc = ob_ask(client, "the final dot", MANSIO_STR(".\r\n"), client->options->timeouts.end_us);
-    if (rc < 0) {
-        return rc;
-    }
-    client->is_final = 0;
-    client->messages++;
-    take_end(s);
-    return 0;
+    return end_message(s);
 }
 
 /* ---- all of it --------------------------------------------------------------------------------

@@ -3,8 +3,6 @@
 Each test has domains of its own, and ends with a spool without them.
 """
 
-import email
-import email.policy
 import json
 import os
 import signal
@@ -13,7 +11,7 @@ import threading
 
 import pytest
 from mansio_local import certificates
-from mansio_test.outbound import SETTINGS, World
+from mansio_test.outbound import SETTINGS, World, bounce, bounces, deliver
 from mansio_test.smtp_peer import CLOSE, GARBAGE, LOSE, RESET, STALL, Peer, loopback_address
 from mansio_test.wait import until
 
@@ -53,33 +51,6 @@ def keys(world):
         return made[name]
 
     return folder / "ca.pem", make
-
-
-def deliver(world, peer, *to, **options):
-    """Send to these, and wait until the spool is empty; what the peer took for them."""
-    world.send(*to, **options)
-    world.until_empty()
-    return [m for m in peer.messages if set(m.recipients) & set(to)]
-
-
-def bounces(world, count=1, user=ANN):
-    """Reports in a mailbox: [(message, {recipient: its fields})]."""
-    found = []
-    until(f"{count} reports", lambda: found.extend(world.inbox(user)) or len(found) >= count)
-    assert len(found) == count
-    reports = []
-    for raw in found:
-        message = email.message_from_bytes(raw, policy=email.policy.default)
-        assert message.get_content_type() == "multipart/report", raw
-        assert raw.startswith(b"Return-Path: <>\r\n")
-        (status,) = [p for p in message.walk() if p.get_content_type() == "message/delivery-status"]
-        blocks = status.get_payload()[1:]
-        reports.append((message, {b["Final-Recipient"].split(";")[1].strip(): b for b in blocks}))
-    return reports
-
-
-def bounce(world, user=ANN):
-    return bounces(world, 1, user)[0][1]
 
 
 def service_pid(world):
@@ -302,6 +273,36 @@ def test_broken_in_the_midst_of_a_message(world):
     assert message.data.endswith(text[-1000:]) and len(message.data) >= len(text)
 
 
+@pytest.mark.parametrize("step", ["text", "after"])
+def test_a_refusal_before_a_reset_is_heard(world, step):
+    """Also one that didn't wait for the end of the message: what we write then fails."""
+    peer = world.peer(f"hasty-{step}.test")
+    if step == "after":
+        peer.say("body", "554 5.7.1 not that").say("after", RESET)
+    else:
+        peer.say("text", "554 5.7.1 not that")
+    deliver(world, peer, f"a@hasty-{step}.test")
+    told = bounce(world)[f"a@hasty-{step}.test"]
+    assert told["Status"] == "5.7.1" and "not that" in told["Diagnostic-Code"]
+    assert len(peer.sessions) == 1 and not peer.messages
+
+
+def test_replies_that_have_no_end(world):
+    """A hundred lines are a reply, a thousand are none."""
+    peer = world.peer("talks.test")
+    peer.say("connect", "\n".join(["220 hello"] * 100)).say("rcpt", "\n".join(["250 ok"] * 100))
+    peer.say("body", "\n".join(f"554 5.7.{n} line {n}" for n in range(100)))
+    deliver(world, peer, "a@talks.test")
+    told = bounce(world)["a@talks.test"]
+    assert told["Status"] == "5.7.99" and len(told["Diagnostic-Code"]) < 2000
+    peer.forget()
+    peer.say("mail", "\n".join(["250 ok"] * 1000))
+    world.insert("b@talks.test")
+    until("it was tried", lambda: "lines" in world.spool()[0][2])
+    world.give_up("b@talks.test")
+    assert bounce(world)["b@talks.test"]["Status"] == "4.4.7" and not peer.messages
+
+
 def test_a_message_that_a_server_can_not_bear_harms_no_other(world):
     world.reload(dead_time="10s", dead_time_max="10s")
     peer = world.peer("delicate.test")
@@ -495,6 +496,25 @@ def test_mail_that_would_come_back(world):
     assert bounce(world)["a@loops.test"]["Status"] == "5.4.6"
 
 
+def test_rfc5321_5_1_nobody_behind_our_own_address(world):
+    """We are in the list by another name: who is no nearer than we are would bring it back."""
+    behind = world.peer("behind.test")
+    world.zone.add("us.test", a=["192.0.2.7"])
+    world.zone.add("around.test", mx=[(10, "us.test"), (20, "mx.behind.test")])
+    world.reload(own_addresses=["192.0.2.7"])
+    world.send("a@around.test")
+    world.until_empty()
+    assert bounce(world)["a@around.test"]["Status"] == "5.4.6"
+    assert not behind.sessions
+    nearer = world.peer("nearer.test")
+    mx = [(5, "mx.nearer.test"), (10, "us.test"), (20, "mx.behind.test")]
+    world.zone.add("around.test", mx=mx)
+    nearer.say("connect", "421 4.3.2 later", times=1)
+    assert len(deliver(world, nearer, "a@around.test")) == 1
+    assert not behind.sessions and not world.inbox()
+    world.reload(own_addresses=[])
+
+
 def test_a_name_that_looks_like_an_address(world):
     """Anybody can write "MX 10 127.0.0.1"; that is a name, and not where ourselves are."""
     peer = world.peer("numeric-peer.test")
@@ -548,6 +568,18 @@ def test_rfc7435_broken_tls_is_no_tls(world, keys):
     refusing.say("starttls", "454 4.7.0 not available")
     (message,) = deliver(world, refusing, "a@refused-tls.test")
     assert message.tls is None
+
+
+@pytest.mark.parametrize("answer", [CLOSE, STALL])
+def test_rfc7435_tls_that_goes_no_further_is_no_tls(world, keys, answer, long):
+    """The handshake goes well, as TLS 1.3 has it, and then there is nothing."""
+    if answer == STALL and not long:
+        pytest.skip("only with --long: it waits for a time-out")
+    domain = f"mute-{answer}.test".lower()
+    peer = world.peer(domain, tls=keys[1](domain, "elsewhere.test")).say("tls", answer)
+    (message,) = deliver(world, peer, f"a@{domain}")
+    assert message.tls is None
+    assert not world.inbox()
 
 
 def test_ways_that_the_settings_name(world, keys):
@@ -650,6 +682,28 @@ def test_many_that_stall_do_not_stop_who_takes_mail(world):
     world.insert("b@known.test")
     until("it is there", lambda: len(known.messages) == 2)
     assert len(world.spool()) >= 10
+    for peer in stuck:
+        peer.forget()
+        peer.hang_up()
+    until("the rest has left", lambda: not world.hurry())
+    world.reload(connections=200, timeouts=SETTINGS["timeouts"])
+
+
+def test_who_takes_nothing_gets_nothing_of_what_is_kept_for_who_does(world):
+    """To answer is not to take mail: each of these says "later" after a while, again and again."""
+    patient = {**SETTINGS["timeouts"], "mail": "20s"}
+    world.reload(connections=8, timeouts=patient)
+    known = world.peer("kept.test")
+    assert deliver(world, known, "a@kept.test")
+    stuck = [world.peer(f"late{n}.test").say("mail", "450 4.7.1 later") for n in range(10)]
+    world.insert(*(f"a@late{n}.test" for n in range(10)))
+    until("all are put off", lambda: all(attempts for _, attempts, _ in world.spool()))
+    for peer in stuck:
+        peer.say("mail", STALL)
+    claimed = "SELECT count(*) FROM mansio.spool WHERE claimed_until > now()"
+    until("all are at it", lambda: world.hurry() and world.sql(claimed) == [(10,)])
+    world.insert("b@kept.test")
+    until("it is there", lambda: len(known.messages) == 2, 10)
     for peer in stuck:
         peer.forget()
         peer.hang_up()

@@ -1,5 +1,7 @@
 """Mail that leaves a lab: a zone of DNS, peers, a node that sends."""
 
+import email
+import email.policy
 import itertools
 import smtplib
 
@@ -11,6 +13,8 @@ from .dns_zone import Zone
 from .lab import PASSWORD
 from .smtp_peer import Peer
 from .wait import until
+
+SENDER = "user1@alpha.test"
 
 # Quick enough for a test to wait for; each attempt is still one of its own. Patient enough for peers
 # that are threads of a test on a loaded machine: what they can't answer in time is sent again. What is
@@ -173,3 +177,30 @@ class World:
         self.zone.close()
         if self.database is not None:
             self.database.close()
+
+
+def deliver(world, peer, *to, **options):
+    """Send to these, and wait until the spool is empty; what the peer took for them."""
+    world.send(*to, **options)
+    world.until_empty()
+    return [m for m in peer.messages if set(m.recipients) & set(to)]
+
+
+def bounces(world, count=1, user=SENDER):
+    """Reports in a mailbox: [(message, {recipient: its fields})]."""
+    found = []
+    until(f"{count} reports", lambda: found.extend(world.inbox(user)) or len(found) >= count)
+    assert len(found) == count
+    reports = []
+    for raw in found:
+        message = email.message_from_bytes(raw, policy=email.policy.default)
+        assert message.get_content_type() == "multipart/report", raw
+        assert raw.startswith(b"Return-Path: <>\r\n")
+        (status,) = [p for p in message.walk() if p.get_content_type() == "message/delivery-status"]
+        blocks = status.get_payload()[1:]
+        reports.append((message, {b["Final-Recipient"].split(";")[1].strip(): b for b in blocks}))
+    return reports
+
+
+def bounce(world, user=SENDER):
+    return bounces(world, 1, user)[0][1]

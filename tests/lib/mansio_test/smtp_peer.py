@@ -8,7 +8,9 @@
         peer.messages[0].recipients, peer.messages[0].data
 
 A step is where something is said: "connect", the name of a command in lower case, "body" for what
-follows the data, and "halfway", for RESET in the midst of them. An answer is a reply's text (lines
+follows the data, and "halfway", for RESET in the midst of them. At "text" a reply is said to what
+came before the final dot, and the connection reset; at "after", RESET follows the reply to the dot;
+"tls" is what comes of a handshake that went well. An answer is a reply's text (lines
 separated by LF; "{rcpt}" is the recipient) or one of RESET, CLOSE, STALL and, at "body", LOSE: the
 message is taken, and the reply never comes. Of several that fit the one said last holds. `messages`
 has what was taken, `sessions` what was said.
@@ -355,6 +357,9 @@ class Session:
         self.clear()
         with self.peer.lock:
             self.lines.append("(TLS)")
+        answer = self.peer.answer("tls")
+        if answer is not None:
+            self.do(answer)
 
     def do_auth(self, rest):
         mechanism, _, initial = rest.partition(" ")
@@ -440,6 +445,10 @@ class Session:
             if self.peer.answer("halfway", self.sender, self.recipients) == RESET:
                 self.do(RESET)
             self.more()
+            hasty = self.peer.answer("text", self.sender, self.recipients)
+            if hasty is not None:
+                self.send(hasty)
+                self.do(RESET)
         data, self.pending = (b"\r\n" + self.pending).split(b"\r\n.\r\n", 1)
         data = data[2:] + b"\r\n" if len(data) > 2 else b""
         self.take(data.replace(b"\r\n.", b"\r\n")[data.startswith(b".") :])
@@ -475,6 +484,8 @@ class Session:
         if answer == LOSE:
             self.do(RESET)
         self.send(answer or "250 2.0.0 taken")
+        if self.peer.answer("after", self.sender, self.recipients) == RESET:
+            self.do(RESET)
         self.clear()
 
     def do_rset(self, _):
