@@ -385,7 +385,7 @@ $$;
 -- is what the gate keeps of a standing (core/host/standing_rules.c).
 CREATE FUNCTION policy_bounds_check(p_plans bigint[], p_tenants bigint[], p_domains bigint[],
                                     p_accounts bigint[]) RETURNS void
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
     v_word_max CONSTANT integer := 2000;
     v_scope_max CONSTANT integer := 4000;
@@ -398,11 +398,15 @@ BEGIN
             AS u (plan_id, tenant_id, domain_id, account_id)),
     w AS MATERIALIZED (
         SELECT s.*, n.service, n.networks
-        FROM s JOIN platform_word n ON s.tenant_id = 0 AND coalesce(n.plan_id, 0) = s.plan_id
+        FROM s CROSS JOIN LATERAL (SELECT p.* FROM platform_word p
+                                   WHERE coalesce(p.plan_id, 0) = s.plan_id OFFSET 0) n
+        WHERE s.tenant_id = 0
         UNION ALL
         SELECT s.*, n.service, n.networks
-        FROM s JOIN tenant_word n ON n.tenant_id = s.tenant_id
-            AND coalesce(n.domain_id, 0) = s.domain_id AND coalesce(n.account_id, 0) = s.account_id
+        FROM s CROSS JOIN LATERAL (SELECT t.* FROM tenant_word t
+                                   WHERE t.tenant_id = s.tenant_id
+                                     AND coalesce(t.domain_id, 0) = s.domain_id
+                                     AND coalesce(t.account_id, 0) = s.account_id OFFSET 0) n
         WHERE s.tenant_id <> 0),
     m AS MATERIALIZED (
         SELECT d.tenant_id, d.networks, networks_count(d.tenant_id, d.networks) AS n
