@@ -45,8 +45,9 @@ def node(install):
             shutil.copy(path, place / path.name)
     # npm has a list of authorities of its own; the machine's administrator may have added to his.
     trusted = {"NODE_EXTRA_CA_CERTS": "/etc/ssl/certs/ca-certificates.crt"}
-    command = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-    run(*command, cwd=place, env={**trusted, **os.environ}, timeout=300)
+    command = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
+    patience = ("--fetch-retries", "5", "--fetch-retry-mintimeout", "1000", "--fetch-timeout", "60000")
+    run(*command, *patience, cwd=place, env={**trusted, **os.environ}, timeout=220)
 
     def drive(script, ok=(0,), **job):
         text = json.dumps(job, default=str).encode()

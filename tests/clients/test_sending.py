@@ -107,7 +107,7 @@ class Swaks(Sender):
                 *(["--socket", self.socket] if self.socket else ["--server", HOST]),
                 *([] if self.socket else ["--port", self.port]),
                 *(tls if self.way == "starttls" else []),
-                *("--timeout", "20", "--data", f"@{path}"),
+                *("--timeout", "60", "--data", f"@{path}"),
             )
 
 

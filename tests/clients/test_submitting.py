@@ -93,7 +93,7 @@ class Swaks(Program):
                 *("--tls" if self.way == "starttls" else "--tls-on-connect", "--tls-verify"),
                 *("--tls-ca-path", self.house.authority, "--auth", self.mechanism),
                 *("--auth-user", user, "--auth-password", PASSWORD),
-                *("--timeout", "20", "--data", f"@{path}"),
+                *("--timeout", "60", "--data", f"@{path}"),
             )
 
 

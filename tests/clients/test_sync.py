@@ -17,6 +17,7 @@ import pytest
 from mansio_test.clients import run
 from mansio_test.imap import Dialogue
 from mansio_test.lab import PASSWORD
+from mansio_test.wait import until
 
 MATRIX = [
     (program, security)
@@ -245,6 +246,8 @@ def test_a_killed_run_doubles_nothing(copier, moment, long):
     ) as program:  # fmt: skip
         time.sleep(moment)
         os.kill(program.pid, signal.SIGKILL)
+    # What it had sent is still done: a run beside that would not know of it.
+    until("its session has ended", lambda: not copier.house.sessions(copier.user))
     copier.sync()
     assert copier.both().keys() == set(range(200))
     copier.assert_idle()

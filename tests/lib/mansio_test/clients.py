@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 import re
 import ssl
 import subprocess
@@ -52,6 +53,11 @@ class House:
         number = next(self.numbers)
         assert number <= USERS, "make more"
         return [f"user{number}@alpha.test", f"user{number}@beta.test"]
+
+    def sessions(self, user):
+        """Those that a user has now."""
+        said = self.lab.node.mansioctl("--json", "sessions", "list", "--account", user)
+        return json.loads(said)["sessions"]
 
     def put(self, user, letters):
         """Into a mailbox, over LMTP."""
