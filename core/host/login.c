@@ -224,10 +224,9 @@ int core_login_look_anew(struct core_login *login, int64_t deadline_us)
     return 0;
 }
 
-/* Who it is about, and whether he may try at all. */
-static int begin_name(struct core_login *login, struct mansio_session *session,
-                      struct mansio_arena *arena, const char *mechanism, struct mansio_str name,
-                      struct mansio_str authzid)
+int core_login_begin(struct core_login *login, struct mansio_session *session,
+                     struct mansio_arena *arena, const char *mechanism, struct mansio_str name,
+                     struct mansio_str authzid, int64_t deadline_us)
 {
     *login = (struct core_login){.session = session,
                                  .arena = arena,
@@ -238,21 +237,15 @@ static int begin_name(struct core_login *login, struct mansio_session *session,
         return mansio_fail(MANSIO_E_BUG, "a login in a session that is somebody's");
     }
     int rc = read_name(login, name, authzid);
-    return rc < 0 ? fail_ours(login, rc) : check_throttle(login);
-}
-
-static int begin_account(struct core_login *login, int64_t deadline_us)
-{
-    int rc = look_up(login, deadline_us);
+    if (rc < 0) {
+        return fail_ours(login, rc);
+    }
+    rc = check_throttle(login);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = look_up(login, deadline_us);
     return rc < 0 ? fail_ours(login, rc) : 0;
-}
-
-int core_login_begin(struct core_login *login, struct mansio_session *session,
-                     struct mansio_arena *arena, const char *mechanism, struct mansio_str name,
-                     struct mansio_str authzid, int64_t deadline_us)
-{
-    int rc = begin_name(login, session, arena, mechanism, name, authzid);
-    return rc < 0 ? rc : begin_account(login, deadline_us);
 }
 
 /* ---- passwords ------------------------------------------------------------------------------ */
@@ -499,14 +492,15 @@ int core_login_finish(struct core_login *login, int rc, int64_t deadline_us)
 
 enum { THE_LONG_WAY = 1 };
 
-/* With what was right on this conn before. Whoever may not come in by it any more goes the long
- * way: to be refused as ever, or to be let in by what the directory says now. */
+/* With what was right on this conn before, if the name is still the same account's. Whoever may not
+ * come in by it any more goes the long way: to be refused as ever, or to be let in by what the
+ * directory says now. */
 static int log_in_again(struct core_login *login, struct mansio_str name,
                         struct mansio_str password, int64_t deadline_us)
 {
     struct core_session_way way;
-    if (!core_login_again_find(login->session, name, password, login->arena, &login->found.account,
-                               &way)) {
+    if (login->found.account == NULL ||
+        !core_login_again_find(login->session, name, password, login->found.account, &way)) {
         return THE_LONG_WAY;
     }
     login->result.credential_id = way.credential_id;
@@ -541,11 +535,12 @@ int mansio_session_login(struct mansio_session *session, struct mansio_str name,
     }
     struct mansio_arena *arena =
         mansio_arena_new(mansio_session_arena(session), "login", ARENA_CAP);
-    int rc = begin_name(&login, session, arena, "password", name, MANSIO_STR_NONE);
+    int rc =
+        core_login_begin(&login, session, arena, "password", name, MANSIO_STR_NONE, deadline_us);
     if (rc == 0) {
         rc = log_in_again(&login, name, password, deadline_us);
     }
-    if (rc == THE_LONG_WAY && (rc = begin_account(&login, deadline_us)) == 0) {
+    if (rc == THE_LONG_WAY) {
         rc = core_login_password(&login, password, deadline_us);
         rc = core_login_finish(&login, rc, deadline_us);
         if (rc == 0) {

@@ -19,14 +19,14 @@
 
 enum {
     PROOF_SIZE = 32,
-    ARENA_CAP = 16 * 1024, /* texts of an account */
+    ARENA_CAP = 4096,
 };
 
 struct core_login_again {
     struct mansio_arena *arena;
     unsigned char proof[PROOF_SIZE];
     int64_t until_us; /* monotonic */
-    struct mansio_account *account;
+    uint64_t tenant_id, account_id;
     struct core_session_way way;
 };
 
@@ -73,20 +73,8 @@ static int can_be_judged(const struct core_session_way *way)
            way->credential_version != 0;
 }
 
-static int copy_facts(struct mansio_arena *arena, const struct mansio_account *account,
-                      const struct mansio_account_facts **out)
-{
-    struct mansio_account *copy = NULL;
-    int rc = core_account_new(arena, mansio_account_facts(account), &copy);
-    if (rc == 0) {
-        *out = mansio_account_facts(copy);
-    }
-    return rc;
-}
-
 int core_login_again_find(struct mansio_session *session, struct mansio_str name,
-                          struct mansio_str password, struct mansio_arena *arena,
-                          const struct mansio_account_facts **out_facts,
+                          struct mansio_str password, const struct mansio_account_facts *facts,
                           struct core_session_way *out_way)
 {
     struct core_login_again **place = core_session_again(session);
@@ -103,7 +91,8 @@ int core_login_again_find(struct mansio_session *session, struct mansio_str name
                   mansio_secret_eq((struct mansio_str){(const char *)proof, PROOF_SIZE},
                                    (struct mansio_str){(const char *)again->proof, PROOF_SIZE});
     explicit_bzero(proof, sizeof proof);
-    if (!is_same || copy_facts(arena, again->account, out_facts) < 0) {
+    if (!is_same || again->tenant_id != facts->tenant_id ||
+        again->account_id != facts->account_id) {
         return 0;
     }
     *out_way = again->way;
@@ -125,11 +114,13 @@ void core_login_again_keep(struct mansio_session *session, struct mansio_str nam
     struct core_login_again *again = mansio_arena_alloc(arena, sizeof *again);
     const struct mansio_account_facts *facts =
         mansio_account_facts(mansio_session_account(session));
-    *again = (struct core_login_again){
-        .arena = arena, .until_us = mansio_now_us() + again_us, .way = *way};
+    *again = (struct core_login_again){.arena = arena,
+                                       .until_us = mansio_now_us() + again_us,
+                                       .tenant_id = facts->tenant_id,
+                                       .account_id = facts->account_id,
+                                       .way = *way};
     mansio_arena_defer(arena, wipe, again);
-    if (core_account_new(arena, facts, &again->account) < 0 ||
-        !prove(name, password, again->proof)) {
+    if (!prove(name, password, again->proof)) {
         mansio_arena_free(arena); /* it is a matter of speed alone */
         return;
     }

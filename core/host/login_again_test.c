@@ -118,6 +118,9 @@ static void change(int what)
     case 3:
         world.state = MANSIO_STATE_SUSPENDED;
         break;
+    case 4: /* the account has another name, or its domain no alias: nobody comes in by this one */
+        people.gone = "user";
+        break;
     default:
         add_word(MANSIO_POLICY_TENANT, MANSIO_POLICY_DENY);
         break;
@@ -126,7 +129,7 @@ static void change(int what)
     look_and_reload();
 }
 
-enum { CHANGES = 5 };
+enum { CHANGES = 6 };
 static int changed;
 
 static int change_between(struct mansio_session *first)

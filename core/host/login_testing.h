@@ -116,6 +116,7 @@ static struct {
     int upgrade_result;
     uint32_t is_scram_ready;
     uint64_t version; /* of credentials */
+    const char *gone; /* a local part that nobody has any more */
     char asked[128];
     char was[64], became[64]; /* of the last upgrade */
 } people;
@@ -163,6 +164,7 @@ static int fake_find(struct mansio_instance *instance, struct mansio_str local,
     out->decoy = MANSIO_STR("0123456789abcdef0123456789abcdef");
     for (size_t i = 0; i < MANSIO_COUNT(persons); i++) {
         if (!mansio_str_eq(local, mansio_str_from_cstr(persons[i].local)) ||
+            (people.gone != NULL && mansio_str_eq(local, mansio_str_from_cstr(people.gone))) ||
             (domain.len > 0 && !mansio_str_eq(domain, MANSIO_STR("alpha.test")))) {
             continue;
         }
