@@ -111,14 +111,14 @@ static void one_connection(struct mansio_arena *arena)
     };
     w.pg->store->ids = pg_ids_new(w.pg, arena);
     CHECK(w.store->message_append(w.pool, account, 101, &message, 1,
-                                  mansio_deadline_in(5 * MANSIO_SECOND), NULL) == 0);
+                                  mansio_deadline_in(20 * MANSIO_SECOND), NULL) == 0);
     w.pg->store->ids = pg_ids_new(w.pg, arena);
     CHECK(w.store->collection_create(w.pool, account, MANSIO_COLLECTION_MAIL, MANSIO_STR("New"),
-                                     MANSIO_SPECIAL_NONE, mansio_deadline_in(5 * MANSIO_SECOND),
+                                     MANSIO_SPECIAL_NONE, mansio_deadline_in(20 * MANSIO_SECOND),
                                      &id) == 0);
     w.pg->store->ids = pg_ids_new(w.pg, arena);
     CHECK(w.blob->put(w.pool, account, store_content(arena, MANSIO_STR("loose")),
-                      mansio_deadline_in(5 * MANSIO_SECOND), &id) == 0);
+                      mansio_deadline_in(20 * MANSIO_SECOND), &id) == 0);
     w.pg->store->ids = ids;
     pg_pool_resize(w.pg->serving, 8);
 }

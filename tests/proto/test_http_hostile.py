@@ -172,10 +172,10 @@ def box(daemon):
 def hasty(hasty_daemon):
     return memory_box(
         hasty_daemon,
-        idle_timeout="500ms",
-        head_timeout="500ms",
-        body_timeout="500ms",
-        answer_timeout="500ms",
+        idle_timeout="1s",
+        head_timeout="1s",
+        body_timeout="1s",
+        answer_timeout="1s",
         rate="1G",
     )
 

@@ -565,7 +565,7 @@ def test_implicit_tls(box, user):
 
 def test_silence_ends_with_bye(make_box):
     """RFC 3501 5.4 and 7.1.5: the autologout says BYE."""
-    box = make_box(timeout="1s", login_timeout="1s")
+    box = make_box(timeout="2s", login_timeout="2s")
     user = box.user()
     with box.dialogue() as imap:
         assert imap.reply() == b"* BYE Silent for too long"

@@ -528,7 +528,7 @@ def test_passwords_may_hold_spaces(make_box):
 
 def test_silence_ends_without_a_word(make_box):
     """RFC 1939 3: the autologout sends nothing and removes nothing."""
-    box = make_box(timeout="1s", login_timeout="1s")
+    box = make_box(timeout="2s", login_timeout="2s")
     user = box.user(SHORT)
     with box.dialogue() as pop:
         assert pop.is_closed()

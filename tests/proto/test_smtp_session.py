@@ -124,7 +124,7 @@ def test_rfc5321_4_5_3_1_4_command_lines_are_bounded_and_long_enough(post):
 
 
 def test_a_silent_client_is_told_421(post):
-    with post.set(command_timeout="1s").start().client() as client:
+    with post.set(command_timeout="2s").start().client() as client:
         reply = client.reply()
         assert (reply.code, reply.status) == (421, "4.4.2")
         assert client.is_ended()
@@ -132,7 +132,7 @@ def test_a_silent_client_is_told_421(post):
 
 def test_a_byte_now_and_then_is_not_enough_for_a_command(post):
     """The deadline is of the step, not of each byte."""
-    with post.set(command_timeout="1s").start().client() as client:
+    with post.set(command_timeout="2s").start().client() as client:
         client.socket.settimeout(0.1)
         told = b""
         for _ in range(100):
@@ -171,7 +171,7 @@ def test_slow_text_ends_with_421_and_leaves_nothing(post, setting):
 
 
 def test_a_session_lasts_only_so_long(post):
-    with post.set(session_timeout="1s").start().client() as client:
+    with post.set(session_timeout="2s").start().client() as client:
         replies = []
         for _ in range(10000):
             client.send("NOOP\r\n")
