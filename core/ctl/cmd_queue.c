@@ -24,6 +24,7 @@ enum {
     LIST_LIMIT_MAX = 10000000,
     ITEM_CAP = 1 << 16,       /* working memory for one item's JSON */
     HEADER_MAX = 64 * 1024,   /* bytes that are looked at for the message's header */
+    SLICE_BYTES = 256 * 1024, /* of a message, at once */
     DEEDS_CAP = 1 << 30,      /* what is remembered of items that are to be changed */
     SHOWN_CAP = 8 * 64 * 1024 /* a header, escaped */
 };
@@ -195,6 +196,29 @@ static int show_item(struct core_ctl *ctl, json_t *row, struct mansio_str header
     return rc;
 }
 
+/* All of a message, as it is: into a file, or for a program. */
+static int write_message(struct core_ctl *ctl, size_t store, uint64_t id)
+{
+    const struct mansio_store *table = &ctl->admin->stores[store];
+    struct mansio_arena *arena = mansio_arena_new(NULL, "ctl.message", 4 * SLICE_BYTES);
+    struct mansio_str text = MANSIO_STR_NONE;
+    uint64_t offset = 0;
+    int exit_code = CORE_CTL_OK;
+    int rc = table->spool_look != NULL ? 0 : MANSIO_E_UNSUPPORTED;
+    while (rc == 0 && exit_code == CORE_CTL_OK) {
+        mansio_arena_reset(arena);
+        rc = table->spool_look(ctl->admin->store_instances[store], id, offset, SLICE_BYTES, arena,
+                               core_ctl_deadline(ctl, CORE_CTL_STEP_US), &text);
+        if (rc < 0 || text.len == 0) {
+            break;
+        }
+        exit_code = core_ctl_write(ctl, text);
+        offset += text.len;
+    }
+    mansio_arena_free(arena);
+    return rc < 0 ? core_ctl_failed(ctl, rc) : exit_code;
+}
+
 int core_ctl_cmd_queue_show(struct core_ctl *ctl, const struct core_ctl_args *args)
 {
     struct core_ctl_queue queue = {.id_count = 0};
@@ -209,6 +233,10 @@ int core_ctl_cmd_queue_show(struct core_ctl *ctl, const struct core_ctl_args *ar
     }
     if (rc == 0 && listing.total == 0) {
         rc = mansio_fail(MANSIO_E_NOT_FOUND, "%s isn't in the queue", args->operand);
+    }
+    if (rc == 0 && core_ctl_option(args, "--message") != NULL) {
+        json_decref(listing.rows);
+        return write_message(ctl, listing.store, queue.ids[0]);
     }
     if (rc == 0) {
         rc = read_header(ctl, listing.store, queue.ids[0], &header);

@@ -53,8 +53,13 @@ static const struct core_ctl_option global_options[] = {
          .argument = "USER@DOMAIN",                                                                \
          .help = "only those from there; <> for bounces"},                                         \
         {.name = "--recipient", .argument = "USER@DOMAIN", .help = "only those to there"},         \
+        {.name = "--domain", .argument = "DOMAIN", .help = "only those to this domain"},           \
+        {.name = "--state", .argument = "STATE", .help = "due, waiting or sending"},               \
+        {.name = "--older",                                                                        \
+         .argument = "AGE",                                                                        \
+         .help = "only those there for so long (30m, 2h, 3d), or since before a time"},            \
     {                                                                                              \
-        .name = "--domain", .argument = "DOMAIN", .help = "only those to this domain"              \
+        .name = "--reply", .argument = "TEXT", .help = "only those with this in the last reply"    \
     }
 #define QUEUE_ALL                                                                                  \
     {                                                                                              \
@@ -130,13 +135,19 @@ static const struct core_ctl_command fixed_commands[] = {
      .operand = "[ID...]",
      .help = "take messages out of the queue, and tell nobody",
      .flags = CORE_CTL_ADMIN,
-     .option_count = 6,
+     .option_count = 9,
      .options = {QUEUE_FILTERS, QUEUE_ALL, REASON},
      .run = core_ctl_cmd_queue_delete},
+    {.words = "queue domains",
+     .help = "show where the queue is to go, a line a domain, the most first",
+     .flags = CORE_CTL_ADMIN,
+     .option_count = 7,
+     .options = {QUEUE_FILTERS},
+     .run = core_ctl_cmd_queue_domains},
     {.words = "queue list",
      .help = "show what is to leave, a line a recipient, the oldest first",
      .flags = CORE_CTL_ADMIN,
-     .option_count = 5,
+     .option_count = 8,
      .options = {QUEUE_FILTERS,
                  {.name = "--limit", .argument = "N", .help = "at most so many; else 10,000"}},
      .run = core_ctl_cmd_queue_list},
@@ -144,13 +155,15 @@ static const struct core_ctl_command fixed_commands[] = {
      .operand = "[ID...]",
      .help = "try messages of the queue now",
      .flags = CORE_CTL_ADMIN,
-     .option_count = 5,
+     .option_count = 8,
      .options = {QUEUE_FILTERS, QUEUE_ALL},
      .run = core_ctl_cmd_queue_retry},
     {.words = "queue show",
      .operand = "ID",
      .help = "show all about one, and the header of its message",
      .flags = CORE_CTL_ADMIN,
+     .option_count = 1,
+     .options = {{.name = "--message", .help = "the message alone, whole, as it is"}},
      .run = core_ctl_cmd_queue_show},
     {.words = "reload",
      .help = "check and use what changed: settings, modules, the daemon itself",

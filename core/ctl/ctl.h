@@ -116,6 +116,7 @@ int core_ctl_cmd_policy_lock(struct core_ctl *ctl, const struct core_ctl_args *a
 int core_ctl_cmd_policy_show(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_policy_test(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_policy_unlock(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_queue_domains(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_queue_list(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_queue_show(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_queue_retry(struct core_ctl *ctl, const struct core_ctl_args *args);

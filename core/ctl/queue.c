@@ -9,10 +9,17 @@
 
 #include "core/ctl/admin.h"
 #include "core/ctl/fields.h"
+#include "core/ctl/when.h"
 #include <mansio/error.h>
 #include <mansio/mail.h>
 #include <mansio/str.h>
 #include <mansio/time.h>
+
+static const char *const states[] = {
+    [CORE_CTL_QUEUE_DUE] = "due",
+    [CORE_CTL_QUEUE_WAITING] = "waiting",
+    [CORE_CTL_QUEUE_SENDING] = "sending",
+};
 
 /* What a visit is handed through. */
 struct visiting {
@@ -40,6 +47,38 @@ static int read_ids(const char *operand, struct core_ctl_queue *out)
     return 0;
 }
 
+static int read_state(const char *text, struct core_ctl_queue *out)
+{
+    if (text == NULL) {
+        return 0;
+    }
+    for (size_t i = CORE_CTL_QUEUE_DUE; i < MANSIO_COUNT(states); i++) {
+        if (strcmp(text, states[i]) == 0) {
+            out->state = (enum core_ctl_queue_state)i;
+            return 0;
+        }
+    }
+    return mansio_fail(MANSIO_E_INVALID, "--state %s: expected due, waiting or sending", text);
+}
+
+/* A time, or for how long: "2h" is what has been there for two hours. */
+static int read_older(const char *text, struct core_ctl_queue *out)
+{
+    int64_t time_us = 0;
+    if (text == NULL) {
+        return 0;
+    }
+    struct mansio_str when = mansio_str_from_cstr(text);
+    int rc = core_ctl_time_parse(when, &out->before_us);
+    if (rc < 0) {
+        rc = core_ctl_when_parse(when, 0, &time_us);
+        out->before_us = out->now_us - time_us;
+    }
+    return rc < 0 ? mansio_fail(MANSIO_E_INVALID,
+                                "--older %s: expected how long (30m, 2h, 3d), or a time", text)
+                  : 0;
+}
+
 int core_ctl_queue_read(struct core_ctl *ctl, const struct core_ctl_args *args,
                         struct core_ctl_queue *out)
 {
@@ -48,8 +87,13 @@ int core_ctl_queue_read(struct core_ctl *ctl, const struct core_ctl_args *args,
     out->sender = core_ctl_option(args, "--sender");
     out->recipient = core_ctl_option(args, "--recipient");
     out->domain = core_ctl_option(args, "--domain");
-    out->is_filtered =
-        out->tenant != NULL || out->sender != NULL || out->recipient != NULL || out->domain != NULL;
+    out->reply = core_ctl_option(args, "--reply");
+    out->now_us = mansio_wall_us();
+    rc = rc < 0 ? rc : read_state(core_ctl_option(args, "--state"), out);
+    rc = rc < 0 ? rc : read_older(core_ctl_option(args, "--older"), out);
+    out->is_filtered = out->tenant != NULL || out->sender != NULL || out->recipient != NULL ||
+                       out->domain != NULL || out->reply != NULL || out->before_us != 0 ||
+                       out->state != CORE_CTL_QUEUE_ANY;
     if (rc == 0 && out->id_count > 0 && out->is_filtered) {
         return mansio_fail(MANSIO_E_INVALID, "%s: ids, or what to look for, not both",
                            args->command->words);
@@ -69,13 +113,32 @@ static int is_same_path(struct mansio_str path, const char *text)
     return mansio_str_ieq(path, mansio_str_eq(wanted, MANSIO_STR("<>")) ? MANSIO_STR("") : wanted);
 }
 
-static struct mansio_str domain_of(struct mansio_str path)
+struct mansio_str core_ctl_queue_domain(const struct mansio_spool_item *item)
 {
+    struct mansio_str path = item->forward_path;
     size_t at = path.len;
     while (at > 0 && path.ptr[at - 1] != '@') {
         at--;
     }
     return mansio_str_sub(path, at, SIZE_MAX);
+}
+
+enum core_ctl_queue_state core_ctl_queue_state(const struct mansio_spool_item *item, int64_t now_us)
+{
+    return item->fence != 0          ? CORE_CTL_QUEUE_SENDING
+           : item->next_us <= now_us ? CORE_CTL_QUEUE_DUE
+                                     : CORE_CTL_QUEUE_WAITING;
+}
+
+static int has_words(struct mansio_str text, const char *words)
+{
+    struct mansio_str wanted = mansio_str_from_cstr(words);
+    for (size_t i = 0; i + wanted.len <= text.len; i++) {
+        if (mansio_str_ieq(mansio_str_sub(text, i, wanted.len), wanted)) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 static int is_meant(const struct core_ctl_queue *queue, const struct mansio_spool_item *item)
@@ -85,12 +148,16 @@ static int is_meant(const struct core_ctl_queue *queue, const struct mansio_spoo
             return 1;
         }
     }
-    struct mansio_str domain = domain_of(item->forward_path);
+    struct mansio_str domain = core_ctl_queue_domain(item);
     return queue->id_count == 0 &&
            (queue->sender == NULL || is_same_path(item->reverse_path, queue->sender)) &&
            (queue->recipient == NULL || is_same_path(item->forward_path, queue->recipient)) &&
            (queue->domain == NULL || mansio_str_ieq(domain, mansio_str_from_cstr(queue->domain)) ||
-            mansio_str_ieq(domain, queue->domain_normal));
+            mansio_str_ieq(domain, queue->domain_normal)) &&
+           (queue->reply == NULL || has_words(item->last_reply, queue->reply)) &&
+           (queue->before_us == 0 || item->spooled_us < queue->before_us) &&
+           (queue->state == CORE_CTL_QUEUE_ANY ||
+            queue->state == core_ctl_queue_state(item, queue->now_us));
 }
 
 static int on_item(void *arg, const struct mansio_spool_item *item)
@@ -145,10 +212,7 @@ json_t *core_ctl_queue_json(struct mansio_arena *arena, const struct mansio_spoo
     char id[24];
     (void)snprintf(id, sizeof id, "%" PRIu64, item->id);
     json_object_set_new(out, "id", json_string(id));
-    json_object_set_new(out, "state",
-                        json_string(item->fence != 0          ? "sending"
-                                    : item->next_us <= now_us ? "due"
-                                                              : "waiting"));
+    json_object_set_new(out, "state", json_string(states[core_ctl_queue_state(item, now_us)]));
     set_text(arena, out, "tenant", item->tenant);
     json_object_set_new(out, "sender", core_ctl_text_json(arena, item->reverse_path));
     set_text(arena, out, "recipient", item->forward_path);

@@ -11,13 +11,25 @@
 
 enum { CORE_CTL_QUEUE_IDS_MAX = 256 };
 
+/* How an item stands. */
+enum core_ctl_queue_state {
+    CORE_CTL_QUEUE_ANY, /* of a filter */
+    CORE_CTL_QUEUE_DUE,
+    CORE_CTL_QUEUE_WAITING, /* for its next attempt */
+    CORE_CTL_QUEUE_SENDING, /* right now */
+};
+
 /* Which items: those of the ids, if there are any, else all that match what is given. */
 struct core_ctl_queue {
     uint64_t ids[CORE_CTL_QUEUE_IDS_MAX];
     size_t id_count;
     const char *tenant, *sender, *recipient, *domain; /* NULL: any */
     struct mansio_str domain_normal;                  /* the domain's other spelling */
-    int is_filtered;                                  /* any of them is given */
+    const char *reply;                                /* in the last reply, in any case */
+    enum core_ctl_queue_state state;
+    int64_t before_us; /* spooled before; 0: whenever */
+    int64_t now_us;
+    int is_filtered; /* any of them is given */
 };
 
 /* Called with each item that is meant, and the store that it is in. As mansio_spool_fn. */
@@ -30,6 +42,12 @@ MANSIO_MUST_CHECK int core_ctl_queue_read(struct core_ctl *ctl, const struct cor
 /* Visit the items that are meant, store by store, the oldest of each first. */
 MANSIO_MUST_CHECK int core_ctl_queue_visit(struct core_ctl *ctl, const struct core_ctl_queue *queue,
                                            core_ctl_queue_fn visit, void *arg);
+
+/* The domain that an item is to go to, as it is written; a literal with its brackets. */
+struct mansio_str core_ctl_queue_domain(const struct mansio_spool_item *item);
+
+enum core_ctl_queue_state core_ctl_queue_state(const struct mansio_spool_item *item,
+                                               int64_t now_us);
 
 /* An item as JSON. Never NULL. */
 json_t *core_ctl_queue_json(struct mansio_arena *arena, const struct mansio_spool_item *item,

@@ -23,7 +23,9 @@ class Queue:
             [str(self.lab.node.ctl), *map(str, words)],
             text=True, capture_output=True, timeout=120, check=False,
         )  # fmt: skip
-        assert done.returncode == exit, f"{words} gave {done.returncode}: {done.stdout}{done.stderr}"
+        assert (
+            done.returncode == exit
+        ), f"{words} gave {done.returncode}: {done.stdout}{done.stderr}"
         return done
 
     def json(self, *words, **more):
@@ -115,10 +117,62 @@ def test_lists_the_oldest_first(queue):
         (["--domain", "example.org", "--recipient", "two@example.org"], ["two@example.org"]),
         (["--domain", "example.org", "--tenant", "beta"], []),
         (["--recipient", "one@example.net"], ["one@example.net"]),
+        (["--state", "due", "--domain", "example.net"], ["one@example.net"]),
+        (["--state", "sending"], []),
+        (["--older", "1h"], []),
+        (["--older", "2100-01-01T00:00:00Z", "--tenant", "beta"], ["one@example.net"]),
+        (["--reply", "refused"], []),
     ],
 )
 def test_lists_what_is_looked_for(queue, words, found):
     assert queue.recipients(*words) == found
+
+
+def test_lists_by_state_age_and_reply(queue, lab):
+    lab.sql(
+        f"UPDATE spool SET next_at = '{LATER}', spooled_at = now() - interval '3 h',"
+        " last_reply = 'connecting: Connection REFUSED' WHERE forward_path = 'two@example.org'"
+    )
+    queue.claim("one@example.org", LATER)
+    assert queue.recipients("--state", "waiting") == ["two@example.org"]
+    assert queue.recipients("--state", "sending") == ["one@example.org"]
+    assert queue.recipients("--state", "due") == ["three@x.example", "one@example.net"]
+    assert queue.recipients("--older", "2h") == queue.recipients("--reply", "connection refused")
+    assert queue.recipients("--older", "2h") == ["two@example.org"]
+    assert queue.recipients("--older", "4h") == queue.recipients("--reply", "timed out") == []
+    assert queue.json("queue", "retry", "--older", "2h")["items"] == 1
+    assert queue.json("queue", "delete", "--reply", "refused")["items"] == 1
+    assert len(queue.recipients()) == 3
+
+
+def test_sums_up_by_domain(queue, lab):
+    lab.sql(
+        f"UPDATE spool SET next_at = '{LATER}', spooled_at = now() - interval '3 h',"
+        " last_reply = '450 4.7.1 wait\x1b[2J' WHERE forward_path = 'two@example.org'"
+    )
+    lab.sql("UPDATE spool SET forward_path = 'ONE@EXAMPLE.ORG' WHERE forward_path LIKE 'one@%org'")
+    rows = queue.json("queue", "domains")["domains"]
+    assert [(row["domain"], row["recipients"]) for row in rows] == [
+        ("example.org", 2), ("example.net", 1), ("x.example", 1),
+    ]  # fmt: skip
+    first = rows[0]
+    assert (first["due"], first["waiting"], first["sending"]) == (1, 1, 0)
+    assert 3 * 3600 <= first["age"] < 4 * 3600 and first["bytes"] > 200
+    assert first["last_reply"].startswith("450 4.7.1 wait") and "last_reply" not in rows[1]
+    lines = queue("queue", "domains", "--tenant", "alpha").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["DOMAIN", "example.org", "x.example"]
+    assert "\x1b" not in "".join(lines)
+    assert queue.json("queue", "domains", "--state", "sending") == {"domains": []}
+
+
+def test_gives_a_message_whole(queue, lab):
+    identity = queue.id_of("one@example.net")
+    text = subprocess.run(
+        [str(lab.node.ctl), "queue", "show", identity, "--message"], capture_output=True, check=True
+    ).stdout
+    assert text.startswith(b"Received: ") and b"\r\nSubject: From Bert\r\n" in text
+    assert text.endswith(b"\r\nX-Odd: a\x1b[2Jb\r\n\r\nthe body\r\n")
+    assert len(text) == queue.json("queue", "show", identity)["bytes"]
 
 
 def test_a_cut_list_says_so(queue):
@@ -214,6 +268,9 @@ def test_what_is_being_sent_is_left_alone(queue):
         (["show"], USAGE, "queue show needs ID"),
         (["list", "--limit", "0"], USAGE, "--limit 0"),
         (["list", "--domain", "a b"], USAGE, "no name of a domain"),
+        (["list", "--state", "held"], USAGE, "expected due, waiting or sending"),
+        (["delete", "--older", "soon"], USAGE, "expected how long"),
+        (["domains", "--older", "5"], USAGE, "expected how long"),
     ],
 )
 def test_says_what_is_wrong(queue, words, exit, said):
