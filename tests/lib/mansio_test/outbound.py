@@ -171,12 +171,28 @@ class World:
         finally:
             box.quit()
 
+    def leave_clean(self, *users):
+        """At the end of a test: nothing waits, every peer was spoken to well, and mailboxes are empty."""
+        assert not self.spool()
+        for peer in self.peers:
+            assert not peer.violations
+        for user in users:
+            self.inbox(user)
+
     def close(self):
         for peer in self.peers:
             peer.close()
         self.zone.close()
         if self.database is not None:
             self.database.close()
+
+
+def made_world(make_lab, name):
+    """What a fixture of a module yields: a world whose lab is up."""
+    world = World(make_lab(name, workers=1))
+    world.lab.up()
+    yield world
+    world.close()
 
 
 def deliver(world, peer, *to, **options):
