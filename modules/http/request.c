@@ -64,8 +64,8 @@ static int request_header(const struct mansio_http_request *request, struct mans
             continue;
         }
         if (len > 0) {
-            memcpy(joined + len, ", ", 2);
-            len += 2;
+            joined[len++] = ',';
+            joined[len++] = ' ';
         }
         memcpy(joined + len, field->value.ptr, field->value.len);
         len += field->value.len;

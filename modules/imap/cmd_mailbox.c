@@ -293,7 +293,7 @@ static int rename(struct imap_session *session, struct mansio_str from, struct m
 
 int imap_cmd_rename(struct imap_session *session, struct imap_cursor *cursor)
 {
-    struct mansio_str from, to;
+    struct mansio_str from = {0}, to = {0};
     if (parse_name(session, cursor, &from) < 0 || parse_only_name(session, cursor, &to) < 0) {
         return 0;
     }

@@ -12,12 +12,13 @@ int imap_literal_find(struct mansio_str text, struct imap_literal *out)
     if (!mansio_str_ends(text, MANSIO_STR("}"))) {
         return MANSIO_E_INVALID;
     }
-    size_t end = text.len - 1, begin = end;
+    size_t end = text.len - 1;
     if (end > 0 && text.ptr[end - 1] == '+') { /* RFC 7888 3 */
         literal.is_synchronizing = 0;
         end--;
     }
-    for (begin = end; begin > 0 && text.ptr[begin - 1] >= '0' && text.ptr[begin - 1] <= '9';) {
+    size_t begin = end;
+    while (begin > 0 && text.ptr[begin - 1] >= '0' && text.ptr[begin - 1] <= '9') {
         begin--;
     }
     if (begin == 0 || text.ptr[begin - 1] != '{') {

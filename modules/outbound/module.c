@@ -14,9 +14,9 @@
 #define DRAIN_REST_US (2 * MANSIO_SECOND)
 
 #define COUNTER(metric, words)                                                                     \
-    MANSIO_METRIC(.name = metric, .type = MANSIO_METRIC_COUNTER, .help = words)
+    MANSIO_METRIC(.name = (metric), .type = MANSIO_METRIC_COUNTER, .help = (words))
 #define GAUGE(metric, words)                                                                       \
-    MANSIO_METRIC(.name = metric, .type = MANSIO_METRIC_GAUGE, .help = words)
+    MANSIO_METRIC(.name = (metric), .type = MANSIO_METRIC_GAUGE, .help = (words))
 
 const struct mansio_metric ob_metrics[] = {
     [OB_METRIC_SENT] = COUNTER("sent", "Recipients that a server has taken."),
@@ -99,11 +99,11 @@ static int outbound_reconfigure(struct mansio_instance *instance)
 static int cut(void *arg)
 {
     struct ob_module *module = arg;
-    int rc = mansio_group_join(module->connections, module->drain_us - DRAIN_REST_US);
 
-    if (rc == MANSIO_E_TIMEOUT) {
+    if (mansio_group_join(module->connections, module->drain_us - DRAIN_REST_US) ==
+        MANSIO_E_TIMEOUT) {
         mansio_group_cancel(module->connections);
-        rc = mansio_group_join(module->connections, module->drain_us);
+        mansio_group_join(module->connections, module->drain_us);
     }
     ob_pools_wake(module);
     return 0;

@@ -11,8 +11,8 @@
 #define DAYS      (24 * HOURS)
 #define LIVE(...) MANSIO_SETTING(.flags = MANSIO_SETTING_LIVE, __VA_ARGS__)
 #define TIMEOUT(setting, text, words)                                                              \
-    LIVE(.name = setting, .type = MANSIO_SETTING_DURATION, .default_text = text,                   \
-         .min = 10 * MANSIO_MS, .max = HOURS, .help = words)
+    LIVE(.name = (setting), .type = MANSIO_SETTING_DURATION, .default_text = (text),               \
+         .min = 10 * MANSIO_MS, .max = HOURS, .help = (words))
 
 static const char *const tls_words[] = {"none", "may", "encrypt", "verify", NULL};
 static const char *const family_words[] = {"both", "ipv6", "ipv4", NULL};

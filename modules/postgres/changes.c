@@ -109,7 +109,7 @@ static int ask_usage(struct pg_op *op, uint64_t collection, struct mansio_usage 
 static int changes_all(struct pg_op *op, uint64_t collection, uint64_t since,
                        mansio_change_fn visit, void *arg)
 {
-    struct mansio_usage usage;
+    struct mansio_usage usage = {0};
     int64_t horizon = 0;
     struct cursor last = {0};
     size_t rows = CHANGES_PAGE;

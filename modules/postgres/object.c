@@ -238,6 +238,8 @@ static int list(struct listing *listing, mansio_object_fn visit, void *arg, int6
     while (rc == 1) {
         rc = show_page(listing, marks, &after, deadline_us);
     }
+    listing->visit = NULL;
+    listing->arg = NULL; /* ours, and the listing is our caller's */
     mansio_arena_free(marks);
     return visiting.result != 0 ? visiting.result : rc;
 }

@@ -95,7 +95,8 @@ static int check_number(struct mansio_arena *arena, int is_bytes, struct mansio_
     if (mansio_parse_u64(digits, INT64_MAX / factor, &number) < 0) {
         return MANSIO_E_INVALID;
     }
-    return mansio_arena_printf(arena, value, "%llu", (unsigned long long)(number * factor));
+    number *= factor;
+    return mansio_arena_printf(arena, value, "%llu", (unsigned long long)number);
 }
 
 /* Names within fields, in their one spelling: a domain, an account, a list of accounts. */

@@ -229,7 +229,7 @@ int smtp_options_read(struct mansio_instance *instance, struct smtp_options *out
 /* One a mode: they differ in the name that policy knows. */
 #define PROTOCOL(service_name)                                                                     \
     {                                                                                              \
-        .size = sizeof(struct mansio_protocol), .service = service_name, .serve = smtp_serve,      \
+        .size = sizeof(struct mansio_protocol), .service = (service_name), .serve = smtp_serve,    \
         .goodbye = smtp_goodbye                                                                    \
     }
 

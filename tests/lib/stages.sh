@@ -171,8 +171,24 @@ stage_lint() {
 }
 
 stage_distcheck() {
+    rm -f mansio-*.tar.gz
     "$RUN/src/configure" --quiet --prefix="$PWD/prefix" CC=gcc &&
-        make -j"$JOBS" distcheck DISTCHECK_CONFIGURE_FLAGS="--enable-werror CC=gcc"
+        make -j"$JOBS" distcheck DISTCHECK_CONFIGURE_FLAGS="--enable-werror CC=gcc" &&
+        whole_tarball mansio-*.tar.gz
+}
+
+# whole_tarball FILE: what git knows of is in it, so that this runs from there too, and the
+# quickstart.
+whole_tarball() {
+    [ -s "$RUN/files" ] || return 0 # we are a tarball ourselves
+    local missing
+    missing=$(comm -23 <(cd "$RUN/src" && xargs -0 ls -d <"$RUN/files" 2>/dev/null | sort) \
+        <(tar -tf "$1" | sed 's,^[^/]*/,,' | sort)) || return 1
+    [ -z "$missing" ] || {
+        echo "not in the tarball:"
+        echo "$missing"
+        return 1
+    }
 }
 
 # Unit tests under valgrind. Those that make their processes crash on purpose say so by name.
@@ -194,7 +210,7 @@ stage_analyze_gcc() {
 
 # The C files of the product, tests left out.
 product_sources() {
-    find "$RUN/src/core" "$RUN/src/contrib/hello" -name '*.c' ! -name '*_test.c' | sort
+    find "$RUN/src/core" "$RUN/src/modules" "$RUN/src/contrib/hello" -name '*.c' ! -name '*_test.c' | sort
 }
 
 # Left out, beside what is a matter of taste: what must follow an out parameter through another
@@ -214,6 +230,7 @@ stage_analyze_clang() {
     product_sources | xargs -P "$JOBS" -n 4 clang-tidy --quiet --warnings-as-errors='*' \
         --checks="$checks" --extra-arg=-std=gnu17 --extra-arg=-D_GNU_SOURCE \
         --extra-arg=-I"$RUN/src/api" --extra-arg=-I"$RUN/src" --extra-arg=-I"$RUN/gcc" \
+        --extra-arg=-I"$(pkg-config --variable=includedir libpq)" \
         --extra-arg=-DHAVE_CONFIG_H --extra-arg='-DMANSIO_CONFIG_FILE=""' \
         --extra-arg='-DMANSIO_CONTROL_SOCKET=""'
 }
