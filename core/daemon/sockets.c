@@ -148,6 +148,49 @@ int core_sockets_is_inherited(const struct core_sockets *sockets,
     return held != NULL && held->is_inherited;
 }
 
+static in_port_t port_of(const struct core_address *address)
+{
+    int is_ipv4 = address->u.any.sa_family == AF_INET;
+    return is_ipv4 ? address->u.ipv4.sin_port : address->u.ipv6.sin6_port;
+}
+
+static int is_wildcard(const struct core_address *address)
+{
+    return address->u.any.sa_family == AF_INET
+               ? address->u.ipv4.sin_addr.s_addr == htonl(INADDR_ANY)
+               : IN6_IS_ADDR_UNSPECIFIED(&address->u.ipv6.sin6_addr);
+}
+
+/* Whether, of two that differ, one takes what the other is for: "0.0.0.0:25" and "*:25". */
+static int overlap(const struct core_address *a, const struct core_address *b)
+{
+    if (is_unix(a) || is_unix(b) || port_of(a) != port_of(b)) {
+        return 0;
+    }
+    return (a->is_dual || b->is_dual || a->u.any.sa_family == b->u.any.sa_family) &&
+           (is_wildcard(a) || is_wildcard(b));
+}
+
+/* bind() found @p want taken: if by what systemd gave us, waiting doesn't help, and it should be
+ * said. Returns @p rc, or MANSIO_E_INVALID. */
+static int blame_inherited(const struct core_sockets *sockets, const struct core_address *want,
+                           int rc)
+{
+    for (const struct held_socket *held = sockets->first; held != NULL; held = held->next) {
+        if (held->is_inherited && overlap(&held->address, want)) {
+            char wanted[CORE_ADDRESS_TEXT_MAX];
+            char given[CORE_ADDRESS_TEXT_MAX];
+            core_address_print(want, wanted);
+            core_address_print(&held->address, given);
+            return mansio_fail(MANSIO_E_INVALID,
+                               "%s: systemd gave %s, which is in its way; the same address must "
+                               "stand in both places",
+                               wanted, given);
+        }
+    }
+    return rc;
+}
+
 /* ---- our own --------------------------------------------------------------------------------- */
 
 /* Lock the path of a unix socket and remove what an earlier process left there. */
@@ -219,7 +262,7 @@ int core_sockets_open(struct core_sockets *sockets, const struct core_socket_wan
         if (lock_fd >= 0) {
             close(lock_fd);
         }
-        return rc;
+        return rc == MANSIO_E_BUSY ? blame_inherited(sockets, want->address, rc) : rc;
     }
     add(sockets, want->address, fd, lock_fd, 0);
     *out_fd = fd;

@@ -31,7 +31,8 @@ struct core_socket_want {
 
 /* The socket of an address, bound now if there is none yet; its backlog and mode are set anew.
  * Gives our descriptor, borrowed. MANSIO_E_BUSY when somebody else has it (try again),
- * MANSIO_E_DENIED, MANSIO_E_IO; each detail names the address. */
+ * MANSIO_E_INVALID when a socket from systemd for another address is in its way, MANSIO_E_DENIED,
+ * MANSIO_E_IO; each detail names the address. */
 MANSIO_MUST_CHECK int core_sockets_open(struct core_sockets *sockets,
                                         const struct core_socket_want *want, int *out_fd);
 

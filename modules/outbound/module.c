@@ -99,11 +99,12 @@ static int outbound_reconfigure(struct mansio_instance *instance)
 static int cut(void *arg)
 {
     struct ob_module *module = arg;
+    int64_t until_us = module->drain_us - DRAIN_REST_US;
 
-    if (mansio_group_join(module->connections, module->drain_us - DRAIN_REST_US) ==
-        MANSIO_E_TIMEOUT) {
+    while (mansio_group_join(module->connections, until_us) == MANSIO_E_TIMEOUT &&
+           until_us < module->drain_us) {
         mansio_group_cancel(module->connections);
-        mansio_group_join(module->connections, module->drain_us);
+        until_us = module->drain_us;
     }
     ob_pools_wake(module);
     return 0;

@@ -384,7 +384,7 @@ static int open_array(const struct pg_result *result, size_t row, size_t column,
 /* ptr NULL: a NULL element. */
 static int take_element(struct array *array, struct mansio_str *out)
 {
-    int32_t length;
+    int32_t length = 0;
     int rc = take_int32(array, &length);
     if (rc < 0) {
         return rc;

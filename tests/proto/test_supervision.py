@@ -96,6 +96,18 @@ def test_says_which_socket_of_systemd_nobody_serves(hello):
     assert len(lines) == 1 and f"127.0.0.1:{spare}" in lines[0], lines
 
 
+def test_says_which_socket_of_systemd_is_in_the_way(hello):
+    """At once: it would be in the way for ever."""
+    hello.config["listeners"]["hello"]["address"] = [f"*:{hello.port}"]
+    hello.start(
+        wrapper=["/usr/bin/systemd-socket-activate", f"--listen=0.0.0.0:{hello.port}"],
+        wait=False,
+    )
+    with until("it listens", lambda: socket.create_connection(("127.0.0.1", hello.port), 20)):
+        assert hello.process.wait(30) == 1
+    assert f"*:{hello.port}: systemd gave 0.0.0.0:{hello.port}" in hello.log()
+
+
 def readable_by_all(directory):
     """pytest's directories are root's alone; what runs as nobody must reach ours."""
     for folder in [directory, *directory.parents]:
