@@ -314,8 +314,10 @@ static uint32_t turn_of(const struct core_ctl_trial *trial, const struct core_ct
     add_words(&points, after->policy, trial->now_us);
     for (size_t n = 0; n < points.network_count; n++) {
         facts.peer = points.networks[n];
-        for (int is_open = 0; is_open <= (facts.peer.family != CORE_NETWORK_UNIX); is_open++) {
-            facts.is_protected = !is_open;
+        facts.is_protected = 1;
+        judge_ways(before, after, &points, &facts, &ways);
+        if (facts.peer.family != CORE_NETWORK_UNIX) {
+            facts.is_protected = 0;
             judge_ways(before, after, &points, &facts, &ways);
         }
     }
