@@ -87,7 +87,7 @@ int imap_parse_set(struct imap_cursor *cursor, struct imap_set *out)
         return MANSIO_E_LIMIT;
     }
     for (;;) {
-        int rc = parse_range(cursor, &set.ranges[2 * set.count]);
+        int rc = parse_range(cursor, set.ranges + 2 * set.count);
         if (rc < 0) {
             return rc;
         }

@@ -172,25 +172,26 @@ int pop3_login_done(struct pop3_session *session, int result)
 /* ---- the loop -----------------------------------------------------------------------------------
  */
 
-static int dispatch(struct pop3_session *session, struct mansio_str text)
+static int refuse(struct pop3_session *session, const char *why)
 {
-    struct pop3_line line;
-    const struct pop3_command *command = NULL;
-    const char *why = NULL;
-    if (pop3_parse_line(text, &line) < 0) {
-        why = "That is no command";
-    } else if ((command = pop3_find_command(line.verb)) == NULL) {
-        why = "Unknown command";
-    } else {
-        why = pop3_check_command(session, command, &line, text.len);
-    }
-    if (why == NULL) {
-        return command->run(session, &line);
-    }
     session->bad_commands++;
     mansio_metric_add(session->module->instance, POP3_METRIC_BAD_COMMANDS, 1);
     pop3_reply_err(session->reply, POP3_CODE_NONE, why);
     return 0;
+}
+
+static int dispatch(struct pop3_session *session, struct mansio_str text)
+{
+    struct pop3_line line;
+    if (pop3_parse_line(text, &line) < 0) {
+        return refuse(session, "That is no command");
+    }
+    const struct pop3_command *command = pop3_find_command(line.verb);
+    if (command == NULL) {
+        return refuse(session, "Unknown command");
+    }
+    const char *why = pop3_check_command(session, command, &line, text.len);
+    return why == NULL ? command->run(session, &line) : refuse(session, why);
 }
 
 /* One command, from its line to its reply. Who fills the log with nonsense is sent away. */

@@ -226,8 +226,8 @@ static int relay_fiber(void *arg)
             continue;
         }
         rc = pg_borrow(relay->pool, mansio_deadline_in(ASK_US), &conn);
-        rc = rc < 0 ? rc : serve(relay, conn);
-        if (conn != NULL) {
+        if (rc == 0) {
+            rc = serve(relay, conn);
             (void)pg_break(conn, "it listened"); /* nobody else wants its notifications */
             pg_give_back(conn);
         }
