@@ -50,7 +50,7 @@ static int take_ascii(struct mansio_arena *arena, struct mansio_str domain, uint
                       struct mansio_str *out)
 {
     struct mansio_str rest = domain;
-    struct mansio_str label = MANSIO_STR_NONE;
+    struct mansio_str label;
     char *text;
 
     if (rest.len > 0 && rest.ptr[rest.len - 1] == '.') {
