@@ -1,7 +1,9 @@
 """What systemd and the system see: activation, notification, privileges."""
 
+import contextlib
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -116,20 +118,22 @@ def readable_by_all(directory):
         folder.chmod(folder.stat().st_mode | 0o055)
 
 
+def low_port():
+    """One that nobody has; any of a thousand, so that two who look at once find different ones."""
+    for port in random.sample(range(1, 1024), 1023):
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no free port below 1024")
+
+
 @pytest.fixture
 def unprivileged(hello):
     """The daemon, told to give up root, on a port below 1024."""
     if os.getuid() != 0:
         pytest.fail("this test needs root: it is about giving it up")
-    for port in range(1, 1024):
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            break
-    hello.low_port = port
-    hello.config["listeners"]["hello"]["address"].append(f"127.0.0.1:{port}")
+    hello.low_port = low_port()
+    hello.config["listeners"]["hello"]["address"].append(f"127.0.0.1:{hello.low_port}")
     hello.config["user"] = "nobody"
     hello.config["group"] = "nogroup"
     # As a package would have it: the socket's directory is the service's.
@@ -166,13 +170,7 @@ def test_gives_up_root_and_still_binds(unprivileged):
     with Client(daemon.low_port) as client:
         assert client.ask("x") == "x"
     # A reload binds another low port, under the final uid.
-    with socket.socket() as s:
-        for port in range(daemon.low_port + 1, 1024):
-            try:
-                s.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            break
+    port = low_port()
     daemon.config["listeners"]["hello"]["address"].append(f"127.0.0.1:{port}")
     daemon.write()
     assert daemon.reload()["outcome"] == "generation"
