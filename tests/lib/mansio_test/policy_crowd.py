@@ -97,6 +97,10 @@ class Refused(Exception):
     pass
 
 
+class Busy(Exception):
+    """The session before holds the maildrop still."""
+
+
 class Client:
     """One dialogue. What begins with a goodbye is one, whenever it comes."""
 
@@ -140,6 +144,8 @@ class Client:
             "hello": ("Intra,", ("Non licet",)),
         }[self.service]
         line = line.partition(" ")[2] if self.service == "imap" else line
+        if line.startswith("-ERR [IN-USE]"):
+            raise Busy
         if line.startswith(bad):
             self.visit.refused = span
             raise Refused
@@ -240,14 +246,21 @@ class Crowd:
     async def guest(self, number, guest):
         rng = random.Random(f"{self.seed} {number}")
         await asyncio.sleep(rng.random())
+        patience = time.monotonic() + STEP_SECONDS
         while not self.stopping.is_set():
             visit = Visit(*guest, asked=time.monotonic())
             try:
                 await self.visit(visit, rng)
+            except Busy:
+                if time.monotonic() > patience:
+                    self.problems.append(f"{visit}: its maildrop stays in use")
+                await asyncio.sleep(0.05)
+                continue
             except (AssertionError, OSError, asyncio.TimeoutError) as error:
                 self.problems.append(f"{visit}: {error!r}")
                 await asyncio.sleep(0.5)
             self.visits.append(visit)
+            patience = time.monotonic() + STEP_SECONDS
             if not self.stopping.is_set():
                 await asyncio.sleep(rng.uniform(0.5, 1.5) if visit.refused else rng.uniform(0, 0.3))
 
