@@ -16,6 +16,8 @@
 /** Opaque. */
 struct mansio_session;
 
+struct mansio_fiber;
+
 /**
  * Open a further session on a conn, for a service of its own. The running fiber's log lines carry
  * its id until it is closed.
@@ -36,6 +38,23 @@ MANSIO_EXPORT MANSIO_MUST_CHECK int mansio_session_open(struct mansio_conn *conn
 /** End a session that mansio_session_open() gave; its arena goes with it. Never the one that the
  * core gave to serve(). NULL does nothing. @yields no @since 1.0 */
 MANSIO_EXPORT void mansio_session_close(struct mansio_session *session);
+
+/**
+ * Say which fiber serves a session, where that isn't the conn's: one that does nothing but work for
+ * this session, and that whoever calls this starts and joins. When the session is ended from
+ * outside (policy, an administrator), that fiber is cancelled in place of the conn's, no goodbye is
+ * said, and the conn goes on with its other sessions. A drain stops and cancels the conn's fiber as
+ * ever, which passes it on.
+ *
+ * @param session  not the one that the core gave to serve()
+ * @param fiber    not ended; NULL, once it has ended, with no yield since it was joined: the conn's
+ *                 serves it again. If the session was ended meanwhile it is nameless from then on
+ *                 (mansio_session_account() is NULL, handles are gone): nothing is left to do with
+ *                 it but to close it
+ * @yields no     @since 1.0
+ */
+MANSIO_EXPORT void mansio_session_set_fiber(struct mansio_session *session,
+                                            struct mansio_fiber *fiber);
 
 /** Its id, unique on this node for a very long time; in every log line. @yields no @since 1.0 */
 MANSIO_EXPORT struct mansio_str mansio_session_id(const struct mansio_session *session);

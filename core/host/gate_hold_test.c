@@ -346,6 +346,61 @@ static void reads_many_at_once(void **state)
     run_fiber(reload_many, NULL);
 }
 
+/* ---- sessions with a fiber of their own ---- */
+
+static int wait_long(void *arg)
+{
+    int *out = arg;
+    *out = mansio_fiber_sleep_until(MANSIO_NEVER);
+    return 0;
+}
+
+/* One of many on a conn, as a request of HTTP is: it ends alone, and leads to nothing any more. */
+static int serve_apart(struct mansio_session *first)
+{
+    struct mansio_session *sessions[2];
+    struct mansio_fiber *fibers[2];
+    int results[2] = {0, 0};
+    struct mansio_group *group = mansio_group_new("apart");
+    look_and_reload();
+    for (int i = 0; i < 2; i++) {
+        CHECK(mansio_session_open(mansio_session_conn(first), &node.instances[0],
+                                  MANSIO_STR("pop3"), &sessions[i]) == 0);
+        given_name = i == 0 ? "user@alpha.test" : "other@alpha.test";
+        given_password = i == 0 ? "pencil" : "secret";
+        CHECK(log_in(sessions[i]) == 0);
+        CHECK(mansio_group_spawn(group, "apart", wait_long, &results[i], &fibers[i]) == 0);
+        mansio_session_set_fiber(sessions[i], fibers[i]);
+    }
+    CHECK(mansio_fiber_yield() == 0);
+    world.state = MANSIO_STATE_SUSPENDED;
+    commit(7, 1, NULL);
+    look_and_reload();
+    CHECK(mansio_fiber_join(fibers[0], MANSIO_NEVER, NULL) == 0);
+    CHECK(results[0] == MANSIO_E_CANCELLED && results[1] == 0);
+    CHECK(mansio_session_account(sessions[0]) != NULL); /* its fiber may have needed it */
+    mansio_session_set_fiber(sessions[0], NULL);
+    CHECK(mansio_session_account(sessions[0]) == NULL);
+    CHECK(core_session_end(sessions[0], MANSIO_REASON_KILLED) == 0); /* it was told */
+    CHECK(mansio_fiber_yield() == 0);
+    mansio_session_close(sessions[0]);
+    /* Who isn't ended goes on as he was; without a fiber of his own he is the conn's. */
+    mansio_session_set_fiber(sessions[1], NULL);
+    CHECK(mansio_session_account(sessions[1]) != NULL && results[1] == 0);
+    CHECK(core_session_end(sessions[1], MANSIO_REASON_POLICY) == 1);
+    mansio_group_close(group);
+    return mansio_fiber_yield();
+}
+
+static void one_of_many_ends_alone(void **state)
+{
+    (void)state;
+    assert_int_equal(run_session(serve_apart), MANSIO_E_CANCELLED);
+    const char *text = node_log_text();
+    assert_non_null(strstr(text, "event=session-forbidden"));
+    assert_null(strstr(strstr(text, "event=session-forbidden") + 1, "event=session-forbidden"));
+}
+
 /* ---- cancellation ---- */
 
 static int suspensions, cancel_at;
@@ -389,6 +444,7 @@ int main(void)
         TEST(a_certificate_ends),
         TEST(open_hours_end_nobody_where_knowledge_of_them_ends),
         TEST(hours_are_asked_for_again_before_they_are_used_up),
+        TEST(one_of_many_ends_alone),
         TEST(judges_states_alone_where_nothing_else_is_told),
         TEST(reads_many_at_once),
         TEST(a_login_may_be_cancelled_anywhere),

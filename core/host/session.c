@@ -76,6 +76,8 @@ struct mansio_session {
     const struct core_log_fields *outer; /* the opening fiber's log fields before */
     const char *activity;
     void *data;
+    struct mansio_fiber *fiber; /* serves it alone; NULL: the conn's does */
+    uint32_t end_reason;        /* enum mansio_reason: why that one was cancelled */
     int64_t opened_us, opened_wall_us;
     size_t service_len;
     char service[SERVICE_NAME_MAX];
@@ -540,13 +542,28 @@ void core_sessions_visit(core_session_visit_fn fn, void *arg)
 int core_session_end(struct mansio_session *session, uint32_t reason)
 {
     struct conn_sessions *of_conn = session->of_conn;
-    int is_first = of_conn->kill_reason == MANSIO_REASON_NONE;
+    uint32_t *told = session->fiber != NULL ? &session->end_reason : &of_conn->kill_reason;
+    int is_first =
+        session->end_reason == MANSIO_REASON_NONE && of_conn->kill_reason == MANSIO_REASON_NONE;
+    if (session->fiber == NULL && session->end_reason != MANSIO_REASON_NONE) {
+        return 0; /* over, and about to be closed */
+    }
     if (is_first) {
-        of_conn->kill_reason = reason != MANSIO_REASON_NONE ? reason : MANSIO_REASON_KILLED;
+        *told = reason != MANSIO_REASON_NONE ? reason : MANSIO_REASON_KILLED;
         core_count(CORE_METRIC_SESSIONS_KILLED, 1);
     }
-    mansio_fiber_cancel(of_conn->fiber);
+    mansio_fiber_cancel(session->fiber != NULL ? session->fiber : of_conn->fiber);
     return is_first;
+}
+
+void mansio_session_set_fiber(struct mansio_session *session, struct mansio_fiber *fiber)
+{
+    MANSIO_ASSERT(session->next != NULL); /* the last is the core's own, and the conn's */
+    session->fiber = fiber;
+    /* Nobody goes on with it: what was kept of it leads to no store any more. */
+    if (fiber == NULL && session->end_reason != MANSIO_REASON_NONE) {
+        core_session_leave(session);
+    }
 }
 
 void core_sessions_of_account(uint64_t tenant_id, uint64_t account_id, core_session_fn fn,

@@ -129,7 +129,6 @@ static int say_denied(struct http_conn *conn, int result)
     case MANSIO_E_UNSUPPORTED:
         return refuse(conn, 403);
     case MANSIO_E_LIMIT:
-        conn->closes = 1;
         return refuse_for(conn, 429, RETRY_THROTTLED_SECONDS);
     case MANSIO_E_UNAVAILABLE:
     case MANSIO_E_TIMEOUT:

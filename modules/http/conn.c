@@ -5,6 +5,7 @@
  */
 #include "conn.h"
 
+#include <mansio/account.h>
 #include <mansio/error.h>
 #include <mansio/fiber.h>
 #include <mansio/log.h>
@@ -135,6 +136,13 @@ static int send_answer(struct http_conn *conn)
 
 /* ---- a request ------------------------------------------------------------------------------- */
 
+static int refuse_for_now(struct http_conn *conn)
+{
+    http_answer_refuse(&conn->answer, 503);
+    int rc = http_answer_add_header(&conn->answer, MANSIO_STR("Retry-After"), MANSIO_STR("30"));
+    return rc < 0 ? rc : 0;
+}
+
 static int ask_handler(struct http_conn *conn)
 {
     const struct http_route *route = conn->route;
@@ -162,12 +170,86 @@ static int ask_handler(struct http_conn *conn)
     mansio_log(class == MANSIO_CLASS_BUG ? MANSIO_LOG_ERROR : MANSIO_LOG_WARNING, "handler-failed",
                MANSIO_KV_CODE("error", rc), MANSIO_KV_END);
     if (class == MANSIO_CLASS_TRANSIENT) {
-        http_answer_refuse(&conn->answer, 503);
-        rc = http_answer_add_header(&conn->answer, MANSIO_STR("Retry-After"), MANSIO_STR("30"));
-        return rc < 0 ? rc : 0;
+        return refuse_for_now(conn);
     }
     http_answer_refuse(&conn->answer, class == MANSIO_CLASS_LIMIT ? 413 : 500);
     return 0;
+}
+
+/* From an admitted request to its answer. */
+static int answer_admitted(struct http_conn *conn)
+{
+    uint64_t max = conn->route->body_max_bytes < conn->options.body_bytes
+                       ? conn->route->body_max_bytes
+                       : conn->options.body_bytes;
+    int rc = http_body_read(conn, max);
+    if (rc > 0) {
+        conn->closes = 1;
+        http_answer_refuse(&conn->answer, (uint32_t)rc);
+        return 0;
+    }
+    conn->is_read = rc == 0;
+    return rc < 0 ? rc : ask_handler(conn);
+}
+
+static int run_apart(void *arg)
+{
+    struct http_conn *conn = arg;
+    int rc = answer_admitted(conn);
+    if (rc < 0) { /* a detail is its fiber's */
+        rc = mansio_arena_copy(conn->arena, mansio_str_from_cstr(mansio_error_detail()),
+                               &conn->detail) < 0
+                 ? MANSIO_E_LIMIT
+                 : rc;
+    }
+    return rc;
+}
+
+/* Wait for what answers. Whoever asks us to stop asks it, too: a handler may wait for long. */
+static int attend(struct mansio_fiber *fiber)
+{
+    struct mansio_waitable *done = mansio_fiber_done(fiber);
+    int rc = mansio_wait(&done, 1, MANSIO_NEVER, MANSIO_WAIT_IDLE);
+    if (rc == MANSIO_E_STOPPING) {
+        mansio_fiber_stop(fiber, mansio_fiber_stop_reason(), MANSIO_NEVER);
+        rc = mansio_wait(&done, 1, MANSIO_NEVER, 0);
+    }
+    return rc < 0 ? rc : 0;
+}
+
+/* Somebody's request has a fiber of its own: when his session is ended, that one is, and the
+ * connection goes on, for it may carry other people's. He is told to ask again, and then why. */
+static int answer_apart(struct http_conn *conn)
+{
+    struct mansio_group *group = mansio_group_new("http.request");
+    struct mansio_fiber *fiber = NULL;
+    int result = 0;
+    int rc = mansio_group_spawn(group, "http.request", run_apart, conn, &fiber);
+    if (rc == 0) {
+        mansio_session_set_fiber(conn->session, fiber);
+        rc = attend(fiber);
+        if (rc == 0) {
+            rc = mansio_fiber_join(fiber, MANSIO_NEVER, &result);
+        }
+        if (rc < 0) { /* we are to end, and it with us; until it has, it may need the account */
+            mansio_group_close(group);
+            group = NULL;
+        }
+        mansio_session_set_fiber(conn->session, NULL);
+        if (rc == 0 && result < 0) {
+            result = mansio_fail(result, "%.*s", MANSIO_STR_ARG(conn->detail));
+        }
+    } else if (rc == MANSIO_E_LIMIT) {
+        conn->closes = 1;
+        result = refuse_for_now(conn);
+        rc = 0;
+    }
+    mansio_group_close(group);
+    if (rc == 0 && mansio_session_account(conn->session) == NULL) {
+        conn->closes |= !conn->is_read;
+        result = refuse_for_now(conn);
+    }
+    return rc < 0 ? rc : result;
 }
 
 /* From a whole head to the answer. */
@@ -180,16 +262,8 @@ static int process(struct http_conn *conn)
     if (rc < 0) {
         return rc;
     }
-    uint64_t max = conn->route->body_max_bytes < conn->options.body_bytes
-                       ? conn->route->body_max_bytes
-                       : conn->options.body_bytes;
-    rc = http_body_read(conn, max);
-    if (rc > 0) {
-        conn->closes = 1;
-        http_answer_refuse(&conn->answer, (uint32_t)rc);
-        return 0;
-    }
-    return rc < 0 ? rc : ask_handler(conn);
+    return mansio_session_account(conn->session) != NULL ? answer_apart(conn)
+                                                         : answer_admitted(conn);
 }
 
 static int serve_request(struct http_conn *conn, struct mansio_str first)
@@ -239,6 +313,8 @@ static int serve_one(struct http_conn *conn)
     conn->route = NULL;
     conn->body = MANSIO_STR_NONE;
     conn->received = 0;
+    conn->is_read = 0;
+    conn->detail = MANSIO_STR_NONE;
     conn->closes = 0;
     rc = serve_request(conn, first);
     end_request(conn);

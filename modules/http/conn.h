@@ -37,7 +37,9 @@ struct http_conn {
     const struct http_route *route; /* NULL: nobody's */
     struct mansio_session *session; /* NULL: none yet */
     struct mansio_str body;
-    uint64_t received; /* of its body */
+    uint64_t received;        /* of its body */
+    uint32_t is_read;         /* all of it: what comes next is another request */
+    struct mansio_str detail; /* of an error of the fiber that answers */
     int64_t began_us;
     struct mansio_http_answer answer;
     uint32_t closes; /* the answer is the last */

@@ -43,6 +43,8 @@ static const struct mansio_http_route routes[] = {
     ROUTE(.path = "/tree/leaf", .methods = MANSIO_HTTP_GET | MANSIO_HTTP_DELETE),
     ROUTE(.path = "/options", .methods = MANSIO_HTTP_OPTIONS | MANSIO_HTTP_HEAD),
     ROUTE(.host = "special.", .path = "/", .methods = MANSIO_HTTP_GET, .flags = MANSIO_HTTP_PREFIX),
+    ROUTE(.path = "/sleep/mine", .methods = READS, .flags = MANSIO_HTTP_NEEDS_LOGIN,
+          .body_max_bytes = 65536),
 };
 
 static int is_at(struct mansio_str path, const char *name)

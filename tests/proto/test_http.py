@@ -323,21 +323,73 @@ def test_killed_in_mid_request(box, daemon):
         assert web.is_closed()  # between requests there is nothing to say
 
 
+def theirs(daemon):
+    return [row for row in daemon.sessions() if row["service"] == "echo" and row.get("account")]
+
+
+def test_one_persons_end_is_not_the_connections(box, daemon):
+    """Whose session is ended is told to come again; the requests behind it, another's too, are answered."""
+    user2 = basic("user2@alpha.test")
+    head = "{} {} HTTP/1.1\r\nHost: h\r\n{}\r\n{}\r\n"
+    with box.connection() as web:
+        web.send(head.format("POST", "/sleep/mine", basic(USER), "Content-Length: 3\r\n").encode())
+        web.send(b"abc" + head.format("GET", "/who", user2, "").encode())
+        web.send(head.format("GET", "/who", basic(USER), "").encode())
+        rows = until("the session of a request", lambda: theirs(daemon))
+        daemon.ctl("sessions", "kill", rows[0]["id"])
+        ended = web.answer()
+        assert ended.status == 503 and ended.fields["retry-after"] == "30"
+        assert "connection" not in ended.fields and b"leaked" not in ended.body
+        assert web.answer().echo()["account"] == "user2@alpha.test"
+        assert web.answer().echo()["account"] == USER
+        assert web.get("/echo").status == 200
+    assert not theirs(daemon)
+
+
+def test_an_end_in_the_midst_of_a_body_ends_the_connection(box, daemon):
+    with box.connection() as web:
+        lines = ("POST /who HTTP/1.1", "Host: h", "Content-Length: 9", basic(USER), "", "")
+        web.send("\r\n".join(lines).encode() + b"half")
+        rows = until("the session of a request", lambda: theirs(daemon))
+        daemon.ctl("sessions", "kill", rows[0]["id"])
+        ended = web.answer()
+        assert ended.status == 503 and ended.fields["connection"] == "close"
+        assert web.is_closed()
+
+
+def test_a_connection_that_ends_takes_its_request_along(box, daemon):
+    """Who kills the connection's own session ends both; so does a client that goes."""
+    with box.connection() as web:
+        lines = ("GET /sleep/mine HTTP/1.1", "Host: h", basic(USER), "", "")
+        web.send("\r\n".join(lines).encode())
+        until("the session of a request", lambda: theirs(daemon))
+        outer = [row for row in daemon.sessions() if row["service"] == "http"]
+        daemon.ctl("sessions", "kill", outer[0]["id"])
+        assert web.answer().status == 503 and web.is_closed()
+    assert not theirs(daemon)
+
+
 def test_drain(box, daemon):
     """Idle connections end at once; a request in hand is answered, and is the last."""
-    with box.connection() as idle, box.connection() as busy:
+    mine = "\r\n".join(("GET /sleep/mine HTTP/1.1", "Host: h", basic(USER), "", "")).encode()
+    with box.connection() as idle, box.connection() as busy, box.connection() as mine_too:
         assert idle.get("/echo").status == 200
         busy.send(b"GET /sleep HTTP/1.1\r\nHost: h\r\n\r\n" * 2)
-        until("a request runs", lambda: [r for r in daemon.sessions() if r["service"] == "echo"])
+        mine_too.send(mine * 2)
+        until(
+            "both requests run",
+            lambda: len([r for r in daemon.sessions() if r["service"] == "echo"]) == 2,
+        )
         daemon.config["workers"] = 2 if daemon.config["workers"] == 1 else 1
         daemon.write()
         thread = threading.Thread(target=daemon.reload)
         thread.start()
         try:
             assert idle.is_closed()
-            answer = busy.answer()
-            assert answer.status == 200 and answer.fields["connection"] == "close"
-            assert busy.is_closed()
+            for web in (busy, mine_too):
+                answer = web.answer()
+                assert answer.status == 200 and answer.fields["connection"] == "close"
+                assert web.is_closed()
         finally:
             thread.join()
     daemon.wait_settled()
