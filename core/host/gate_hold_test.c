@@ -340,6 +340,38 @@ static int reload_many(void *arg)
     return 0;
 }
 
+/* More than the memory for it holds: fewer at once. One that is too much alone is all that stays.
+ */
+static int reload_in_parts(void *arg)
+{
+    enum { SOME = 100 };
+    static struct core_standing *held[SOME];
+    (void)arg;
+    for (size_t i = 0; i < SOME; i++) {
+        held[i] = core_standing_hold(7, i + 1);
+    }
+    world.load_most = 30;
+    CHECK(core_standings_load(held, SOME, MANSIO_NEVER) == 0);
+    CHECK(world.loaded == 100 + 50 + 25 + 25 + 50 + 25 + 25);
+    for (size_t i = 0; i < SOME; i++) {
+        CHECK(held[i]->is_fresh);
+        core_standing_drop(held[i]);
+    }
+    world.load_result = MANSIO_E_LIMIT;
+    world.load_most = 0;
+    CHECK(core_standings_load(held, 2, MANSIO_NEVER) == MANSIO_E_LIMIT);
+    for (size_t i = 0; i < SOME; i++) {
+        core_standing_release(held[i]);
+    }
+    return 0;
+}
+
+static void reads_in_parts_what_is_too_much(void **state)
+{
+    (void)state;
+    run_fiber(reload_in_parts, NULL);
+}
+
 static void reads_many_at_once(void **state)
 {
     (void)state;
@@ -447,6 +479,7 @@ int main(void)
         TEST(one_of_many_ends_alone),
         TEST(judges_states_alone_where_nothing_else_is_told),
         TEST(reads_many_at_once),
+        TEST(reads_in_parts_what_is_too_much),
         TEST(a_login_may_be_cancelled_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,6 +38,7 @@ static struct {
     int looks, loads, loaded;     /* how often each was asked, and how many standings */
     int look_result, load_result; /* 0: answer */
     void (*during_load)(void);    /* once, between reading and telling */
+    size_t load_most;             /* standings told at once; 0: any number */
     int is_stuck;                 /* what changed is told when whoever asks is cancelled */
 } world;
 
@@ -134,7 +135,8 @@ static inline int fake_standings(struct mansio_instance *instance,
     CHECK(count > 0 && count <= CORE_STANDINGS_AT_ONCE);
     world.loads++;
     world.loaded += (int)count;
-    int result = world.load_result;
+    int result =
+        world.load_most > 0 && count > world.load_most ? MANSIO_E_LIMIT : world.load_result;
     for (size_t i = 0; i < count; i++) {
         list[i] = tell(arena, &keys[i]);
     }

@@ -266,9 +266,9 @@ static void tell_unreadable(const struct core_standing *standing, int rc)
     }
 }
 
-/* Ask, and take what nothing has touched since. */
+/* Ask, and take what nothing has touched since. @p out_is_told: all was told. */
 static int load(struct mansio_arena *arena, struct core_standing *const *standings, size_t count,
-                int64_t deadline_us)
+                int64_t deadline_us, int *out_is_told)
 {
     const struct core_directory *directory = core_directory_current();
     const struct mansio_standing *const *told = NULL;
@@ -287,6 +287,7 @@ static int load(struct mansio_arena *arena, struct core_standing *const *standin
     }
     int rc =
         directory->table.standings(directory->instance, keys, count, arena, deadline_us, &told);
+    *out_is_told = rc == 0;
     for (size_t i = 0; rc == 0 && i < count; i++) {
         int err = standings[i]->drops == drops[i] ? install(standings[i], told[i]) : 0;
         if (err < 0) {
@@ -302,9 +303,18 @@ static int load(struct mansio_arena *arena, struct core_standing *const *standin
 
 int core_standings_load(struct core_standing *const *standings, size_t count, int64_t deadline_us)
 {
+    int is_told = 0;
     struct mansio_arena *arena = mansio_arena_new(NULL, "standings.load", LOAD_CAP);
-    int rc = load(arena, standings, count, deadline_us);
+    int rc = load(arena, standings, count, deadline_us, &is_told);
     mansio_arena_free(arena);
+    if (rc == MANSIO_E_LIMIT && !is_told && count > 1) { /* too much at once: in halves */
+        size_t half = count / 2;
+        int first = core_standings_load(standings, half, deadline_us);
+        rc = first == MANSIO_E_CANCELLED
+                 ? first
+                 : core_standings_load(standings + half, count - half, deadline_us);
+        rc = rc < 0 ? rc : first;
+    }
     return rc;
 }
 

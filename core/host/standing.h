@@ -61,7 +61,8 @@ void core_standing_release(struct core_standing *standing);
 MANSIO_MUST_CHECK int core_standing_need(struct core_standing *standing, int64_t deadline_us);
 
 /* Read some, at most CORE_STANDINGS_AT_ONCE, all held by the caller; those that a change touches
- * meanwhile don't become fresh. 0, or why some or all could not be had. Yields. */
+ * meanwhile don't become fresh. What is too much at once is read in parts. 0, or why some or all
+ * could not be had. Yields. */
 MANSIO_MUST_CHECK int core_standings_load(struct core_standing *const *standings, size_t count,
                                           int64_t deadline_us);
 
