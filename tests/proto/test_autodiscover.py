@@ -73,7 +73,11 @@ def kinds(world, login=None, address=USER):
 
 
 def soon(world, login, wanted, address=USER):
-    until(f"{wanted} for {login}", lambda: kinds(world, login, address) == set(wanted))
+    """In a row, so that both workers have been asked."""
+    until(
+        f"{wanted} for {login}",
+        lambda: all(kinds(world, login, address) == set(wanted) for _ in range(3)),
+    )
 
 
 # ---- forms
