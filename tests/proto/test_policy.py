@@ -142,9 +142,9 @@ def test_a_deny_ends_sessions_and_refuses_logins(governed, policy, second, scope
         all_stay(staying)
         for user in gone:
             assert is_refused(governed, second, "pop3", user)
-        assert all(is_let_in(governed, "imap", user) for user in gone + stay)
+        assert all(is_taken(governed, second, "imap", user) for user in gone + stay)
     for user in stay:
-        assert is_let_in(governed, "pop3", user)
+        assert is_taken(governed, second, "pop3", user)
     policy("clear", "pop3", *words)
     until("it is allowed again", lambda: is_let_in(governed, "pop3", gone[0]))
 
@@ -262,7 +262,7 @@ def test_conditions(governed, policy, second, name):
         all_ended([leaving], said, second)
         all_stay([staying])
     assert is_refused(governed, second, **out)
-    assert is_let_in(governed, **stay)
+    assert is_taken(governed, second, **stay)
 
 
 def test_a_named_network_is_looked_up_when_it_changes(governed, policy, second):
@@ -383,9 +383,9 @@ def test_an_app_password_s_end_is_its_sessions_end_alone(governed, apps, second,
         all_ended([leaving], said, second)
         all_stay([tablet, main])
     assert is_refused(governed, second, "imap", **apps["phone"])
-    assert is_let_in(governed, "imap", **apps["tablet"])
+    assert is_taken(governed, second, "imap", **apps["tablet"])
     if change == "scoped":
-        assert is_let_in(governed, "submission", **apps["phone"])
+        assert is_taken(governed, second, "submission", **apps["phone"])
 
 
 def test_app_passwords_alone_for_imap(governed, policy, apps, second):
@@ -395,8 +395,8 @@ def test_app_passwords_alone_for_imap(governed, policy, apps, second):
         all_ended([leaving], said, second)
         all_stay(staying)
     assert is_refused(governed, second, "imap", ALPHA3)
-    assert is_let_in(governed, **phone)
-    assert is_let_in(governed, "pop3", ALPHA3)
+    assert is_taken(governed, second, **phone)
+    assert is_taken(governed, second, "pop3", ALPHA3)
 
 
 # ---- whatever a session is busy with
@@ -488,7 +488,7 @@ def test_a_worker_that_is_killed_leaves_nobody_unjudged(governed, policy, second
     until("others serve", lambda: is_let_in(governed, "imap"))
     for _ in range(6):
         assert not is_let_in(governed, "pop3")
-        assert is_let_in(governed, "pop3", BETA)
+        assert is_taken(governed, second, "pop3", BETA)
 
 
 def test_changes_in_a_row_are_each_judged(governed, second):
