@@ -1,5 +1,8 @@
 /*
  * HTTP/1.1 request heads: no leniency, because nobody who measures us needs any.
+ *
+ * modules/http has a parser of its own, for all of HTTP: core/ can't use a module's, and what the
+ * core would export for the module would be public, and stay so, for the sake of GET /metrics.
  */
 #include "core/host/http_request.h"
 
