@@ -4,7 +4,8 @@
  */
 #include "core/host/gate_testing.h"
 
-#define AGAIN_US (60 * MANSIO_SECOND)
+/* Far longer than a test takes, wherever it runs; the directory is believed for longer still. */
+#define AGAIN_US (600 * MANSIO_SECOND)
 
 /* A request of HTTP: a session of its own on the conn, which ends with it. */
 static int request(struct mansio_session *first, const char *name, const char *password)
@@ -36,6 +37,8 @@ static int again_setup(void **state)
 {
     int rc = gate_setup(state);
     node.config.login.again_us = AGAIN_US;
+    node.config.policy.hold_us = 10 * AGAIN_US;
+    core_gate_configure(&node.config);
     return rc < 0 ? rc : core_login_configure(&node.config);
 }
 
@@ -78,11 +81,10 @@ static int log_in_often(struct mansio_session *first)
     CHECK(user(first) == 0);
     CHECK(asked() == 1);
     /* It has its time, from when it was asked. */
-    later_us += AGAIN_US - MANSIO_SECOND;
+    later_us += AGAIN_US / 2;
     CHECK(user(first) == 0);
     CHECK(asked() == 0);
-    later_us += MANSIO_SECOND;
-    CHECK(core_gate_look() == 0);
+    later_us += AGAIN_US / 2;
     CHECK(user(first) == 0);
     CHECK(asked() == 1);
     return 0;
