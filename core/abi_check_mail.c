@@ -379,7 +379,7 @@ HOLD(mansio_spool_outcome, reserved, 20);
 HOLD(mansio_spool_outcome, next_us, 24);
 HOLD(mansio_spool_outcome, reply, 32);
 
-HOLD_SIZE(mansio_store, 264);
+HOLD_SIZE(mansio_store, 272);
 HOLD(mansio_store, size, 0);
 HOLD(mansio_store, collection_list, 8);
 HOLD(mansio_store, collection_find, 16);
@@ -413,6 +413,7 @@ HOLD(mansio_store, message_search, 232);
 HOLD(mansio_store, spool_look, 240);
 HOLD(mansio_store, message_read_slices, 248);
 HOLD(mansio_store, deliver_together, 256);
+HOLD(mansio_store, spool_change, 264);
 
 HOLD_SIZE(mansio_slice, 40);
 HOLD(mansio_slice, size, 0);

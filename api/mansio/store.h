@@ -200,10 +200,10 @@ struct mansio_spool_item {
     uint64_t id;
     uint64_t message_bytes; /* prefix included */
     int64_t spooled_us;     /* when it came */
-    int64_t next_us;        /* when it is tried next */
+    int64_t next_us;        /* when it is tried next; INT64_MAX: it is held */
     uint64_t fence;         /* of the claim; 0: not claimed */
     uint32_t attempts;
-    uint32_t flags;           /* MANSIO_PLAN_8BIT, MANSIO_PLAN_UTF8 */
+    uint32_t flags;           /* MANSIO_PLAN_8BIT, MANSIO_PLAN_UTF8, MANSIO_SPOOL_GIVEN_UP */
     struct mansio_str tenant; /* its name */
     struct mansio_str reverse_path, forward_path;
     struct mansio_str envelope_id, ret, notify, original_recipient; /* RFC 3461 */
@@ -215,6 +215,15 @@ struct mansio_spool_item {
 };
 
 typedef int (*mansio_spool_fn)(void *arg, const struct mansio_spool_item *item);
+
+/** An item's flag, beside those of plans: it isn't to be tried any more, its sender is told. */
+#define MANSIO_SPOOL_GIVEN_UP 65536
+
+/** What spool_change() does. */
+enum mansio_spool_change {
+    MANSIO_SPOOL_HOLD = 1,    /* not due, until spool_retry() */
+    MANSIO_SPOOL_GIVE_UP = 2, /* due now, with MANSIO_SPOOL_GIVEN_UP */
+};
 
 enum mansio_spool_verdict {
     MANSIO_SPOOL_DONE = 1,  /* delivered, or given up: it goes */
@@ -489,6 +498,12 @@ struct mansio_store {
      * must be so once it stands @yields yes @since 1.0 */
     int (*deliver_together)(struct mansio_instance *pool, const struct mansio_delivery *deliveries,
                             size_t count, int64_t deadline_us);
+
+    /** Change how an item goes on, for administration. NULL in a table: no store of this provider
+     * can. @param change  enum mansio_spool_change @return as spool_retry(); MANSIO_E_INVALID
+     * @yields yes @since 1.0 */
+    int (*spool_change)(struct mansio_instance *pool, uint64_t id, uint32_t change,
+                        int64_t deadline_us);
 };
 
 #endif

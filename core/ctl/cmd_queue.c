@@ -1,7 +1,7 @@
 /*
- * Commands about the queue: list, show, retry, delete. They work on the stores' spools in this
- * process, so the daemon need not run; if it does, it learns of a retry by a hint, and what it is
- * sending right now is left alone.
+ * Commands about the queue: list, show, and what changes it. They work on the stores' spools in
+ * this process, so the daemon need not run; if it does, it learns of a retry by a hint, and what it
+ * is sending right now is left alone.
  */
 #include "core/ctl/admin.h"
 #include "core/ctl/ctl.h"
@@ -247,8 +247,18 @@ int core_ctl_cmd_queue_show(struct core_ctl *ctl, const struct core_ctl_args *ar
     return exit_code;
 }
 
-/* ---- retry, delete ------------------------------------------------------------------------------
+/* ---- retry, delete, hold, release, bounce -------------------------------------------------------
  */
+
+enum verb { RETRY, DELETE, HOLD, RELEASE, BOUNCE };
+
+static const struct {
+    const char *done;
+    const char *action; /* in the audit log; NULL: it leaves no row */
+} verbs[] = {
+    [RETRY] = {"retried", NULL},    [DELETE] = {"deleted", "remove"}, [HOLD] = {"held", NULL},
+    [RELEASE] = {"released", NULL}, [BOUNCE] = {"bounced", "bounce"},
+};
 
 /* An item that is to be changed. What a visitor is shown is gone when it returns, and it may not
  * wait: so the items are remembered first. */
@@ -264,18 +274,25 @@ struct deeds {
     struct mansio_arena *arena;
     struct mansio_arena *work; /* of one item, reset each time */
     struct deed *first, **last;
-    size_t count;
-    int keeps_json;
+    size_t count; /* those that are meant, also what is left alone */
+    size_t held;  /* of a retry: left alone */
+    enum verb verb;
     int64_t now_us;
 };
 
 static int remember(void *arg, size_t store, const struct mansio_spool_item *item)
 {
     struct deeds *deeds = arg;
+    int is_held = core_ctl_queue_state(item, deeds->now_us) == CORE_CTL_QUEUE_HELD;
+    deeds->count++;
+    if ((deeds->verb == RETRY && is_held) || (deeds->verb == RELEASE && !is_held)) {
+        deeds->held += is_held;
+        return 0;
+    }
     struct deed *deed = mansio_arena_try_alloc(deeds->arena, sizeof *deed);
     int rc = deed != NULL ? mansio_arena_copy(deeds->arena, item->tenant, &deed->tenant)
                           : MANSIO_E_LIMIT;
-    if (rc == 0 && deeds->keeps_json) {
+    if (rc == 0 && verbs[deeds->verb].action != NULL) {
         json_t *json = core_ctl_queue_json(deeds->work, item, deeds->now_us);
         char *text = json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII);
         rc = text != NULL
@@ -292,7 +309,6 @@ static int remember(void *arg, size_t store, const struct mansio_spool_item *ite
     deed->id = item->id;
     *deeds->last = deed;
     deeds->last = &deed->next;
-    deeds->count++;
     return 0;
 }
 
@@ -327,14 +343,15 @@ static int read_deeds(struct core_ctl *ctl, const struct core_ctl_args *args, st
 
 /* The record comes first: what is gone without one could not be told of any more. Of an item that
  * the daemon began to send meanwhile there is one, though it stays. */
-static int record(struct core_ctl *ctl, const struct core_ctl_args *args, const struct deed *deed)
+static int record(struct core_ctl *ctl, const struct core_ctl_args *args, const struct deed *deed,
+                  enum verb verb)
 {
     struct mansio_actor actor = core_ctl_actor(ctl, args);
     char id[24];
     int length = snprintf(id, sizeof id, "%" PRIu64, deed->id);
     const struct mansio_deed told = {
         .size = sizeof told,
-        .action = MANSIO_STR("remove"),
+        .action = mansio_str_from_cstr(verbs[verb].action),
         .kind = MANSIO_STR("spool"),
         .object = {id, (size_t)length},
         .tenant = deed->tenant,
@@ -345,17 +362,37 @@ static int record(struct core_ctl *ctl, const struct core_ctl_args *args, const 
 }
 
 static int act(struct core_ctl *ctl, const struct core_ctl_args *args, const struct deed *deed,
-               int is_removal)
+               enum verb verb)
 {
     const struct mansio_store *store = &ctl->admin->stores[deed->store];
     struct mansio_instance *pool = ctl->admin->store_instances[deed->store];
     int64_t deadline_us = core_ctl_deadline(ctl, CORE_CTL_STEP_US);
-    int rc = is_removal ? record(ctl, args, deed) : 0;
-    if (rc < 0) {
+    int rc = verbs[verb].action != NULL ? record(ctl, args, deed, verb) : 0;
+    if (rc == 0 && (verb == HOLD || verb == BOUNCE)) {
+        rc = store->spool_change == NULL
+                 ? mansio_fail(MANSIO_E_UNSUPPORTED, "the store has no %s", args->command->words)
+                 : store->spool_change(pool, deed->id,
+                                       verb == HOLD ? MANSIO_SPOOL_HOLD : MANSIO_SPOOL_GIVE_UP,
+                                       deadline_us);
+    }
+    if (rc < 0 || verb == HOLD || verb == BOUNCE) {
         return rc;
     }
-    return is_removal ? store->spool_remove(pool, deed->id, deadline_us)
-                      : store->spool_retry(pool, deed->id, deadline_us);
+    return verb == DELETE ? store->spool_remove(pool, deed->id, deadline_us)
+                          : store->spool_retry(pool, deed->id, deadline_us);
+}
+
+/* What was given up is due: the schedulers are told once it all is, so that they claim it together
+ * and a message with many recipients goes back in one report. To be told is no more than a hint. */
+static void tell_schedulers(struct core_ctl *ctl, const struct deeds *deeds)
+{
+    for (const struct deed *deed = deeds->first; deed != NULL; deed = deed->next) {
+        if (deed->next == NULL || deed->next->store != deed->store) {
+            (void)!ctl->admin->stores[deed->store].spool_retry(
+                ctl->admin->store_instances[deed->store], deed->id,
+                core_ctl_deadline(ctl, CORE_CTL_STEP_US));
+        }
+    }
 }
 
 static int say_changed(struct core_ctl *ctl, const char *what, size_t done, size_t busy)
@@ -376,31 +413,54 @@ static int say_changed(struct core_ctl *ctl, const char *what, size_t done, size
     return exit_code;
 }
 
-static int change(struct core_ctl *ctl, const struct core_ctl_args *args, int is_removal)
+static int change(struct core_ctl *ctl, const struct core_ctl_args *args, enum verb verb)
 {
-    struct deeds deeds = {.keeps_json = is_removal};
+    struct deeds deeds = {.verb = verb};
     size_t done = 0, busy = 0;
-    int rc = is_removal ? CORE_CTL_OFFERED(ctl, audit_add) : 0;
+    int rc = verbs[verb].action != NULL ? CORE_CTL_OFFERED(ctl, audit_add) : 0;
     if (rc == 0) {
         rc = read_deeds(ctl, args, &deeds);
     }
     for (const struct deed *deed = deeds.first; rc == 0 && deed != NULL; deed = deed->next) {
-        rc = act(ctl, args, deed, is_removal);
+        rc = act(ctl, args, deed, verb);
         done += rc == 0;
         busy += rc == MANSIO_E_BUSY;
         /* What has left meanwhile needs nothing any more. */
         rc = rc == MANSIO_E_BUSY || rc == MANSIO_E_NOT_FOUND ? 0 : rc;
     }
-    return rc < 0 ? core_ctl_failed(ctl, rc)
-                  : say_changed(ctl, is_removal ? "deleted" : "retried", done, busy);
+    if (rc < 0) {
+        return core_ctl_failed(ctl, rc);
+    }
+    if (verb == BOUNCE) {
+        tell_schedulers(ctl, &deeds);
+    }
+    if (deeds.held > 0) {
+        core_ctl_error(ctl, "%zu held: left alone (see queue release)", deeds.held);
+    }
+    return say_changed(ctl, verbs[verb].done, done, busy);
 }
 
 int core_ctl_cmd_queue_retry(struct core_ctl *ctl, const struct core_ctl_args *args)
 {
-    return change(ctl, args, 0);
+    return change(ctl, args, RETRY);
 }
 
 int core_ctl_cmd_queue_delete(struct core_ctl *ctl, const struct core_ctl_args *args)
 {
-    return change(ctl, args, 1);
+    return change(ctl, args, DELETE);
+}
+
+int core_ctl_cmd_queue_hold(struct core_ctl *ctl, const struct core_ctl_args *args)
+{
+    return change(ctl, args, HOLD);
+}
+
+int core_ctl_cmd_queue_release(struct core_ctl *ctl, const struct core_ctl_args *args)
+{
+    return change(ctl, args, RELEASE);
+}
+
+int core_ctl_cmd_queue_bounce(struct core_ctl *ctl, const struct core_ctl_args *args)
+{
+    return change(ctl, args, BOUNCE);
 }

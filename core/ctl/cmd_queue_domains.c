@@ -23,15 +23,20 @@ enum {
 };
 
 static const struct core_ctl_field fields[] = {
-    {"DOMAIN", "domain", CORE_CTL_TEXT},    {"RECIPIENTS", "recipients", CORE_CTL_COUNT},
-    {"SIZE", "bytes", CORE_CTL_BYTES},      {"DUE", "due", CORE_CTL_COUNT},
-    {"WAITING", "waiting", CORE_CTL_COUNT}, {"SENDING", "sending", CORE_CTL_COUNT},
-    {"OLDEST", "age", CORE_CTL_DURATION},   {"LAST REPLY", "last_reply", CORE_CTL_TEXT},
+    {"DOMAIN", "domain", CORE_CTL_TEXT},
+    {"RECIPIENTS", "recipients", CORE_CTL_COUNT},
+    {"SIZE", "bytes", CORE_CTL_BYTES},
+    {"DUE", "due", CORE_CTL_COUNT},
+    {"WAITING", "waiting", CORE_CTL_COUNT},
+    {"SENDING", "sending", CORE_CTL_COUNT},
+    {"HELD", "held", CORE_CTL_COUNT},
+    {"OLDEST", "age", CORE_CTL_DURATION},
+    {"LAST REPLY", "last_reply", CORE_CTL_TEXT},
 };
 
 struct domain {
     struct mansio_str name;
-    uint64_t recipients, bytes, due, waiting, sending;
+    uint64_t recipients, bytes, due, waiting, sending, held;
     int64_t oldest_us;
     struct mansio_str last_reply; /* of the newest that has one */
     char reply[REPLY_KEPT];
@@ -83,6 +88,7 @@ static int add(void *arg, size_t store, const struct mansio_spool_item *item)
     domain->sending += state == CORE_CTL_QUEUE_SENDING;
     domain->due += state == CORE_CTL_QUEUE_DUE;
     domain->waiting += state == CORE_CTL_QUEUE_WAITING;
+    domain->held += state == CORE_CTL_QUEUE_HELD;
     if (item->last_reply.len > 0) {
         struct mansio_str kept = mansio_str_sub(item->last_reply, 0, REPLY_KEPT);
         for (size_t i = 0; i < kept.len; i++) {
@@ -110,7 +116,7 @@ static json_t *row_of(struct mansio_arena *arena, const struct domain *domain, i
         uint64_t value;
     } numbers[] = {
         {"recipients", domain->recipients}, {"bytes", domain->bytes},     {"due", domain->due},
-        {"waiting", domain->waiting},       {"sending", domain->sending},
+        {"waiting", domain->waiting},       {"sending", domain->sending}, {"held", domain->held},
     };
     json_t *row = json_object();
     json_object_set_new(row, "domain", core_ctl_text_json(arena, domain->name));

@@ -54,7 +54,7 @@ static const struct core_ctl_option global_options[] = {
          .help = "only those from there; <> for bounces"},                                         \
         {.name = "--recipient", .argument = "USER@DOMAIN", .help = "only those to there"},         \
         {.name = "--domain", .argument = "DOMAIN", .help = "only those to this domain"},           \
-        {.name = "--state", .argument = "STATE", .help = "due, waiting or sending"},               \
+        {.name = "--state", .argument = "STATE", .help = "due, waiting, sending or held"},         \
         {.name = "--older",                                                                        \
          .argument = "AGE",                                                                        \
          .help = "only those there for so long (30m, 2h, 3d), or since before a time"},            \
@@ -131,6 +131,13 @@ static const struct core_ctl_command fixed_commands[] = {
                  {.name = "--password", .argument = "TEXT", .help = "in a batch alone: this one"},
                  REASON},
      .run = core_ctl_cmd_password_set},
+    {.words = "queue bounce",
+     .operand = "[ID...]",
+     .help = "give up messages of the queue, and tell their senders",
+     .flags = CORE_CTL_ADMIN,
+     .option_count = 9,
+     .options = {QUEUE_FILTERS, QUEUE_ALL, REASON},
+     .run = core_ctl_cmd_queue_bounce},
     {.words = "queue delete",
      .operand = "[ID...]",
      .help = "take messages out of the queue, and tell nobody",
@@ -144,6 +151,13 @@ static const struct core_ctl_command fixed_commands[] = {
      .option_count = 7,
      .options = {QUEUE_FILTERS},
      .run = core_ctl_cmd_queue_domains},
+    {.words = "queue hold",
+     .operand = "[ID...]",
+     .help = "keep messages in the queue until they are released",
+     .flags = CORE_CTL_ADMIN,
+     .option_count = 8,
+     .options = {QUEUE_FILTERS, QUEUE_ALL},
+     .run = core_ctl_cmd_queue_hold},
     {.words = "queue list",
      .help = "show what is to leave, a line a recipient, the oldest first",
      .flags = CORE_CTL_ADMIN,
@@ -151,6 +165,13 @@ static const struct core_ctl_command fixed_commands[] = {
      .options = {QUEUE_FILTERS,
                  {.name = "--limit", .argument = "N", .help = "at most so many; else 10,000"}},
      .run = core_ctl_cmd_queue_list},
+    {.words = "queue release",
+     .operand = "[ID...]",
+     .help = "let messages go that were held",
+     .flags = CORE_CTL_ADMIN,
+     .option_count = 8,
+     .options = {QUEUE_FILTERS, QUEUE_ALL},
+     .run = core_ctl_cmd_queue_release},
     {.words = "queue retry",
      .operand = "[ID...]",
      .help = "try messages of the queue now",

@@ -52,7 +52,7 @@ static void offers_what_may_come(void **state)
         {{"help", "sessions", ""}, "kill\nlist\n", 0},
         {{"status", ""}, "", 0},
         {{"quota", "s"}, "set\nshow\n", 0},
-        {{"queue", ""}, "delete\ndomains\nlist\nretry\nshow\n", 0},
+        {{"queue", ""}, "bounce\ndelete\ndomains\nhold\nlist\nrelease\nretry\nshow\n", 0},
         {{"queue", "retry", "--d"}, "--domain\n", 0},
         {{"domain", "add", "--a"}, "--alias-of\n", 0},
         {{"domain", "set", "--no-s"}, "--no-state\n", 0},

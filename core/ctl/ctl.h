@@ -120,6 +120,9 @@ int core_ctl_cmd_queue_domains(struct core_ctl *ctl, const struct core_ctl_args 
 int core_ctl_cmd_queue_list(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_queue_show(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_queue_retry(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_queue_hold(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_queue_release(struct core_ctl *ctl, const struct core_ctl_args *args);
+int core_ctl_cmd_queue_bounce(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_queue_delete(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_schema_apply(struct core_ctl *ctl, const struct core_ctl_args *args);
 int core_ctl_cmd_schema_status(struct core_ctl *ctl, const struct core_ctl_args *args);

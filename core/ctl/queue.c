@@ -19,6 +19,7 @@ static const char *const states[] = {
     [CORE_CTL_QUEUE_DUE] = "due",
     [CORE_CTL_QUEUE_WAITING] = "waiting",
     [CORE_CTL_QUEUE_SENDING] = "sending",
+    [CORE_CTL_QUEUE_HELD] = "held",
 };
 
 /* What a visit is handed through. */
@@ -58,7 +59,8 @@ static int read_state(const char *text, struct core_ctl_queue *out)
             return 0;
         }
     }
-    return mansio_fail(MANSIO_E_INVALID, "--state %s: expected due, waiting or sending", text);
+    return mansio_fail(MANSIO_E_INVALID, "--state %s: expected due, waiting, sending or held",
+                       text);
 }
 
 /* A time, or for how long: "2h" is what has been there for two hours. */
@@ -125,9 +127,10 @@ struct mansio_str core_ctl_queue_domain(const struct mansio_spool_item *item)
 
 enum core_ctl_queue_state core_ctl_queue_state(const struct mansio_spool_item *item, int64_t now_us)
 {
-    return item->fence != 0          ? CORE_CTL_QUEUE_SENDING
-           : item->next_us <= now_us ? CORE_CTL_QUEUE_DUE
-                                     : CORE_CTL_QUEUE_WAITING;
+    return item->fence != 0             ? CORE_CTL_QUEUE_SENDING
+           : item->next_us == INT64_MAX ? CORE_CTL_QUEUE_HELD
+           : item->next_us <= now_us    ? CORE_CTL_QUEUE_DUE
+                                        : CORE_CTL_QUEUE_WAITING;
 }
 
 static int has_words(struct mansio_str text, const char *words)
@@ -225,7 +228,9 @@ json_t *core_ctl_queue_json(struct mansio_arena *arena, const struct mansio_spoo
     json_object_set_new(out, "smtputf8", json_boolean((item->flags & MANSIO_PLAN_UTF8) != 0));
     set_time(out, "spooled", item->spooled_us);
     json_object_set_new(out, "age", json_integer((now_us - item->spooled_us) / MANSIO_SECOND));
-    set_time(out, "next", item->next_us);
+    if (item->next_us != INT64_MAX) {
+        set_time(out, "next", item->next_us);
+    }
     json_object_set_new(out, "attempts", json_integer(item->attempts));
     set_text(arena, out, "last_reply", item->last_reply);
     return out;

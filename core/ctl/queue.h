@@ -17,6 +17,7 @@ enum core_ctl_queue_state {
     CORE_CTL_QUEUE_DUE,
     CORE_CTL_QUEUE_WAITING, /* for its next attempt */
     CORE_CTL_QUEUE_SENDING, /* right now */
+    CORE_CTL_QUEUE_HELD,    /* until it is released */
 };
 
 /* Which items: those of the ids, if there are any, else all that match what is given. */

@@ -443,11 +443,36 @@ static void refuse(struct ob_item *item, struct ob_options *options)
     ob_job_return(job_of_one(item, NULL), options);
 }
 
+/* What an administrator gave up. Items of one message that come one after the other are told of in
+ * one report. @param item  NULL: no more come */
+static void give_up(struct ob_job **io_job, struct ob_item *item,
+                    struct ob_destination *destination)
+{
+    struct ob_job *job = *io_job;
+
+    if (item != NULL) {
+        ob_outcome_set(&item->outcome, item->batch->arena, OB_REFUSED, "5.4.7", MANSIO_STR_NONE,
+                       MANSIO_STR_NONE, MANSIO_STR("delivery was given up by an administrator"));
+    }
+    if (job != NULL && item != NULL && is_like(job, item, destination) &&
+        job->count < destination->module->options->recipients_max) {
+        item->next = job->items;
+        job->items = item;
+        job->count++;
+        return;
+    }
+    if (job != NULL) {
+        ob_job_return(job, job->destination->module->options);
+    }
+    *io_job = item != NULL ? job_of_one(item, destination) : NULL;
+}
+
 void ob_enqueue(struct ob_pool *pool, struct ob_item *const *items, size_t count)
 {
     enum { LOOK_BACK = 32 };
     struct ob_module *module = pool->module;
     struct ob_job *recent[LOOK_BACK] = {NULL};
+    struct ob_job *given = NULL;
     size_t made = 0;
 
     for (size_t i = 0; i < count; i++) {
@@ -460,6 +485,10 @@ void ob_enqueue(struct ob_pool *pool, struct ob_item *const *items, size_t count
             continue;
         }
         destination->displaced -= destination->displaced > 0;
+        if ((item->spool->flags & MANSIO_SPOOL_GIVEN_UP) != 0) {
+            give_up(&given, item, destination);
+            continue;
+        }
         if (destination->retry_us > mansio_now_us()) {
             job = job_of_one(item, destination);
             postpone(job);
@@ -487,6 +516,7 @@ void ob_enqueue(struct ob_pool *pool, struct ob_item *const *items, size_t count
         recent[made++ % LOOK_BACK] = job;
         append(job);
     }
+    give_up(&given, NULL, NULL);
     ob_pump(module);
 }
 

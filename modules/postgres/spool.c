@@ -571,7 +571,10 @@ int pg_spool_look(struct mansio_instance *pool, uint64_t id, uint64_t offset, si
     return rc;
 }
 
-int pg_spool_remove(struct mansio_instance *pool, uint64_t id, int64_t deadline_us)
+/* One statement on an idle item, under its tenant: a row of its result says that it was done.
+ * @param change  NULL: none */
+static int change_idle(struct mansio_instance *pool, uint64_t id, unsigned statement,
+                       const uint32_t *change, int64_t deadline_us)
 {
     struct pg_conn *conn = NULL;
     struct pg_params params;
@@ -591,7 +594,10 @@ int pg_spool_remove(struct mansio_instance *pool, uint64_t id, int64_t deadline_
         pg_params_init(&params);
         pg_add_int64(&params, tenant);
         pg_add_int64(&params, (int64_t)id);
-        rc = pg_send(conn, PG_SQL_SPOOL_REMOVE, &params);
+        if (change != NULL) {
+            pg_add_int32(&params, (int32_t)*change);
+        }
+        rc = pg_send(conn, statement, &params);
     }
     if (rc == 0) {
         rc = pg_sync(conn, PG_SYNC_COMMIT);
@@ -609,4 +615,17 @@ int pg_spool_remove(struct mansio_instance *pool, uint64_t id, int64_t deadline_
         rc = rc == 0 ? mansio_fail(MANSIO_E_BUSY, "it is being tried") : rc;
     }
     return rc;
+}
+
+int pg_spool_remove(struct mansio_instance *pool, uint64_t id, int64_t deadline_us)
+{
+    return change_idle(pool, id, PG_SQL_SPOOL_REMOVE, NULL, deadline_us);
+}
+
+int pg_spool_change(struct mansio_instance *pool, uint64_t id, uint32_t change, int64_t deadline_us)
+{
+    if (change != MANSIO_SPOOL_HOLD && change != MANSIO_SPOOL_GIVE_UP) {
+        return mansio_fail(MANSIO_E_INVALID, "no change of an item: %u", change);
+    }
+    return change_idle(pool, id, PG_SQL_SPOOL_CHANGE, &change, deadline_us);
 }

@@ -56,6 +56,7 @@ const struct mansio_store pg_store_table = {
     .spool_remove = pg_spool_remove,
     .spool_look = pg_spool_look,
     .deliver_together = pg_deliver_together,
+    .spool_change = pg_spool_change,
 };
 
 size_t pg_store_collections_max(const struct pg *pg)

@@ -2,7 +2,8 @@
  * The store from the inside: what its files share.
  *
  * Files: store.c life cycle; store_op.c what functions share; collection.c, message.c, reading.c,
- * changing.c, appending.c, changes.c, deliver*.c, spool.c and blob.c the functions; ids.c, seen.c; sweep.c.
+ * changing.c, appending.c, changes.c, deliver*.c, spool.c and blob.c the functions; ids.c, seen.c;
+ * sweep.c.
  */
 #ifndef MANSIO_MODULES_POSTGRES_STORE_PRIVATE_H
 #define MANSIO_MODULES_POSTGRES_STORE_PRIVATE_H
@@ -44,7 +45,7 @@ struct pg_store {
     /* Posts that wait for a group, oldest first; is_led while a fiber sends one. */
     struct pg_post *first, *last;
     int is_led;
-    int is_draining; /* nothing is remembered for later any more */
+    int is_draining;               /* nothing is remembered for later any more */
     size_t delivering;             /* fibers within pg_deliver() */
     struct mansio_mutex *patience; /* of who waits for an account that somebody keeps locked */
 };
@@ -260,6 +261,8 @@ int pg_spool_list(struct mansio_instance *pool, struct mansio_str tenant, mansio
                   void *arg, int64_t deadline_us);
 int pg_spool_retry(struct mansio_instance *pool, uint64_t id, int64_t deadline_us);
 int pg_spool_remove(struct mansio_instance *pool, uint64_t id, int64_t deadline_us);
+int pg_spool_change(struct mansio_instance *pool, uint64_t id, uint32_t change,
+                    int64_t deadline_us);
 int pg_spool_look(struct mansio_instance *pool, uint64_t id, uint64_t offset, size_t max,
                   struct mansio_arena *arena, int64_t deadline_us, struct mansio_str *out);
 

@@ -630,6 +630,16 @@ const struct pg_statement pg_store_statements[] = {
             " SELECT g.message_id FROM g",
         .params = "ll", .columns = "l", .scope = PG_SCOPE_TENANT,
     },
+    /* MANSIO_SPOOL_HOLD, MANSIO_SPOOL_GIVE_UP */
+    ROW(SPOOL_CHANGE) = {
+        .name = "spool_change",
+        .text =
+            "UPDATE spool s SET next_at = CASE WHEN $3 = 1 THEN 'infinity' ELSE now() END,"
+                " flags = s.flags | CASE WHEN $3 = 2 THEN 65536 ELSE 0 END"
+                " WHERE s.tenant_id = $1 AND s.spool_id = $2 AND s.claimed_until <= now()"
+                " RETURNING s.message_id",
+        .params = "lli", .columns = "l", .scope = PG_SCOPE_TENANT,
+    },
     /* ---- the sweep ---- */
     ROW(SWEEP_DUE) = {
         .name = "sweep_due",

@@ -61,6 +61,7 @@ enum pg_store_sql {
     PG_SQL_SPOOL_RETRY,
     PG_SQL_SPOOL_OF,
     PG_SQL_SPOOL_REMOVE,
+    PG_SQL_SPOOL_CHANGE,
     PG_SQL_SPOOL_LOOK,
     /* the sweep */
     PG_SQL_SWEEP_DUE,

@@ -432,7 +432,34 @@ static void administrators_look(struct sc *sc)
             MANSIO_E_NOT_FOUND);
 }
 
+/* What administrators do to an item that nobody is trying. */
+static void held_and_given_up(struct sc *sc)
+{
+    const struct mansio_store *store = sc->one.store;
+
+    spool_one(sc);
+    uint64_t id = look(sc, "").item.id;
+    SC_CODE(sc, store->spool_change(sc->one.pool, id, MANSIO_SPOOL_HOLD, sc_deadline()), 0);
+    SC_WANT(sc, look(sc, "").item.next_us == INT64_MAX);
+    SC_WANT(sc, claim(sc, "holder", HOUR) == NULL);
+    SC_CODE(sc, store->spool_retry(sc->one.pool, id, sc_deadline()), 0);
+    SC_CODE(sc, store->spool_change(sc->one.pool, id, MANSIO_SPOOL_HOLD, sc_deadline()), 0);
+    SC_CODE(sc, store->spool_change(sc->one.pool, id, MANSIO_SPOOL_GIVE_UP, sc_deadline()), 0);
+    SC_CODE(sc, store->spool_change(sc->one.pool, id, 3, sc_deadline()), MANSIO_E_INVALID);
+    const struct mansio_spool_item *item = claim(sc, "holder", HOUR);
+    if (!is_given(sc, item)) {
+        return;
+    }
+    SC_WANT(sc, item->flags == (MANSIO_PLAN_8BIT | MANSIO_SPOOL_GIVEN_UP));
+    SC_CODE(sc, store->spool_change(sc->one.pool, id, MANSIO_SPOOL_HOLD, sc_deadline()),
+            MANSIO_E_BUSY);
+    SC_CODE(sc, finish(sc, "holder", item, MANSIO_SPOOL_DONE, 0, NULL), 0);
+    SC_CODE(sc, store->spool_change(sc->one.pool, id, MANSIO_SPOOL_HOLD, sc_deadline()),
+            MANSIO_E_NOT_FOUND);
+}
+
 static const struct sc_case cases[] = {
+    {"held_and_given_up", held_and_given_up, 1},
     {"what_is_sent_is_claimed_and_read", what_is_sent_is_claimed_and_read, 1},
     {"a_claim_is_one_holders", a_claim_is_one_holders, 1},
     {"what_is_put_off_comes_later", what_is_put_off_comes_later, 1},

@@ -201,6 +201,7 @@ const struct mansio_store memory_store_table = {
     .spool_remove = memory_spool_remove,
     .spool_look = memory_spool_look,
     .deliver_together = memory_deliver_together,
+    .spool_change = memory_spool_change,
 };
 
 static void free_arena(void *arena)

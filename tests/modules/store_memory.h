@@ -270,6 +270,7 @@ int memory_spool_list(struct mansio_instance *, struct mansio_str, mansio_spool_
                       int64_t);
 int memory_spool_retry(struct mansio_instance *, uint64_t, int64_t);
 int memory_spool_remove(struct mansio_instance *, uint64_t, int64_t);
+int memory_spool_change(struct mansio_instance *, uint64_t, uint32_t, int64_t);
 int memory_spool_look(struct mansio_instance *, uint64_t, uint64_t, size_t, struct mansio_arena *,
                       int64_t, struct mansio_str *);
 void memory_spool_add(struct memory_state *state, const struct mansio_plan_facts *facts,

@@ -267,6 +267,23 @@ int memory_spool_retry(struct mansio_instance *pool, uint64_t id, int64_t deadli
     return rc;
 }
 
+int memory_spool_change(struct mansio_instance *pool, uint64_t id, uint32_t change,
+                        int64_t deadline_us)
+{
+    struct memory_spool *spool = NULL;
+    int rc = change == MANSIO_SPOOL_HOLD || change == MANSIO_SPOOL_GIVE_UP
+                 ? idle(pool, id, deadline_us, &spool)
+                 : mansio_fail(MANSIO_E_INVALID, "change %u", change);
+
+    if (rc == 0 && change == MANSIO_SPOOL_HOLD) {
+        spool->item.next_us = INT64_MAX;
+    } else if (rc == 0) {
+        spool->item.next_us = mansio_wall_us();
+        spool->item.flags |= MANSIO_SPOOL_GIVEN_UP;
+    }
+    return rc;
+}
+
 int memory_spool_remove(struct mansio_instance *pool, uint64_t id, int64_t deadline_us)
 {
     struct memory_spool *spool = NULL;

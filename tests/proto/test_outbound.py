@@ -344,6 +344,23 @@ def test_an_administrator_has_it_tried_at_once(world):
     assert sorted(r for m in peer.messages for r in m.recipients) == ["a@told.test", "b@told.test"]
 
 
+def test_an_administrator_gives_up(world):
+    world.reload(retry=["12h"])
+    peer = world.peer("typo.test").say("rcpt", "450 4.7.1 later")
+    world.send("a@typo.test", "b@typo.test")
+    idle = "SELECT count(*) FROM mansio.spool WHERE attempts = 1 AND claimed_until < now()"
+    until("it was tried", lambda: world.sql(idle) == [(2,)])
+    peer.forget()
+    world.lab.node.mansioctl("queue", "hold", "--domain", "typo.test")
+    world.sql("UPDATE mansio.spool SET flags = flags | 65536; SELECT 1")  # as queue bounce does
+    world.hurry()
+    world.until_empty()
+    told = bounce(world)
+    assert sorted(told) == ["a@typo.test", "b@typo.test"] and not peer.messages
+    assert told["a@typo.test"]["Status"] == "5.4.7"
+    world.reload(retry=SETTINGS["retry"])
+
+
 def test_given_up_after_a_time(world):
     peer = world.peer("late.test")
     peer.say("rcpt", "451 4.2.1 come back later")

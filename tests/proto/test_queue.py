@@ -175,6 +175,32 @@ def test_gives_a_message_whole(queue, lab):
     assert len(text) == queue.json("queue", "show", identity)["bytes"]
 
 
+def test_holds_and_releases(queue):
+    assert queue.json("queue", "hold", "--domain", "example.org")["items"] == 2
+    held = ["one@example.org", "two@example.org"]
+    assert queue.recipients("--state", "held") == held
+    assert "next" not in queue.list("--state", "held")[0]
+    assert queue.json("queue", "domains")["domains"][0]["held"] == 2
+    done = queue("queue", "retry", "--all")
+    assert done.stderr == "mansioctl: 2 held: left alone (see queue release)\n"
+    assert queue.recipients("--state", "held") == held
+    assert queue.json("queue", "release", "--tenant", "beta")["items"] == 0
+    assert queue.json("queue", "release", queue.id_of(held[0]))["items"] == 1
+    assert queue.recipients("--state", "held") == held[1:]
+    assert queue.json("queue", "delete", "--state", "held")["items"] == 1
+    assert len(queue.recipients("--state", "due")) == 3
+
+
+def test_gives_up_with_a_record(queue, lab):
+    before = len(queue.json("audit", "list", "--kind", "spool")["objects"])
+    identity = queue.id_of("one@example.net")
+    assert queue.json("queue", "bounce", identity, "--reason", "typo")["items"] == 1
+    rows = queue.json("audit", "list", "--kind", "spool")["objects"][before:]
+    assert [(r["action"], r["object"], r["reason"]) for r in rows] == [("bounce", identity, "typo")]
+    (given_up,) = lab.sql("SELECT forward_path FROM spool WHERE flags & 65536 > 0")
+    assert given_up == ["one@example.net"]
+
+
 def test_a_cut_list_says_so(queue):
     done = queue("queue", "list", "--limit", 1)
     assert len(done.stdout.splitlines()) == 2
@@ -268,7 +294,7 @@ def test_what_is_being_sent_is_left_alone(queue):
         (["show"], USAGE, "queue show needs ID"),
         (["list", "--limit", "0"], USAGE, "--limit 0"),
         (["list", "--domain", "a b"], USAGE, "no name of a domain"),
-        (["list", "--state", "held"], USAGE, "expected due, waiting or sending"),
+        (["list", "--state", "gone"], USAGE, "expected due, waiting, sending or held"),
         (["delete", "--older", "soon"], USAGE, "expected how long"),
         (["domains", "--older", "5"], USAGE, "expected how long"),
     ],
