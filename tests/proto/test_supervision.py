@@ -105,8 +105,8 @@ def test_says_which_socket_of_systemd_is_in_the_way(hello):
         wrapper=["/usr/bin/systemd-socket-activate", f"--listen=0.0.0.0:{hello.port}"],
         wait=False,
     )
-    with until("it listens", lambda: socket.create_connection(("127.0.0.1", hello.port), 20)):
-        assert hello.process.wait(30) == 1
+    with until("it listens", lambda: socket.create_connection(("127.0.0.1", hello.port), 60)):
+        assert hello.process.wait(60) == 1
     assert f"*:{hello.port}: systemd gave 0.0.0.0:{hello.port}" in hello.log()
 
 
