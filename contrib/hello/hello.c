@@ -3,7 +3,6 @@
 #include <mansio/interface.h>
 #include <mansio/login.h>
 #include <mansio/protocol.h>
-#include <mansio/str.h>
 
 static const struct mansio_setting hello_settings[] = {
     MANSIO_SETTING(.name = "greeting", .type = MANSIO_SETTING_STRING, .flags = MANSIO_SETTING_LIVE,
