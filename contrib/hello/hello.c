@@ -3,13 +3,13 @@
 #include <mansio/interface.h>
 #include <mansio/login.h>
 #include <mansio/protocol.h>
+#include <mansio/str.h>
 
 static const struct mansio_setting hello_settings[] = {
     MANSIO_SETTING(.name = "greeting", .type = MANSIO_SETTING_STRING, .flags = MANSIO_SETTING_LIVE,
                    .default_text = "Salve, viator", .max = 200, .help = "The first line we say."),
 };
 
-enum { LINES }; /* of the metrics */
 static const struct mansio_metric hello_metrics[] = {
     MANSIO_METRIC(.name = "lines", .type = MANSIO_METRIC_COUNTER, .help = "Lines said back."),
 };
@@ -41,7 +41,7 @@ static int hello_serve(struct mansio_instance *instance, struct mansio_session *
             err = hello_login(session, mansio_str_sub(line, 6, SIZE_MAX));
         } else if (err >= 0 && (err = mansio_stream_write(stream, line)) >= 0) {
             err = mansio_stream_write(stream, MANSIO_STR("\r\n"));
-            mansio_metric_add(instance, LINES, 1);
+            mansio_metric_add(instance, 0, 1); /* lines: the first */
         }
     }
     return err; /* if somebody else ended it, the core says our goodbye */
