@@ -310,8 +310,12 @@ static int try_and_show(struct look *look, struct mansio_arena *arena, const str
     int rc = read_accounts(look, marks, 1, &after, &count);
     mansio_arena_free(marks);
     rc = rc < 0 ? rc : try_word(look, arena, key, json, statement, count > 0, &trial);
-    look->trial = &trial;
-    return rc < 0 || count == 0 ? rc : show_all(look);
+    if (rc >= 0 && count > 0) {
+        look->trial = &trial;
+        rc = show_all(look);
+        look->trial = NULL; /* ours, and the look is our caller's */
+    }
+    return rc;
 }
 
 int pg_policy_try(struct mansio_instance *instance, struct mansio_str key,
