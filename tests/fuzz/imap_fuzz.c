@@ -109,6 +109,9 @@ static void check_set(struct mansio_arena *arena, struct mansio_str text)
         MANSIO_ASSERT(set.ranges[2 * i] <= set.ranges[2 * i + 1]);
         MANSIO_ASSERT(i == 0 || set.ranges[2 * i] - 1 > set.ranges[2 * i - 1]);
     }
+    if (set.ranges[2 * set.count - 1] == UINT32_MAX) {
+        return; /* "*": a server never says that, it prints numbers */
+    }
     struct mansio_buf *printed = mansio_buf_new(arena, PRINTED_MAX);
     imap_reply_set(printed, set.ranges, set.count);
     cursor = cursor_of(arena, mansio_buf_str(printed));
