@@ -152,6 +152,7 @@ int pg_store_start(struct pg *pg, uint32_t role)
     store->seen = pg_seen_new(arena);
     store->bodies = pg_body_cache_new(pg->instance, arena, pg->config.body_cache_max);
     store->patience = mansio_mutex_new(arena);
+    store->turn_end = &store->turn_first;
     pg->store = store;
     int rc = role == MANSIO_ROLE_ADMIN
                  ? 0
@@ -187,6 +188,7 @@ void pg_store_stop(struct pg *pg)
         return;
     }
     pg->store = NULL;
+    pg_turns_close(store);
     pg_pool_close(store->delivery);
     /* A commit that takes longer than the pool waits, or whoever still reads: the memory is lost,
      * not pulled away. */

@@ -374,6 +374,101 @@ static void locked_account(struct mansio_arena *arena)
     CHECK(number("SELECT count(*) FROM message_state WHERE account_id = 151") == SENDERS + 1);
 }
 
+/* ---- turns ---------------------------------------------------------------------------------- */
+
+enum { WRITERS = 16, HALF = 4 }; /* of the eight connections of this world */
+
+static int write_once(void *arg)
+{
+    struct sender *writer = arg;
+    writer->rc = w.store->subscribe(w.pool, writer->account, MANSIO_STR("Locked"), 1, soon());
+    writer->is_done = 1;
+    return 0;
+}
+
+/* As many as may are at the lock, the others stand in line. */
+static void wait_for_half(void)
+{
+    int64_t deadline_us = soon();
+    while (number("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") < HALF &&
+           mansio_now_us() < deadline_us) {
+        CHECK(mansio_fiber_sleep_until(mansio_deadline_in(10 * MANSIO_MS)) == 0);
+    }
+}
+
+/* Writers of an account that somebody holds locked, until @p conn commits. */
+static void start_writers(struct mansio_account *locked, PGconn *conn, struct mansio_group *group,
+                          struct sender *writers)
+{
+    w.pg->config.serving_max = (size_t)2 * HALF;
+    w.pg->config.lock_timeout_us = 2 * LONG_US;
+    w.pg->config.statement_timeout_us = 2 * LONG_US;
+    CHECK(deliver(locked, soon()) == 0);
+    run(conn, "BEGIN; SELECT 1 FROM account_state WHERE account_id = 161 FOR UPDATE");
+    for (int i = 0; i < WRITERS; i++) {
+        writers[i] = (struct sender){.account = locked};
+        CHECK(mansio_group_spawn(group, "writer", write_once, &writers[i], NULL) == 0);
+    }
+    wait_for_half();
+}
+
+/* Those who wait for an account's lock, each with a connection, leave some to everybody else; also
+ * where some of them give up, or there shall be fewer connections. */
+static void half_for_an_account(struct mansio_arena *arena)
+{
+    struct mansio_group *groups[2] = {mansio_group_new("stay"), mansio_group_new("give up")};
+    struct mansio_account *locked = store_account(&w, 1, 161, 0, 0);
+    struct mansio_account *other = store_account(&w, 1, 162, 0, 0);
+    struct sender writers[WRITERS];
+    struct sender leaving[WRITERS];
+    struct mansio_usage usage = {.size = sizeof usage};
+    PGconn *conn = superuser();
+    (void)arena;
+    start_writers(locked, conn, groups[0], writers);
+    for (int i = 0; i < WRITERS; i++) {
+        leaving[i] = (struct sender){.account = locked};
+        CHECK(mansio_group_spawn(groups[1], "writer", write_once, &leaving[i], NULL) == 0);
+    }
+    CHECK(w.store->usage(w.pool, other, soon(), &usage) == 0);
+    CHECK(deliver(other, soon()) == 0);
+    CHECK(w.store->usage(w.pool, locked, mansio_deadline_in(1), &usage) == MANSIO_E_BUSY);
+    mansio_group_close(groups[1]);
+    w.pg->config.serving_max = 2;
+    run(conn, "ROLLBACK");
+    PQfinish(conn);
+    CHECK(mansio_group_join(groups[0], soon()) == 0);
+    mansio_group_close(groups[0]);
+    for (int i = 0; i < WRITERS; i++) {
+        CHECK(writers[i].rc == 0);
+        CHECK(leaving[i].rc == MANSIO_E_CANCELLED);
+    }
+    for (size_t i = 0; i < PG_TURNS; i++) {
+        CHECK(w.pg->store->turns[i].held == 0 && w.pg->store->turns[i].waiting == 0);
+    }
+}
+
+/* The store stops while some stand in line: they are told, and don't look at it again. */
+static void stopped_in_line(struct mansio_arena *arena)
+{
+    struct mansio_group *group = mansio_group_new("writers");
+    struct sender writers[WRITERS];
+    int written = 0;
+    int closed = 0;
+    PGconn *conn = superuser();
+    (void)arena;
+    start_writers(store_account(&w, 1, 161, 0, 0), conn, group, writers);
+    pg_store_stop(w.pg);
+    run(conn, "ROLLBACK");
+    PQfinish(conn);
+    CHECK(mansio_group_join(group, soon()) == 0);
+    mansio_group_close(group);
+    for (int i = 0; i < WRITERS; i++) {
+        written += writers[i].rc == 0;
+        closed += writers[i].rc == MANSIO_E_CLOSED;
+    }
+    CHECK(written == HALF && closed == WRITERS - HALF);
+}
+
 /* ---- running -------------------------------------------------------------------------------- */
 
 static int run_case(void *arg)
@@ -404,14 +499,17 @@ CASE(released_again)
 CASE(many_tenants)
 CASE(impatient_senders)
 CASE(locked_account)
+CASE(half_for_an_account)
+CASE(stopped_in_line)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_connection), cmocka_unit_test(test_forgotten_meanwhile),
-        cmocka_unit_test(test_one_fails),      cmocka_unit_test(test_released_again),
-        cmocka_unit_test(test_many_tenants),   cmocka_unit_test(test_impatient_senders),
-        cmocka_unit_test(test_locked_account),
+        cmocka_unit_test(test_one_connection),  cmocka_unit_test(test_forgotten_meanwhile),
+        cmocka_unit_test(test_one_fails),       cmocka_unit_test(test_released_again),
+        cmocka_unit_test(test_many_tenants),    cmocka_unit_test(test_impatient_senders),
+        cmocka_unit_test(test_locked_account),  cmocka_unit_test(test_half_for_an_account),
+        cmocka_unit_test(test_stopped_in_line),
     };
     return cmocka_run_group_tests_name("store faults", tests, store_cluster_up,
                                        testing_cluster_down);

@@ -117,16 +117,140 @@ int pg_op_open(struct pg_op *op, struct mansio_instance *pool, struct mansio_acc
     return rc == 0 ? ensure_open(op) : rc;
 }
 
+/* ---- turns ---------------------------------------------------------------------------------- */
+
+/* Who waits for a turn: a fiber's own. What it came to is said before the event. */
+struct pg_turn {
+    struct pg_turn *next;
+    struct pg_turns *turns;
+    struct mansio_event *event;
+    enum { TURN_WAITS, TURN_GIVEN, TURN_CLOSED } state;
+};
+
+static struct pg_turns *turns_of(const struct pg_op *op)
+{
+    uint64_t mixed = ((uint64_t)op->tenant * 31 + (uint64_t)op->account) *
+                     UINT64_C(0x9e3779b97f4a7c15); /* spreads neighbours */
+    return &op->store->turns[mixed >> 32 & (PG_TURNS - 1)];
+}
+
+/* The setting may have become less than what is lent. */
+static int may_have_turn(const struct pg_store *store, const struct pg_turns *turns)
+{
+    return turns->held < (store->pg->config.serving_max + 1) / 2;
+}
+
+/* Out of the line, which goes through all places. */
+static void leave_line(struct pg_store *store, struct pg_turn **at)
+{
+    struct pg_turn *turn = *at;
+    *at = turn->next;
+    if (turn->next == NULL) {
+        store->turn_end = at;
+    }
+    turn->turns->waiting--;
+}
+
+/* First come, first served. Several at once where the setting has become more. */
+static void give_turns(struct pg_store *store, struct pg_turns *turns)
+{
+    struct pg_turn **at = &store->turn_first;
+    while (turns->waiting > 0 && may_have_turn(store, turns)) {
+        struct pg_turn *turn = *at;
+        if (turn->turns != turns) {
+            at = &turn->next;
+            continue;
+        }
+        leave_line(store, at);
+        turns->held++;
+        turn->state = TURN_GIVEN;
+        mansio_event_set(turn->event);
+    }
+}
+
+static int wait_for_turn(struct pg_op *op, struct pg_turn *turn)
+{
+    struct mansio_waitable *ready = mansio_event_waitable(turn->event);
+    struct pg_store *store = op->store;
+    *store->turn_end = turn;
+    store->turn_end = &turn->next;
+    turn->turns->waiting++;
+    int rc = mansio_wait(&ready, 1, op->deadline_us, 0);
+    if (turn->state == TURN_WAITS) {
+        struct pg_turn **at = &store->turn_first;
+        while (*at != turn) {
+            at = &(*at)->next;
+        }
+        leave_line(store, at);
+    }
+    op->has_turn = turn->state == TURN_GIVEN; /* also when a signal came in the same moment */
+    return rc == MANSIO_E_TIMEOUT
+               ? mansio_fail(MANSIO_E_BUSY, "the account has all connections that it may have")
+           : rc < 0 ? rc
+                    : 0;
+}
+
+/* 1 if the store is the one that the operation began with: not stopped since. */
+static int is_open(const struct pg_op *op)
+{
+    return op->pg->store == op->store;
+}
+
+static int take_turn(struct pg_op *op)
+{
+    int rc = 0;
+    if (is_open(op)) {
+        struct pg_turns *turns = turns_of(op);
+        if (turns->waiting == 0 && may_have_turn(op->store, turns)) {
+            turns->held++;
+            op->has_turn = 1;
+            return 0;
+        }
+        MANSIO_SCRATCH_BEGIN(scratch);
+        struct pg_turn turn = {.turns = turns, .event = mansio_event_new(scratch)};
+        rc = wait_for_turn(op, &turn);
+        MANSIO_SCRATCH_END(scratch);
+    }
+    return rc < 0 || is_open(op) ? rc : mansio_fail(MANSIO_E_CLOSED, "the store was stopped");
+}
+
+void pg_turns_close(struct pg_store *store)
+{
+    while (store->turn_first != NULL) {
+        struct pg_turn *turn = store->turn_first;
+        leave_line(store, &store->turn_first);
+        turn->state = TURN_CLOSED;
+        mansio_event_set(turn->event);
+    }
+}
+
+/* The connection, and with it the turn. */
+static void give_back(struct pg_op *op)
+{
+    pg_give_back(op->conn);
+    op->conn = NULL;
+    if (op->has_turn && is_open(op)) {
+        struct pg_turns *turns = turns_of(op);
+        turns->held--;
+        give_turns(op->store, turns);
+    }
+    op->has_turn = 0;
+}
+
 int pg_op_borrow(struct pg_op *op)
 {
-    int rc = pg_borrow(op->pg->serving, op->deadline_us, &op->conn);
-    return rc == 0 ? pg_tenant(op->conn, (uint64_t)op->tenant) : rc;
+    int rc = take_turn(op);
+    rc = rc == 0 ? pg_borrow(op->pg->serving, op->deadline_us, &op->conn) : rc;
+    if (rc < 0) {
+        give_back(op);
+        return rc;
+    }
+    return pg_tenant(op->conn, (uint64_t)op->tenant);
 }
 
 int pg_op_turn(struct pg_op *op)
 {
-    pg_give_back(op->conn);
-    op->conn = NULL;
+    give_back(op);
     return pg_op_borrow(op);
 }
 
@@ -139,8 +263,7 @@ int pg_op_begin(struct pg_op *op, struct mansio_instance *pool, struct mansio_ac
 
 int pg_op_end(struct pg_op *op, int rc)
 {
-    pg_give_back(op->conn);
-    op->conn = NULL;
+    give_back(op);
     return rc;
 }
 

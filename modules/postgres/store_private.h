@@ -35,6 +35,8 @@ enum {
 /* A blob's storage. */
 enum { PG_STORAGE_INLINE = 1, PG_STORAGE_CHUNKS = 2 };
 
+enum { PG_TURNS = 4096 };
+
 struct pg_store {
     struct pg *pg;
     struct mansio_arena *arena; /* start to stop */
@@ -48,6 +50,12 @@ struct pg_store {
     int is_draining;               /* nothing is remembered for later any more */
     size_t delivering;             /* fibers within pg_deliver() */
     struct mansio_mutex *patience; /* of who waits for an account that somebody keeps locked */
+    /* How many connections an account has now, and how many fibers wait for one more. Accounts
+     * share a place by chance, and then wait for each other, too. */
+    struct pg_turns {
+        uint32_t held, waiting;
+    } turns[PG_TURNS];
+    struct pg_turn *turn_first, **turn_end; /* who waits, oldest first */
 };
 
 /* Settings of the store. */
@@ -67,6 +75,7 @@ struct pg_op {
     int64_t tenant, account;
     int64_t deadline_us;
     struct pg_conn *conn; /* NULL before pg_op_begin() */
+    int has_turn;         /* to have one */
 };
 
 /* Whose, and until when. MANSIO_E_UNAVAILABLE before start(), MANSIO_E_BUG for the account of
@@ -80,7 +89,9 @@ MANSIO_MUST_CHECK int pg_op_init(struct pg_op *op, struct mansio_instance *pool,
 MANSIO_MUST_CHECK int pg_op_open(struct pg_op *op, struct mansio_instance *pool,
                                  struct mansio_account *account, int64_t deadline_us);
 
-/* A connection with the tenant set. Then pg_op_end(). @yields yes */
+/* A connection with the tenant set. Then pg_op_end(). An account has a half of them at most, in a
+ * process: sessions that wait for its lock would keep all, and everybody else waiting. @yields yes
+ */
 MANSIO_MUST_CHECK int pg_op_borrow(struct pg_op *op);
 
 /* Between two pages of what may be long: whoever waits for a connection has a turn. None is lent
@@ -93,6 +104,9 @@ MANSIO_MUST_CHECK int pg_op_begin(struct pg_op *op, struct mansio_instance *pool
 
 /* Give the connection back. Returns @p rc. */
 int pg_op_end(struct pg_op *op, int rc);
+
+/* Whoever waits for a turn is told that the store is stopped, and doesn't look at it again. */
+void pg_turns_close(struct pg_store *store);
 
 /* Tenant and account as the first two parameters. */
 void pg_op_params(const struct pg_op *op, struct pg_params *params);
