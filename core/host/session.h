@@ -40,8 +40,8 @@ CORE_EXPORT size_t core_sessions_count(void);
 
 /* End a session from outside: its conn's fiber is cancelled and the goodbye for @p reason written.
  * The other sessions of that conn end with it: a dialogue that shares a connection can't be cut out
- * of it by the core, unless it has a fiber of its own (mansio_session_set_fiber()): then that one is
- * cancelled. MANSIO_E_NOT_FOUND if no such id here. */
+ * of it by the core, unless it has a fiber of its own (mansio_session_set_fiber()): then that one
+ * is cancelled. MANSIO_E_NOT_FOUND if no such id here. */
 CORE_EXPORT MANSIO_MUST_CHECK int core_sessions_kill(struct mansio_str id, uint32_t reason);
 
 /* ---- whose it is: for login.c, the gate, administrators ---- */

@@ -4,7 +4,7 @@
  * What one caller wants committed is a post. It has a letter for each of its messages, most often
  * one, and a part for each tenant of each letter.
  *
- *     deliver_plan.c   plans to post: what is to be written, by tenant; outcomes back into the plans
+ *     deliver_plan.c   plans to post: what is to be written, by tenant; then what became of it
  *     deliver_send.c   posts to statements, answers to posts
  *     deliver.c        who waits, who sends, what happens after a failure
  */
@@ -93,8 +93,8 @@ struct pg_post {
 MANSIO_MUST_CHECK int pg_post_prepare(struct pg_post *post, struct pg_store *store,
                                       struct mansio_instance *pool, int64_t deadline_us);
 
-/* It is committed: tell the plans, the bus, and what accounts hold. 1 if entries were refused, whose
- * outcome pg_post_explain() finds. */
+/* It is committed: tell the plans, the bus, and what accounts hold. 1 if entries were refused,
+ * whose outcome pg_post_explain() finds. */
 int pg_post_done(struct pg_post *post, struct pg_store *store);
 
 /* Why entries were refused: asks, and tells the plans. The first code. @yields yes */

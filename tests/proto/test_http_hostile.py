@@ -396,7 +396,7 @@ def test_too_many_failed_logins(box):
     with box.connection() as web:
         answer = web.get("/who", basic(USER))
         assert answer.status == 429 and int(answer.fields["retry-after"]) > 0
-        assert answer.fields["connection"] == "close" and web.is_closed()
+        assert web.get("/echo").status == 200  # whoever else comes by the connection isn't to blame
 
 
 def test_nobody_can_judge(install, make_daemon):
