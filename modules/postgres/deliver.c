@@ -497,7 +497,7 @@ static int deliver_all(struct mansio_instance *pool, const struct mansio_deliver
     if (store == NULL) {
         return mansio_fail(MANSIO_E_UNAVAILABLE, "the store isn't started");
     }
-    store->delivering++;
+    pg_store_enter(store);
     int64_t began_us = mansio_now_us();
     int rc = pg_post_new(store, pool, deliveries, count, NULL, deadline_us, &post);
     if (rc == 0) {
@@ -506,7 +506,7 @@ static int deliver_all(struct mansio_instance *pool, const struct mansio_deliver
                               mansio_now_us() - began_us);
         mansio_arena_free(post->arena);
     }
-    store->delivering--;
+    pg_store_leave(store);
     return rc;
 }
 

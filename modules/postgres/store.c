@@ -153,6 +153,7 @@ int pg_store_start(struct pg *pg, uint32_t role)
     store->bodies = pg_body_cache_new(pg->instance, arena, pg->config.body_cache_max);
     store->patience = mansio_mutex_new(arena);
     store->turn_end = &store->turn_first;
+    pg_store_enter(store); /* until it is stopped */
     pg->store = store;
     int rc = role == MANSIO_ROLE_ADMIN
                  ? 0
@@ -181,6 +182,18 @@ void pg_store_drain(struct pg *pg, int64_t deadline_us)
     }
 }
 
+void pg_store_enter(struct pg_store *store)
+{
+    store->users++;
+}
+
+void pg_store_leave(struct pg_store *store)
+{
+    if (--store->users == 0) {
+        mansio_arena_free(store->arena);
+    }
+}
+
 void pg_store_stop(struct pg *pg)
 {
     struct pg_store *store = pg->store;
@@ -190,11 +203,6 @@ void pg_store_stop(struct pg *pg)
     pg->store = NULL;
     pg_turns_close(store);
     pg_pool_close(store->delivery);
-    /* A commit that takes longer than the pool waits, or whoever still reads: the memory is lost,
-     * not pulled away. */
     pg_body_cache_resize(store->bodies, 0);
-    if (store->delivering > 0 || pg_body_cache_taken(store->bodies) > 0) {
-        return;
-    }
-    mansio_arena_free(store->arena);
+    pg_store_leave(store);
 }

@@ -386,11 +386,11 @@ static int write_once(void *arg)
     return 0;
 }
 
-/* As many as may are at the lock, the others stand in line. */
-static void wait_for_half(void)
+/* So many are at a lock. */
+static void wait_for_locked(long count)
 {
     int64_t deadline_us = soon();
-    while (number("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") < HALF &&
+    while (number("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") < count &&
            mansio_now_us() < deadline_us) {
         CHECK(mansio_fiber_sleep_until(mansio_deadline_in(10 * MANSIO_MS)) == 0);
     }
@@ -409,7 +409,7 @@ static void start_writers(struct mansio_account *locked, PGconn *conn, struct ma
         writers[i] = (struct sender){.account = locked};
         CHECK(mansio_group_spawn(group, "writer", write_once, &writers[i], NULL) == 0);
     }
-    wait_for_half();
+    wait_for_locked(HALF); /* as many as may; the others stand in line */
 }
 
 /* Those who wait for an account's lock, each with a connection, leave some to everybody else; also
@@ -469,6 +469,47 @@ static void stopped_in_line(struct mansio_arena *arena)
     CHECK(written == HALF && closed == WRITERS - HALF);
 }
 
+struct reader {
+    struct mansio_account *account;
+    uint64_t collection;
+    size_t len;
+    int rc;
+};
+
+static int read_once(void *arg)
+{
+    struct reader *reader = arg;
+    struct mansio_arena *arena = mansio_arena_new(NULL, "read", 0);
+    struct mansio_str bytes = MANSIO_STR_NONE;
+    reader->rc = w.store->message_read(w.pool, reader->account, reader->collection, 1, 0, 1000,
+                                       arena, soon(), &bytes);
+    reader->len = bytes.len;
+    mansio_arena_free(arena);
+    return 0;
+}
+
+/* Whoever reads keeps what the store has of him, until he has been answered. */
+static void stopped_while_reading(struct mansio_arena *arena)
+{
+    struct mansio_group *group = mansio_group_new("reader");
+    struct reader reader = {.account = store_account(&w, 1, 163, 0, 0)};
+    PGconn *conn = superuser();
+    (void)arena;
+    w.pg->config.lock_timeout_us = 2 * LONG_US;
+    CHECK(deliver(reader.account, soon()) == 0);
+    reader.collection = (uint64_t)number("SELECT collection_id FROM collection"
+                                         " WHERE account_id = 163 AND name = 'INBOX'");
+    run(conn, "BEGIN; LOCK TABLE message IN ACCESS EXCLUSIVE MODE");
+    CHECK(mansio_group_spawn(group, "reader", read_once, &reader, NULL) == 0);
+    wait_for_locked(1);
+    pg_store_stop(w.pg);
+    run(conn, "ROLLBACK");
+    PQfinish(conn);
+    CHECK(mansio_group_join(group, soon()) == 0);
+    mansio_group_close(group);
+    CHECK(reader.rc == 0 && reader.len > 0);
+}
+
 /* ---- running -------------------------------------------------------------------------------- */
 
 static int run_case(void *arg)
@@ -501,6 +542,7 @@ CASE(impatient_senders)
 CASE(locked_account)
 CASE(half_for_an_account)
 CASE(stopped_in_line)
+CASE(stopped_while_reading)
 
 int main(void)
 {
@@ -509,7 +551,7 @@ int main(void)
         cmocka_unit_test(test_one_fails),       cmocka_unit_test(test_released_again),
         cmocka_unit_test(test_many_tenants),    cmocka_unit_test(test_impatient_senders),
         cmocka_unit_test(test_locked_account),  cmocka_unit_test(test_half_for_an_account),
-        cmocka_unit_test(test_stopped_in_line),
+        cmocka_unit_test(test_stopped_in_line), cmocka_unit_test(test_stopped_while_reading),
     };
     return cmocka_run_group_tests_name("store faults", tests, store_cluster_up,
                                        testing_cluster_down);

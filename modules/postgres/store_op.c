@@ -163,6 +163,7 @@ static void give_turns(struct pg_store *store, struct pg_turns *turns)
         }
         leave_line(store, at);
         turns->held++;
+        pg_store_enter(store);
         turn->state = TURN_GIVEN;
         mansio_event_set(turn->event);
     }
@@ -203,6 +204,7 @@ static int take_turn(struct pg_op *op)
         struct pg_turns *turns = turns_of(op);
         if (turns->waiting == 0 && may_have_turn(op->store, turns)) {
             turns->held++;
+            pg_store_enter(op->store);
             op->has_turn = 1;
             return 0;
         }
@@ -229,12 +231,13 @@ static void give_back(struct pg_op *op)
 {
     pg_give_back(op->conn);
     op->conn = NULL;
-    if (op->has_turn && is_open(op)) {
+    if (op->has_turn) {
         struct pg_turns *turns = turns_of(op);
+        op->has_turn = 0;
         turns->held--;
-        give_turns(op->store, turns);
+        give_turns(op->store, turns); /* nobody waits any more where the store was stopped */
+        pg_store_leave(op->store);
     }
-    op->has_turn = 0;
 }
 
 int pg_op_borrow(struct pg_op *op)

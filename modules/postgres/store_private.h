@@ -47,8 +47,8 @@ struct pg_store {
     /* Posts that wait for a group, oldest first; is_led while a fiber sends one. */
     struct pg_post *first, *last;
     int is_led;
-    int is_draining;               /* nothing is remembered for later any more */
-    size_t delivering;             /* fibers within pg_deliver() */
+    int is_draining; /* nothing is remembered for later any more */
+    size_t users;    /* what runs, until it is stopped; fibers that deliver, or have a connection */
     struct mansio_mutex *patience; /* of who waits for an account that somebody keeps locked */
     /* How many connections an account has now, and how many fibers wait for one more. Accounts
      * share a place by chance, and then wait for each other, too. */
@@ -104,6 +104,10 @@ MANSIO_MUST_CHECK int pg_op_begin(struct pg_op *op, struct mansio_instance *pool
 
 /* Give the connection back. Returns @p rc. */
 int pg_op_end(struct pg_op *op, int rc);
+
+/* Whoever uses a store between these keeps its memory, also once it is stopped. */
+void pg_store_enter(struct pg_store *store);
+void pg_store_leave(struct pg_store *store);
 
 /* Whoever waits for a turn is told that the store is stopped, and doesn't look at it again. */
 void pg_turns_close(struct pg_store *store);
