@@ -34,6 +34,13 @@ SETTINGS = {
     },
 }  # fmt: skip
 
+# What nobody has claimed, or is about to: who waited for a row that the daemon has locked, with others
+# locked already, could end one of both by a deadlock.
+WAITS = (
+    "(tenant_id, spool_id) IN (SELECT tenant_id, spool_id FROM mansio.spool"
+    " WHERE claimed_until < now() FOR UPDATE SKIP LOCKED)"
+)
+
 MESSAGE = (
     b"From: <user1@alpha.test>\r\nTo: <x@peer.test>\r\nSubject: %s\r\n"
     b"Date: Sun, 22 Nov 2026 04:30:42 +0000\r\nMessage-ID: <%s@alpha.test>\r\n\r\nHello\r\n"
@@ -130,7 +137,7 @@ class World:
     def hurry(self):
         """What waits is due now; how many rows there are."""
         self.sql(
-            "UPDATE mansio.spool SET next_at = now() WHERE claimed_until < now();"
+            f"UPDATE mansio.spool SET next_at = now() WHERE {WAITS};"
             f" SELECT pg_notify('mansio', 'spool {b'due'.hex()}')"
         )
         return len(self.spool())
@@ -142,7 +149,7 @@ class World:
         def is_given_up():
             self.sql(
                 "UPDATE mansio.spool SET spooled_at = now() - interval '1 day', next_at = now()"
-                f" WHERE forward_path IN ({names}) AND claimed_until < now();"
+                f" WHERE forward_path IN ({names}) AND {WAITS};"
                 f" SELECT pg_notify('mansio', 'spool {b'due'.hex()}')"
             )
             return not {row[0] for row in self.spool()} & set(recipients)
