@@ -361,6 +361,15 @@ static int record(struct core_ctl *ctl, const struct core_ctl_args *args, const 
                                            core_ctl_deadline(ctl, CORE_CTL_STEP_US));
 }
 
+static int change_item(const struct core_ctl_args *args, const struct mansio_store *store,
+                       struct mansio_instance *pool, uint64_t id, uint32_t change,
+                       int64_t deadline_us)
+{
+    return store->spool_change == NULL
+               ? mansio_fail(MANSIO_E_UNSUPPORTED, "the store has no %s", args->command->words)
+               : store->spool_change(pool, id, change, deadline_us);
+}
+
 static int act(struct core_ctl *ctl, const struct core_ctl_args *args, const struct deed *deed,
                enum verb verb)
 {
@@ -368,18 +377,21 @@ static int act(struct core_ctl *ctl, const struct core_ctl_args *args, const str
     struct mansio_instance *pool = ctl->admin->store_instances[deed->store];
     int64_t deadline_us = core_ctl_deadline(ctl, CORE_CTL_STEP_US);
     int rc = verbs[verb].action != NULL ? record(ctl, args, deed, verb) : 0;
-    if (rc == 0 && (verb == HOLD || verb == BOUNCE)) {
-        rc = store->spool_change == NULL
-                 ? mansio_fail(MANSIO_E_UNSUPPORTED, "the store has no %s", args->command->words)
-                 : store->spool_change(pool, deed->id,
-                                       verb == HOLD ? MANSIO_SPOOL_HOLD : MANSIO_SPOOL_GIVE_UP,
-                                       deadline_us);
-    }
-    if (rc < 0 || verb == HOLD || verb == BOUNCE) {
+    if (rc < 0) {
         return rc;
     }
-    return verb == DELETE ? store->spool_remove(pool, deed->id, deadline_us)
-                          : store->spool_retry(pool, deed->id, deadline_us);
+    switch (verb) {
+    case HOLD:
+        return change_item(args, store, pool, deed->id, MANSIO_SPOOL_HOLD, deadline_us);
+    case BOUNCE:
+        return change_item(args, store, pool, deed->id, MANSIO_SPOOL_GIVE_UP, deadline_us);
+    case DELETE:
+        return store->spool_remove(pool, deed->id, deadline_us);
+    case RETRY:
+    case RELEASE:
+    default:
+        return store->spool_retry(pool, deed->id, deadline_us);
+    }
 }
 
 /* What was given up is due: the schedulers are told once it all is, so that they claim it together

@@ -41,9 +41,8 @@ static struct {
     int is_on;
     struct mansio_group *group; /* NULL: nobody watches */
     struct mansio_arena *arena;
-    struct mansio_event *work; /* standings wait to be read */
-    struct mansio_mutex
-        *walks; /* one walk over all standings at a time, which doesn't ask anybody */
+    struct mansio_event *work;  /* standings wait to be read */
+    struct mansio_mutex *walks; /* over all standings: one at a time, which asks nobody */
     struct mansio_subscription *hints[2];
     uint64_t epoch;      /* 0: none was read yet */
     int64_t read_us;     /* monotonic: when the last reading that succeeded began */

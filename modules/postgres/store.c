@@ -190,6 +190,7 @@ void pg_store_enter(struct pg_store *store)
 void pg_store_leave(struct pg_store *store)
 {
     if (--store->users == 0) {
+        MANSIO_ASSERT(pg_body_cache_taken(store->bodies) == 0); /* by who has a connection */
         mansio_arena_free(store->arena);
     }
 }

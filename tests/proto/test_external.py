@@ -246,27 +246,10 @@ def test_starttls(lab):
         assert box.authenticate("EXTERNAL", lambda _: b"")[0] == "OK"
 
 
-def test_a_session_of_tls_that_is_taken_up_again(lab):
-    """TLS keeps who it was: the certificate isn't shown again."""
-    made = context(lab, mine(lab))
-    made.maximum_version = ssl.TLSVersion.TLSv1_2
-    kept = None
-    for is_again in (False, True):
-        with socket.create_connection((HOST, lab.port("pop3s")), timeout=60) as plain:
-            with made.wrap_socket(plain, server_hostname="localhost", session=kept) as end:
-                lines = end.makefile("rb")
-                assert lines.readline().startswith(b"+OK")
-                assert end.session_reused == is_again
-                kept = end.session
-                end.sendall(b"AUTH EXTERNAL =\r\n")
-                assert lines.readline().startswith(b"+OK")
-                end.sendall(b"QUIT\r\n")  # a maildrop is one session's
-                assert lines.readline().startswith(b"+OK")
-
-
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_a_session_taken_up_again_is_no_better(lab, version):
-    """What nobody vouched for the first time, nobody vouches for later."""
+    """TLS keeps who it was, the certificate isn't shown again: what nobody vouched for the first time,
+    nobody vouches for later."""
     subject = f"/CN=User/emailAddress={USER}"
     for shown, answer in (
         (mine(lab), b"+OK"),
@@ -286,7 +269,7 @@ def test_a_session_taken_up_again_is_no_better(lab, version):
                     kept = end.session
                     end.sendall(b"AUTH EXTERNAL =\r\n")
                     assert lines.readline().startswith(answer), (shown, is_again)
-                    end.sendall(b"QUIT\r\n")
+                    end.sendall(b"QUIT\r\n")  # a maildrop is one session's
                     assert lines.readline().startswith(b"+OK")
 
 
